@@ -1,0 +1,63 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { QueryFailedError, Repository } from 'typeorm';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { AuthError } from '../errors.js';
+import type { Role } from '../sessions/scopes.js';
+import { Account } from './account.entity.js';
+import { FailedLogins } from './failed-logins.js';
+import { PasswordHasher } from './password-hasher.js';
+import { passwordFault } from './password-policy.js';
+
+const UNIQUE_VIOLATION = '23505';
+
+export interface Credentials {
+  readonly email: string;
+  readonly password: string;
+}
+
+@Injectable()
+export class AccountsService {
+  constructor(
+    @InjectRepository(Account) private readonly accounts: Repository<Account>,
+    private readonly hasher: PasswordHasher,
+    private readonly failedLogins: FailedLogins,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
+  ) {}
+
+  /** @throws AuthError `password_refused` · `email_taken` */
+  async register({ email, password }: Credentials, roles: Role[] = ['customer']): Promise<Account> {
+    const fault = passwordFault(password, { email, minLength: this.settings.passwordMinLength });
+    if (fault) throw new AuthError('password_refused', { errors: [{ field: 'password', message: fault }] });
+    const passwordHash = await this.hasher.hash(password);
+    try {
+      return await this.accounts.save(
+        this.accounts.create({ email, passwordHash, roles, createdAt: new Date(), disabledAt: null }),
+      );
+    } catch (error) {
+      const isTaken =
+        error instanceof QueryFailedError &&
+        (error.driverError as { code?: string }).code === UNIQUE_VIOLATION;
+      throw isTaken ? new AuthError('email_taken', { cause: error }) : error;
+    }
+  }
+
+  /**
+   * The account that these credentials belong to. A wrong password, an unknown address and a disabled account look
+   * and last the same.
+   *
+   * @throws AuthError `invalid_credentials` · `too_many_failed_logins` · `login_busy`
+   */
+  async authenticate({ email, password }: Credentials, address: string): Promise<Account> {
+    const attempt = { email, address };
+    await this.failedLogins.check(attempt);
+    return this.hasher.comparing(async (matches) => {
+      await this.failedLogins.charge(attempt);
+      const account = await this.accounts.findOneBy({ email });
+      const matched = await matches(password, account?.passwordHash);
+      if (!matched || !account || account.disabledAt) throw new AuthError('invalid_credentials');
+      await this.failedLogins.refund(attempt);
+      return account;
+    });
+  }
+}

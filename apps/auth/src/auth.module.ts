@@ -1,0 +1,121 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { JwtModule } from '@nestjs/jwt';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import {
+  databaseCheck,
+  databaseModule,
+  HealthModule,
+  MetricsModule,
+  NATS_LINK,
+  natsCheck,
+  NatsModule,
+  type NatsLink,
+} from '#service-kit';
+import { KeyRing } from '#trust';
+import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
+import { AccountsController } from './accounts/accounts.controller.js';
+import { AccountsService } from './accounts/accounts.service.js';
+import { FailedLogins } from './accounts/failed-logins.js';
+import { PasswordHasher } from './accounts/password-hasher.js';
+import { SERVICE, SETTINGS, type AuthSettings } from './config.js';
+import { entities } from './database/index.js';
+import { KeyCustodianService } from './keys/key-custodian.service.js';
+import { KeySeal } from './keys/key-seal.js';
+import { KeySetService } from './keys/key-set.service.js';
+import { KeysController } from './keys/keys.controller.js';
+import { AcknowledgementsService } from './rotation/acknowledgements.service.js';
+import { RotationService } from './rotation/rotation.service.js';
+import { SessionsController } from './sessions/sessions.controller.js';
+import { SessionsService } from './sessions/sessions.service.js';
+import { StatementBroadcast } from './statements/statement-broadcast.js';
+import { StatementSigner } from './statements/statement-signer.js';
+import { WellKnownController } from './statements/well-known.controller.js';
+import { AccessTokenSigner } from './tokens/access-token-signer.js';
+
+/** The issuer: what it is made of, and who gets what. Keys and accounts first; the guard asks sessions. */
+@Module({})
+export class AuthModule {
+  static with(settings: AuthSettings): DynamicModule {
+    const issuer = IssuerModule.with(settings);
+    return {
+      module: AuthModule,
+      imports: [
+        databaseModule(settings, entities),
+        NatsModule.forRoot(SERVICE, settings),
+        issuer,
+        TrustModule.forRootAsync({
+          imports: [issuer],
+          inject: [SessionsService],
+          useFactory: (sessions: SessionsService) => ({
+            issuer: settings.issuer,
+            audience: SERVICE,
+            anchors: settings.trustAnchorPublic,
+            maxLifetimeSeconds: settings.accessTokenSeconds,
+            clockSkewSeconds: settings.clockSkewSeconds,
+            // Its own statements reach its ring without a network.
+            issuerFetchUrl: 'none',
+            confirm: (claims) => sessions.confirm(claims),
+          }),
+        }),
+        MetricsModule,
+        TrustMetricsModule,
+        HealthModule.forRoot({
+          inject: [DataSource, KeyRing, NATS_LINK],
+          checks: (dataSource: DataSource, ring: KeyRing, nats: NatsLink) => [
+            databaseCheck(dataSource),
+            trustCheck(ring),
+            natsCheck(nats),
+          ],
+        }),
+      ],
+    };
+  }
+}
+
+/** Accounts, sessions, keys and statements. */
+@Module({})
+export class IssuerModule {
+  static with(settings: AuthSettings): DynamicModule {
+    return {
+      module: IssuerModule,
+      imports: [TypeOrmModule.forFeature(entities), JwtModule.register({})],
+      controllers: [AccountsController, SessionsController, KeysController, WellKnownController],
+      providers: [
+        { provide: SETTINGS, useValue: settings },
+        // accounts
+        { provide: PasswordHasher, useValue: new PasswordHasher(settings.passwordHashConcurrency) },
+        {
+          provide: FailedLogins,
+          inject: [DataSource],
+          useFactory: (dataSource: DataSource) => failedLogins(dataSource, settings),
+        },
+        AccountsService,
+        SessionsService,
+        // keys
+        { provide: KeySeal, useValue: new KeySeal(settings.keyEncryptionKeys) },
+        { provide: StatementSigner, useValue: new StatementSigner(settings.trustAnchorPrivate) },
+        {
+          provide: KeySetService,
+          inject: [DataSource, KeySeal, StatementSigner],
+          useFactory: (...parts: [DataSource, KeySeal, StatementSigner]) =>
+            new KeySetService(...parts, settings),
+        },
+        AccessTokenSigner,
+        AcknowledgementsService,
+        RotationService,
+        KeyCustodianService,
+        StatementBroadcast,
+      ],
+      exports: [SessionsService],
+    };
+  }
+}
+
+function failedLogins(dataSource: DataSource, settings: AuthSettings): FailedLogins {
+  return new FailedLogins(dataSource, {
+    perAccount: settings.failedLoginsPerAccount,
+    perAddress: settings.failedLoginsPerAddress,
+    windowSeconds: settings.failedLoginWindowSeconds,
+  });
+}

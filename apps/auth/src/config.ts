@@ -1,0 +1,104 @@
+/** Every setting of auth. Durations are seconds unless the name says otherwise. */
+import { algorithmNames, type AlgorithmName } from '#jws';
+import {
+  databaseSettings,
+  defineSettings,
+  httpSettings,
+  natsSettings,
+  secretFile,
+  secretFiles,
+  setting,
+  trustSettings,
+  type Settings,
+} from '#service-kit';
+import { z } from 'zod';
+
+const seconds = z.coerce.number().int().positive();
+const algorithm = z.enum(algorithmNames as [AlgorithmName]);
+
+export const authSettings = defineSettings(
+  {
+    ...httpSettings,
+    ...databaseSettings,
+    ...natsSettings,
+    ...trustSettings,
+    trustAnchorPrivate: secretFile({
+      doc: 'a PEM file (PKCS#8, P-256): the private half of the trust anchor',
+    }),
+    keyEncryptionKeys: secretFiles({
+      doc: 'one or several files, separated by commas, with 32 random bytes in base64 each: the first seals signing keys, all open them',
+    }),
+    signingAlg: setting<AlgorithmName>(algorithm, {
+      doc: `the algorithm of the first signing key: ${algorithmNames.join(', ')}`,
+      default: 'ES256',
+    }),
+    rsaModulusBits: setting(z.coerce.number().int().min(2048).max(4096), {
+      doc: 'the size of new RSA keys',
+      unit: 'bits',
+      default: 2048,
+    }),
+    accessTokenSeconds: setting(seconds, { doc: 'the life of an access token', unit: 's', default: 300 }),
+    clockSkewSeconds: setting(z.coerce.number().int().min(0).max(5), {
+      doc: 'the tolerated difference of clocks',
+      unit: 's',
+      default: 5,
+    }),
+    statementSeconds: setting(seconds, { doc: 'the life of a key-set statement', unit: 's', default: 900 }),
+    statementIntervalSeconds: setting(seconds, {
+      doc: 'the age at which a key-set statement is issued anew',
+      unit: 's',
+      default: 5,
+    }),
+    countedSeconds: setting(seconds, {
+      doc: 'how long after its last acknowledgement a verifier is waited for',
+      unit: 's',
+      default: 25,
+    }),
+    jwksMaxAgeSeconds: setting(seconds, {
+      doc: 'how long third parties may cache the JWKS',
+      unit: 's',
+      default: 300,
+    }),
+    passwordMinLength: setting(z.coerce.number().int().min(8), {
+      doc: 'the least length of a password; SP 800-63B-4 asks for 15 where it is the only factor',
+      unit: 'characters',
+      default: 15,
+    }),
+    passwordHashConcurrency: setting(z.coerce.number().int().min(1).max(64), {
+      doc: 'how many passwords are hashed at once; each takes 19 MiB and a core for about 12 ms',
+      default: 2,
+    }),
+    failedLoginsPerAccount: setting(z.coerce.number().int().min(1), {
+      doc: 'failed logins allowed for an account in the window',
+      default: 10,
+    }),
+    failedLoginsPerAddress: setting(z.coerce.number().int().min(1), {
+      doc: 'failed logins allowed from an address in the window',
+      default: 100,
+    }),
+    failedLoginWindowSeconds: setting(seconds, {
+      doc: 'the window in which failed logins are counted',
+      unit: 's',
+      default: 900,
+    }),
+  },
+  [
+    ({ statementSeconds, statementIntervalSeconds, accessTokenSeconds, clockSkewSeconds }) =>
+      // Whoever lacks a key is at 503 before a token of that key can reach it, and a revoked key's tokens are dead
+      // before its tombstone is trimmed.
+      statementSeconds - statementIntervalSeconds < accessTokenSeconds + clockSkewSeconds
+        ? 'STATEMENT_SECONDS: too short. Expected: at least ACCESS_TOKEN_SECONDS + CLOCK_SKEW_SECONDS + STATEMENT_INTERVAL_SECONDS'
+        : undefined,
+  ],
+);
+
+export type AuthSettings = Settings<typeof authSettings>;
+
+/** Injection token of the {@link AuthSettings}. */
+export const SETTINGS = Symbol('auth-settings');
+
+/** What `migrate`, as the owner of the tables, needs. */
+export const storeSettings = defineSettings(databaseSettings);
+
+/** auth's own name: the audience of tokens for its `/admin` routes, and its account in NATS. */
+export const SERVICE = 'auth';

@@ -1,0 +1,11 @@
+/** All that TypeORM has to know of auth's database. */
+import { Account } from '../accounts/account.entity.js';
+import { KeySetState } from '../keys/key-set-state.entity.js';
+import { SigningKey } from '../keys/signing-key.entity.js';
+import { Rotation } from '../rotation/rotation.entity.js';
+import { Session } from '../sessions/session.entity.js';
+import { AccountsAndSessions1700000000001 } from './migrations/1700000000001-accounts-and-sessions.js';
+import { SigningKeys1700000000002 } from './migrations/1700000000002-signing-keys.js';
+
+export const entities = [Account, Session, SigningKey, KeySetState, Rotation];
+export const migrations = [AccountsAndSessions1700000000001, SigningKeys1700000000002];

@@ -1,0 +1,33 @@
+import { defineProblems, ServiceError } from '#service-kit';
+
+export type AuthErrorCode =
+  | 'email_taken'
+  | 'password_refused'
+  | 'invalid_credentials'
+  | 'too_many_failed_logins'
+  | 'login_busy'
+  | 'invalid_target'
+  | 'key_not_found'
+  | 'key_not_revocable'
+  | 'rotation_in_progress'
+  | 'no_rotation'
+  | 'too_many_keys'
+  | 'no_signing_key';
+
+export class AuthError extends ServiceError<AuthErrorCode> {}
+
+/** What a client is told of each code. */
+export const authProblems = defineProblems<AuthErrorCode>({
+  email_taken: { status: 409, title: 'There is an account with this e-mail address' },
+  password_refused: { status: 400, title: 'The password is not acceptable' },
+  invalid_credentials: { status: 401, title: 'The e-mail address or the password is wrong' },
+  too_many_failed_logins: { status: 429, title: 'Too many failed logins; wait before the next' },
+  login_busy: { status: 503, title: 'Too many logins at once; try again' },
+  invalid_target: { status: 400, title: 'This account gets no token for this audience' },
+  key_not_found: { status: 404, title: 'There is no key of this kid' },
+  key_not_revocable: { status: 409, title: 'The key is retired or revoked already' },
+  rotation_in_progress: { status: 409, title: 'A rotation is in progress' },
+  no_rotation: { status: 409, title: 'No rotation is in progress' },
+  too_many_keys: { status: 409, title: 'The key set is full; wait until a retiring key has retired' },
+  no_signing_key: { status: 503, title: 'No key may sign at the moment' },
+});

@@ -1,0 +1,96 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
+import { RotationService } from '../rotation/rotation.service.js';
+import { activate, activeKey, prepare, standbyKey, type KeySet } from './key-life-cycle.js';
+import { KeySetService, type ChangeStep } from './key-set.service.js';
+
+const ROUND_MS = 1_000;
+
+/**
+ * Keeps the key set as it should be, on every replica, once a second: takes up what others did, makes the first key
+ * and the missing standby, carries an open rotation on, and issues the statement anew when it grows old. Each round
+ * starts from the database, so it does not matter where the last one ended.
+ */
+@Injectable()
+export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly log = new Logger('keys');
+  private timer: NodeJS.Timeout | undefined;
+  private underway: Promise<void> | undefined;
+  private fault: string | undefined;
+
+  constructor(
+    private readonly keySet: KeySetService,
+    private readonly rotations: RotationService,
+    private readonly acknowledgements: AcknowledgementsService,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.tick();
+    this.timer = setInterval(() => void this.tick(), ROUND_MS);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearInterval(this.timer);
+    await this.underway;
+  }
+
+  /** One round, shared by all who ask for it while it is under way. Never rejects: the next round tries again. */
+  tick(): Promise<void> {
+    this.underway ??= this.round()
+      .then(() => this.report(undefined))
+      .catch((error: Error) => this.report(error.message))
+      .finally(() => (this.underway = undefined));
+    return this.underway;
+  }
+
+  private async round(): Promise<void> {
+    const age = await this.keySet.refresh();
+    await this.acknowledgements.load();
+    await this.rotations.advance();
+    await this.completeKeys(await this.keySet.list());
+    if (age >= this.settings.statementIntervalSeconds) await this.keySet.change(this.reissue);
+  }
+
+  /** Makes the first key, and a standby of the active key's algorithm. */
+  private async completeKeys(keys: KeySet): Promise<void> {
+    const active = activeKey(keys);
+    const alg = active?.alg ?? this.settings.signingAlg;
+    if (active && standbyKey(keys, alg)) return;
+    // Nothing signs, but a key is waiting to: an emergency rotation is under way.
+    if (!active && standbyKey(keys)) return;
+    const [first, second] = await Promise.all([this.keySet.generate(alg), this.keySet.generate(alg)]);
+    await this.keySet.change((present, { now }) => {
+      // Where no key was ever active there is no token yet and no one to wait for.
+      if (present.length === 0) {
+        const only = activate(prepare([], first, now), first.kid, {
+          now,
+          verifyUntil: now,
+          destroy: this.keySet.destroy,
+        });
+        return prepare(only, second, now);
+      }
+      return standbyKey(present, activeKey(present)?.alg) ? undefined : prepare(present, first, now);
+    });
+  }
+
+  private readonly reissue: ChangeStep = (keys, { now, issuedAt }) => {
+    const isDue =
+      !issuedAt || now.getTime() - issuedAt.getTime() >= this.settings.statementIntervalSeconds * 1000;
+    return isDue ? keys : undefined;
+  };
+
+  private report(fault: string | undefined): void {
+    if (fault === this.fault) return;
+    this.fault = fault;
+    if (fault) this.log.error(`the key set cannot be kept: ${fault}`);
+    else this.log.log('the key set is kept again');
+  }
+}

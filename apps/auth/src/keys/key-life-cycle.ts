@@ -1,0 +1,105 @@
+/**
+ * The life of signing keys as pure functions: `prepared` → `active` → `retiring` → `retired`, and from any of the
+ * first three → `revoked`. Each takes the whole set and the time and returns the next set; rows that did not change
+ * keep their identity. I/O, locks and the database's own constraints stand around it.
+ */
+import { MAX_STATEMENT_KEYS } from '#statements';
+import type { AlgorithmName } from '#jws';
+import { AuthError } from '../errors.js';
+import type { SigningKey } from './signing-key.entity.js';
+
+export const keyStatuses = ['prepared', 'active', 'retiring', 'retired', 'revoked'] as const;
+export type KeyStatus = (typeof keyStatuses)[number];
+
+export type KeyRecord = Readonly<SigningKey>;
+export type KeySet = readonly KeyRecord[];
+
+/** What a key is made with; it enters its life as `prepared`. */
+export type NewKey = Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk' | 'seal'>;
+
+/** Replaces the seal of a key whose private half is destroyed. */
+export type DestroyPrivateHalf = (key: KeyRecord) => string;
+
+export const isPublished = ({ status }: KeyRecord): boolean =>
+  status === 'prepared' || status === 'active' || status === 'retiring';
+
+export const activeKey = (keys: KeySet): KeyRecord | undefined => keys.find((key) => key.status === 'active');
+
+/** The key that stands by: the prepared one that everyone has had longest, of the given algorithm if any. */
+export function standbyKey(keys: KeySet, alg?: AlgorithmName): KeyRecord | undefined {
+  return keys
+    .filter((key) => key.status === 'prepared' && (alg === undefined || key.alg === alg))
+    .sort((a, b) => a.preparedAt.getTime() - b.preparedAt.getTime())[0];
+}
+
+/** @throws AuthError `too_many_keys` */
+export function prepare(keys: KeySet, key: NewKey, now: Date): KeySet {
+  // Room for one more is kept, so that an emergency can always prepare a key.
+  if (keys.filter(isPublished).length >= MAX_STATEMENT_KEYS - 1) throw new AuthError('too_many_keys');
+  const none = {
+    activatedAt: null,
+    verifyUntil: null,
+    retiredAt: null,
+    revokedAt: null,
+    revocationReason: null,
+  };
+  return [...keys, { ...key, ...none, status: 'prepared', preparedAt: now }];
+}
+
+/** Activates a prepared key; the one that was active verifies on until `verifyUntil` and can sign no more. */
+export function activate(
+  keys: KeySet,
+  kid: string,
+  { now, verifyUntil, destroy }: { now: Date; verifyUntil: Date; destroy: DestroyPrivateHalf },
+): KeySet {
+  if (find(keys, kid).status !== 'prepared') throw new Error(`only a prepared key can be activated`);
+  return keys.map((key) => {
+    if (key.kid === kid) return { ...key, status: 'active', activatedAt: now };
+    if (key.status === 'active') return { ...key, status: 'retiring', verifyUntil, seal: destroy(key) };
+    return key;
+  });
+}
+
+/** Retires every retiring key whose last token has expired. */
+export function retireExpired(keys: KeySet, now: Date): KeySet {
+  return keys.map((key) =>
+    key.status === 'retiring' && key.verifyUntil! <= now
+      ? { ...key, status: 'retired', retiredAt: now }
+      : key,
+  );
+}
+
+/**
+ * Revokes a key, and every prepared one too where the whole store may be stolen. Revoking the active key makes the
+ * standby active at once: everyone holds it already.
+ *
+ * @throws AuthError `key_not_found` · `key_not_revocable`
+ */
+export function revoke(
+  keys: KeySet,
+  kid: string,
+  {
+    now,
+    reason,
+    includeStandby,
+    destroy,
+  }: { now: Date; reason: string; includeStandby: boolean; destroy: DestroyPrivateHalf },
+): KeySet {
+  const target = find(keys, kid);
+  if (!isPublished(target)) throw new AuthError('key_not_revocable');
+  const revoked = keys.map((key): KeyRecord => {
+    const falls = key === target || (includeStandby && key.status === 'prepared');
+    return falls
+      ? { ...key, status: 'revoked', revokedAt: now, revocationReason: reason, seal: destroy(key) }
+      : key;
+  });
+  if (target.status !== 'active') return revoked;
+  const successor = standbyKey(revoked, target.alg) ?? standbyKey(revoked);
+  return revoked.map((key) => (key === successor ? { ...key, status: 'active', activatedAt: now } : key));
+}
+
+function find(keys: KeySet, kid: string): KeyRecord {
+  const key = keys.find((candidate) => candidate.kid === kid);
+  if (!key) throw new AuthError('key_not_found');
+  return key;
+}

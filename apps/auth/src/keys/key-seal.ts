@@ -1,0 +1,88 @@
+/**
+ * Signing keys at rest: AES-256-GCM under a key-encryption key, bound to kid, algorithm, purpose and public key by
+ * the associated data. A seal that is moved to another row, or a row that was written without the key-encryption key,
+ * does not open; and a key whose seal does not open is never published.
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPrivateKey,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto';
+import type { JsonObject } from '#jws';
+
+const CIPHER = 'aes-256-gcm';
+const PURPOSE = 'access-token';
+
+/** What a seal is bound to. */
+export interface Sealed {
+  readonly kid: string;
+  readonly alg: string;
+  readonly publicJwk: JsonObject;
+  readonly seal: string;
+}
+
+export class KeySeal {
+  private readonly keks: ReadonlyMap<string, Buffer>;
+  private readonly sealingKek: string;
+
+  /**
+   * @param keks 32 random bytes in base64 each; the first seals, all of them open
+   * @throws Error if one is not 32 bytes
+   */
+  constructor(keks: readonly string[]) {
+    const entries = keks.map((text) => {
+      const kek = Buffer.from(text, 'base64');
+      if (kek.length !== 32) throw new Error('a key-encryption key must be 32 bytes in base64');
+      return [createHash('sha256').update(kek).digest('base64url').slice(0, 11), kek] as const;
+    });
+    this.keks = new Map(entries);
+    this.sealingKek = entries[0]![0];
+  }
+
+  /** Seals a private key; `null` makes the seal of a key whose private half is destroyed. */
+  seal(facts: Omit<Sealed, 'seal'>, privateKey: KeyObject | null): string {
+    const iv = randomBytes(12);
+    const cipher = createCipheriv(CIPHER, this.keks.get(this.sealingKek)!, iv);
+    cipher.setAAD(associatedData(facts));
+    const plain = privateKey?.export({ type: 'pkcs8', format: 'der' }) ?? Buffer.alloc(0);
+    const sealed = Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    plain.fill(0);
+    return `${this.sealingKek}.${sealed.toString('base64url')}`;
+  }
+
+  /**
+   * Opens a seal: the private key, or null where it was destroyed.
+   *
+   * @throws Error if the seal does not belong to these facts, or to none of the key-encryption keys
+   */
+  open(sealed: Sealed): KeyObject | null {
+    const [id, text = ''] = sealed.seal.split('.');
+    const kek = this.keks.get(id ?? '');
+    if (!kek) throw new Error(`the seal of key ${sealed.kid} is under an unknown key-encryption key`);
+    const bytes = Buffer.from(text, 'base64url');
+    if (bytes.length < 28) throw new Error(`the seal of key ${sealed.kid} is too short`);
+    const decipher = createDecipheriv(CIPHER, kek, bytes.subarray(0, 12), { authTagLength: 16 });
+    decipher.setAAD(associatedData(sealed));
+    decipher.setAuthTag(bytes.subarray(-16));
+    try {
+      const plain = Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]);
+      return plain.length === 0 ? null : createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' });
+    } catch (cause) {
+      throw new Error(`the seal of key ${sealed.kid} does not open`, { cause });
+    }
+  }
+
+  /** Whether a seal was made under the key-encryption key that seals now. */
+  isCurrent(seal: string): boolean {
+    return seal.startsWith(`${this.sealingKek}.`);
+  }
+}
+
+function associatedData({ kid, alg, publicJwk }: Omit<Sealed, 'seal'>): Buffer {
+  // jsonb does not keep the order of members.
+  const jwk = Object.entries(publicJwk).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Buffer.from(JSON.stringify([PURPOSE, kid, alg, jwk]));
+}

@@ -1,0 +1,181 @@
+/**
+ * The key set in the database, and the only way to change it: one transaction under a row lock that reads what is
+ * there, asks a pure step for the next set, counts the epoch up, signs the statement of it and stores both. What
+ * has been committed is then handed to all who wait for statements.
+ */
+import { Injectable, Logger } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import type { AlgorithmName } from '#jws';
+import type { KeySetPayload } from '#statements';
+import { keySetPayload } from '../statements/key-set-payload.js';
+import { StatementSigner } from '../statements/statement-signer.js';
+import { generateKey } from './generate-key.js';
+import { isPublished, retireExpired, type KeyRecord, type KeySet, type NewKey } from './key-life-cycle.js';
+import { KeySeal } from './key-seal.js';
+import { KeySetState } from './key-set-state.entity.js';
+import { SigningKey } from './signing-key.entity.js';
+
+/** A statement that was committed. */
+export interface IssuedStatement {
+  readonly epoch: number;
+  readonly jws: string;
+  readonly keys: KeySetPayload['keys'];
+}
+
+/** What a step of {@link KeySetService.change} works on. */
+export interface ChangeContext {
+  readonly tx: EntityManager;
+  /** The database's clock, read after all locks were taken. */
+  readonly now: Date;
+  readonly issuedAt: Date | null;
+}
+
+/** Returns the next set, or undefined if there is nothing to do and no statement to be made. */
+export type ChangeStep = (
+  keys: KeySet,
+  context: ChangeContext,
+) => Promise<KeySet | undefined> | KeySet | undefined;
+
+export interface KeySetOptions {
+  readonly issuer: string;
+  readonly accessTokenSeconds: number;
+  readonly clockSkewSeconds: number;
+  readonly statementSeconds: number;
+  readonly rsaModulusBits: number;
+}
+
+@Injectable()
+export class KeySetService {
+  private readonly log = new Logger('keys');
+  private readonly listeners: ((statement: IssuedStatement) => void)[] = [];
+  private statement: IssuedStatement | undefined;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly keySeal: KeySeal,
+    private readonly signer: StatementSigner,
+    private readonly options: KeySetOptions,
+  ) {}
+
+  /** The newest statement that this replica knows of; served also while the database is away. */
+  get current(): IssuedStatement | undefined {
+    return this.statement;
+  }
+
+  /** Calls `listener` with each statement that is newer than all before. */
+  onStatement(listener: (statement: IssuedStatement) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** All keys that ever were, oldest first. */
+  async list(): Promise<KeySet> {
+    return this.dataSource.getRepository(SigningKey).find({ order: { preparedAt: 'ASC', kid: 'ASC' } });
+  }
+
+  /** Makes a new key; it is nothing to anyone until a step prepares it. */
+  generate(alg: AlgorithmName): Promise<NewKey> {
+    return generateKey(alg, this.options.rsaModulusBits, this.keySeal);
+  }
+
+  /** The seal of a key whose private half is gone. */
+  readonly destroy = (key: KeyRecord): string => this.keySeal.seal(key, null);
+
+  /** When the last token that a key signed until `now` has expired everywhere. */
+  verifyUntil(now: Date): Date {
+    return new Date(now.getTime() + (this.options.accessTokenSeconds + this.options.clockSkewSeconds) * 1000);
+  }
+
+  /**
+   * Takes up a statement that another replica has committed.
+   *
+   * @returns the age in seconds of the last statement; infinite if there is none
+   */
+  async refresh(): Promise<number> {
+    const [state] = await this.dataSource.query<{ epoch: string; statement: string | null; age: number }[]>(
+      'SELECT epoch, statement, extract(epoch FROM clock_timestamp() - issued_at)::float8 AS age FROM key_set',
+    );
+    if (!state?.statement) return Infinity;
+    const epoch = Number(state.epoch);
+    if (epoch !== this.statement?.epoch)
+      this.adopt({ epoch, jws: state.statement, keys: keysOf(state.statement) });
+    return state.age;
+  }
+
+  /**
+   * Changes the key set in one transaction and issues the statement of it. Retiring keys whose time has come retire
+   * with every change. If `step` throws, nothing has happened.
+   */
+  async change(step: ChangeStep): Promise<IssuedStatement | undefined> {
+    const issued = await this.dataSource.transaction(async (tx) => {
+      const state = await tx.findOneOrFail(KeySetState, {
+        where: { id: true },
+        lock: { mode: 'pessimistic_write' },
+      });
+      // Waits for every token that is being signed, so that `now` is later than its iat.
+      const before: KeySet = await tx.find(SigningKey, { lock: { mode: 'pessimistic_write' } });
+      const [clock] = await tx.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
+      const { now } = clock!;
+      const stepped = await step(before, { tx, now, issuedAt: state.issuedAt });
+      if (!stepped) return undefined;
+      const after = retireExpired(stepped, now);
+      await store(tx, before, after);
+      return this.issue(tx, { epoch: state.epoch + 1, keys: after, now });
+    });
+    if (issued) this.adopt(issued);
+    return issued;
+  }
+
+  private async issue(
+    tx: EntityManager,
+    { epoch, keys, now }: { epoch: number; keys: KeySet; now: Date },
+  ): Promise<IssuedStatement> {
+    const { issuer, statementSeconds, accessTokenSeconds } = this.options;
+    const payload = keySetPayload(keys.filter(this.isOurs), {
+      issuer,
+      epoch,
+      now,
+      statementSeconds,
+      tombstoneSeconds: accessTokenSeconds + statementSeconds,
+    });
+    const jws = await this.signer.signKeySet(payload);
+    await tx.update(KeySetState, { id: true }, { epoch, statement: jws, issuedAt: now });
+    return { epoch, jws, keys: payload.keys };
+  }
+
+  /** A key that somebody wrote into the table without the key-encryption key is never published. */
+  private readonly isOurs = (key: KeyRecord): boolean => {
+    if (!isPublished(key)) return true;
+    try {
+      this.keySeal.open(key);
+      return true;
+    } catch (error) {
+      this.log.error(`key ${key.kid} is not published: ${(error as Error).message}`);
+      return false;
+    }
+  };
+
+  private adopt(statement: IssuedStatement): void {
+    if (this.statement && statement.epoch <= this.statement.epoch) return;
+    this.statement = statement;
+    for (const listener of this.listeners) listener(statement);
+  }
+}
+
+/** The keys of a statement out of our own database, which signed it. */
+function keysOf(jws: string): KeySetPayload['keys'] {
+  const payload = Buffer.from(jws.split('.')[1]!, 'base64url').toString();
+  return (JSON.parse(payload) as KeySetPayload).keys;
+}
+
+async function store(tx: EntityManager, before: KeySet, after: KeySet): Promise<void> {
+  const known = new Map(before.map((key) => [key.kid, key]));
+  const changed = after.filter((key) => known.get(key.kid) !== key);
+  // The one that stops being active goes first: there is never a moment with two.
+  changed.sort((a, b) => Number(a.status === 'active') - Number(b.status === 'active'));
+  for (const { kid, ...facts } of changed) {
+    // Every key begins as prepared, also one that is activated in the same breath.
+    if (!known.has(kid))
+      await tx.insert(SigningKey, { ...facts, kid, status: 'prepared', activatedAt: null } as object);
+    if (known.has(kid) || facts.status !== 'prepared') await tx.update(SigningKey, { kid }, facts as object);
+  }
+}

@@ -1,0 +1,96 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { algorithmNames, type AlgorithmName } from '#jws';
+import { Scopes } from '#trust/nest';
+import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
+import { RotationService, type RotationResult } from '../rotation/rotation.service.js';
+import type { KeyRecord } from './key-life-cycle.js';
+import { KeySetService } from './key-set.service.js';
+
+const rotateBody = z.strictObject({
+  alg: z.enum(algorithmNames as [AlgorithmName]).optional(),
+});
+const revokeBody = z.strictObject({
+  reason: z.string().trim().min(1).max(200),
+  includeStandby: z.boolean().default(false),
+});
+
+/** Signing keys for those who look after them. Private halves are shown nowhere. */
+@ApiTags('admin')
+@ApiBearerAuth()
+@Scopes('keys:manage')
+@Controller('admin')
+export class KeysController {
+  constructor(
+    private readonly keySet: KeySetService,
+    private readonly rotations: RotationService,
+    private readonly acknowledgements: AcknowledgementsService,
+  ) {}
+
+  @Get('keys')
+  @ApiOperation({ summary: 'Every key that ever was, the last statement, and what a rotation waits for' })
+  async list() {
+    const [keys, rotation] = await Promise.all([this.keySet.list(), this.rotations.current()]);
+    return { epoch: this.keySet.current?.epoch ?? null, keys: keys.map(shown), rotation: rotation ?? null };
+  }
+
+  @Get('verifiers')
+  @ApiOperation({ summary: 'Every verifier that a rotation waits for, and what it holds' })
+  verifiers() {
+    const now = Date.now();
+    const verifiers = this.acknowledgements.counted().map(({ seenAt, at, ...verifier }) => ({
+      ...verifier,
+      ageMs: now - seenAt,
+      // Its clock against ours at the moment we heard of it; transit is part of it.
+      clockSkewMs: Math.round(at - seenAt),
+    }));
+    return {
+      complete: this.acknowledgements.isComplete(),
+      verifiers,
+      refused: this.acknowledgements.refused(),
+    };
+  }
+
+  @Post('keys/rotate')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Rotate: 200 once the new key is active, 202 if it still waits after 10 s' })
+  async rotate(
+    @Body({ schema: rotateBody.optional() }) body: z.infer<typeof rotateBody> | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return answer(await this.rotations.rotate(body?.alg), reply);
+  }
+
+  @Post('rotations/current/proceed')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Activate the new key without waiting for those who do not hold it' })
+  async proceed(@Res({ passthrough: true }) reply: FastifyReply) {
+    return answer(await this.rotations.proceed(), reply);
+  }
+
+  @Post('rotations/current/abort')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Call the rotation off; its key stays prepared' })
+  async abort(): Promise<void> {
+    await this.rotations.abort();
+  }
+
+  @Post('keys/:kid/revoke')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Revoke a key, now; `includeStandby` where the whole key store may be stolen' })
+  revoke(@Param('kid') kid: string, @Body({ schema: revokeBody }) body: z.infer<typeof revokeBody>) {
+    return this.rotations.revoke(kid, body);
+  }
+}
+
+function answer(result: RotationResult, reply: FastifyReply) {
+  const { done, ...facts } = result;
+  reply.status(done ? 200 : 202);
+  return facts;
+}
+
+function shown({ seal: _seal, publicJwk, ...facts }: KeyRecord) {
+  return { ...facts, publicJwk };
+}

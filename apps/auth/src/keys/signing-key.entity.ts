@@ -1,0 +1,42 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { AlgorithmName, JsonObject } from '#jws';
+import type { KeyStatus } from './key-life-cycle.js';
+
+/** A signing key and its history. A row is made once, follows the life cycle, and is never deleted. */
+@Entity('signing_key')
+export class SigningKey {
+  /** RFC 7638 thumbprint of the public key. */
+  @PrimaryColumn('text')
+  kid!: string;
+
+  @Column('text')
+  alg!: AlgorithmName;
+
+  @Column('text')
+  status!: KeyStatus;
+
+  @Column('jsonb', { name: 'public_jwk' })
+  publicJwk!: JsonObject;
+
+  /** The private half under the key-encryption key; of a key that signs no more, a seal over nothing. */
+  @Column('text')
+  seal!: string;
+
+  @Column('timestamptz', { name: 'prepared_at' })
+  preparedAt!: Date;
+
+  @Column('timestamptz', { name: 'activated_at', nullable: true })
+  activatedAt!: Date | null;
+
+  @Column('timestamptz', { name: 'verify_until', nullable: true })
+  verifyUntil!: Date | null;
+
+  @Column('timestamptz', { name: 'retired_at', nullable: true })
+  retiredAt!: Date | null;
+
+  @Column('timestamptz', { name: 'revoked_at', nullable: true })
+  revokedAt!: Date | null;
+
+  @Column('text', { name: 'revocation_reason', nullable: true })
+  revocationReason!: string | null;
+}

@@ -1,0 +1,11 @@
+import { runService } from '#service-kit';
+import { AuthModule } from './auth.module.js';
+import { authSettings, SERVICE } from './config.js';
+import { authProblems } from './errors.js';
+
+await runService(AuthModule.with, {
+  service: SERVICE,
+  version: '0.1.0',
+  settings: authSettings,
+  problems: authProblems,
+});

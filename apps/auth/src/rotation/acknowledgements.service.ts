@@ -1,0 +1,135 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { DataSource } from 'typeorm';
+import { NATS_LINK, type NatsLink } from '#service-kit';
+import { ACK_SUBJECTS } from '#statements';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { KeySetService } from '../keys/key-set.service.js';
+
+import { Verifiers, type AckRefusal, type Verifier } from './verifiers.js';
+
+const FLUSH_MS = 200;
+
+/**
+ * Listens to acknowledgements and keeps them: in memory for the rotation that waits, in the database for other
+ * replicas and the next start.
+ */
+@Injectable()
+export class AcknowledgementsService implements OnModuleInit {
+  private readonly log = new Logger('acknowledgements');
+  private readonly verifiers: Verifiers;
+  private readonly unsaved = new Map<string, Verifier>();
+  private readonly refusals = new Map<AckRefusal, number>();
+  private readonly waiting = new Set<() => void>();
+  private connectedAt: number | undefined;
+  private flushing: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly keySet: KeySetService,
+    @Inject(NATS_LINK) private readonly nats: NatsLink,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
+  ) {
+    this.verifiers = new Verifiers(settings.countedSeconds * 1000);
+  }
+
+  onModuleInit(): void {
+    this.nats.connection.then((connection) => this.listen(connection)).catch(() => undefined);
+  }
+
+  /** Everyone that is waited for. */
+  counted(): Verifier[] {
+    return this.verifiers.counted();
+  }
+
+  /** Names of the counted verifiers that do not hold the key. */
+  lackingKey(kid: string): string[] {
+    return this.verifiers.lacking(({ kids }) => kids.includes(kid));
+  }
+
+  /** Names of the counted verifiers that have not acknowledged the epoch. */
+  lackingEpoch(epoch: number): string[] {
+    return this.verifiers.lacking((verifier) => verifier.epoch >= epoch);
+  }
+
+  /** Whether everyone has had the time to be heard: not in the first while after a (re)connection. */
+  isComplete(): boolean {
+    const { connectedAt } = this;
+    return connectedAt !== undefined && Date.now() - connectedAt >= this.settings.countedSeconds * 1000;
+  }
+
+  /** How many acknowledgements were refused, by reason. */
+  refused(): Record<string, number> {
+    return Object.fromEntries(this.refusals);
+  }
+
+  /** Resolves at the next acknowledgement, or after `timeoutMs`. */
+  news(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.waiting.add(done);
+    });
+  }
+
+  /** Learns what other replicas have heard. */
+  async load(): Promise<void> {
+    const rows = await this.dataSource.query<(Verifier & { age: number })[]>(
+      `SELECT service, instance, epoch::float8 AS epoch, kids, pins, at_ms AS at,
+              extract(epoch FROM clock_timestamp() - seen_at)::float8 AS age
+         FROM verifier WHERE seen_at > clock_timestamp() - make_interval(secs => $1)`,
+      [this.settings.countedSeconds],
+    );
+    for (const { age, ...row } of rows) this.verifiers.remember({ ...row, seenAt: Date.now() - age * 1000 });
+  }
+
+  private async listen(connection: NatsConnection): Promise<void> {
+    connection.subscribe(ACK_SUBJECTS, {
+      callback: (error, message) => {
+        if (!error) this.hear(message.subject, message.data);
+      },
+    });
+    this.connectedAt = Date.now();
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') this.connectedAt = undefined;
+      if (type === 'reconnect') this.connectedAt = Date.now();
+    }
+  }
+
+  private hear(subject: string, data: Uint8Array): void {
+    const heard = this.verifiers.hear(subject, data, this.keySet.current?.epoch ?? 0);
+    if (typeof heard === 'string') {
+      this.refusals.set(heard, (this.refusals.get(heard) ?? 0) + 1);
+      return;
+    }
+    this.unsaved.set(`${heard.service}.${heard.instance}`, heard);
+    this.flushing ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+    for (const done of this.waiting) done();
+  }
+
+  /** Many acknowledgements, one statement; what cannot be saved now comes again with the next heartbeat. */
+  private async flush(): Promise<void> {
+    this.flushing = undefined;
+    const batch = [...this.unsaved.values()];
+    this.unsaved.clear();
+    try {
+      await this.dataSource.query(
+        `INSERT INTO verifier (service, instance, epoch, kids, pins, at_ms, seen_at)
+         SELECT service, instance, epoch, kids, pins, at, clock_timestamp()
+           FROM jsonb_to_recordset($1::jsonb) AS ack(service text, instance text, epoch bigint, kids jsonb, pins jsonb, at float8)
+         ON CONFLICT (service, instance) DO UPDATE SET epoch = excluded.epoch, kids = excluded.kids,
+           pins = excluded.pins, at_ms = excluded.at_ms, seen_at = excluded.seen_at`,
+        [JSON.stringify(batch)],
+      );
+      await this.dataSource.query(
+        `DELETE FROM verifier WHERE seen_at < clock_timestamp() - interval '1 hour'`,
+      );
+    } catch (error) {
+      this.log.warn(`acknowledgements could not be saved: ${(error as Error).message}`);
+    }
+  }
+}

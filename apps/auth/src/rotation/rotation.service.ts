@@ -1,0 +1,226 @@
+/**
+ * Rotation, acknowledged: a key becomes active when every counted verifier holds it, or when the last statement that
+ * lacked it has expired, because whoever still lacks it answers 503 by then. No deadlock, and no 401 that is wrong.
+ * The rotation is a row: a crash at any step is carried on by the next round of any replica.
+ */
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, IsNull, type EntityManager } from 'typeorm';
+import type { AlgorithmName } from '#jws';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { AuthError } from '../errors.js';
+import { activate, activeKey, prepare, revoke, standbyKey, type KeySet } from '../keys/key-life-cycle.js';
+import { KeySetService } from '../keys/key-set.service.js';
+import { AcknowledgementsService } from './acknowledgements.service.js';
+import { Rotation } from './rotation.entity.js';
+
+const ANSWER_WITHIN_MS = 10_000;
+const REVOCATION_ANSWER_WITHIN_MS = 1_000;
+/** How long an emergency waits for acknowledgements when there was no standby that everyone held. */
+const EMERGENCY_WAIT_MS = 1_000;
+const POLL_MS = 100;
+
+/** What a rotation waits for. */
+export interface Waiting {
+  readonly rotationId: string;
+  readonly kid: string;
+  readonly since: Date;
+  readonly waitingFor: readonly string[];
+}
+
+export type RotationResult =
+  | {
+      readonly done: true;
+      readonly kid: string;
+      readonly alg: AlgorithmName;
+      readonly epoch: number;
+      readonly waitedMs: number;
+    }
+  | ({ readonly done: false } & Waiting);
+
+export interface RevocationResult {
+  readonly kid: string;
+  readonly epoch: number;
+  /** The key that signs now; null while a fresh one is being made known. */
+  readonly activeKid: string | null;
+  readonly waitedMs: number;
+  /** Counted verifiers that had not acknowledged in time. */
+  readonly silent: readonly string[];
+}
+
+@Injectable()
+export class RotationService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly keySet: KeySetService,
+    private readonly acknowledgements: AcknowledgementsService,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
+  ) {}
+
+  /**
+   * Makes another key the active one, of the same algorithm or another, and waits up to 10 s for it.
+   *
+   * @throws AuthError `rotation_in_progress` · `too_many_keys`
+   */
+  async rotate(alg?: AlgorithmName): Promise<RotationResult> {
+    const startedAt = Date.now();
+    const before = await this.keySet.list();
+    const wanted = alg ?? activeKey(before)?.alg ?? this.settings.signingAlg;
+    const spare = standbyKey(before, wanted) ? undefined : await this.keySet.generate(wanted);
+    let rotation: Rotation | undefined;
+    await this.keySet.change(async (keys, { tx, now }) => {
+      if (await openRotation(tx)) throw new AuthError('rotation_in_progress');
+      const standby = standbyKey(keys, wanted);
+      const after = standby || !spare ? keys : prepare(keys, spare, now);
+      const { kid } = standbyKey(after, wanted)!;
+      rotation = await tx.save(
+        tx.create(Rotation, { kid, cause: 'requested', requestedAt: now, endedAt: null, outcome: null }),
+      );
+      return after === keys ? undefined : after;
+    });
+    const { id } = rotation!;
+    while (!(await this.advance()).ended && Date.now() - startedAt < ANSWER_WITHIN_MS) {
+      await this.acknowledgements.news(POLL_MS);
+    }
+    return this.resultOf(id, Date.now() - startedAt);
+  }
+
+  /** The open rotation and whom it waits for, if there is one. */
+  async current(): Promise<Waiting | undefined> {
+    const rotation = await openRotation(this.dataSource.manager);
+    if (!rotation) return undefined;
+    const { id: rotationId, kid, requestedAt: since } = rotation;
+    return { rotationId, kid, since, waitingFor: this.waitingFor(kid) };
+  }
+
+  /** Takes the open rotation a step further if it may go; `ended` if none is open (any more). */
+  async advance({ force = false } = {}): Promise<{ ended: boolean }> {
+    const rotation = await openRotation(this.dataSource.manager);
+    if (!rotation) return { ended: true };
+    const { kid } = rotation;
+    const held = this.acknowledgements.isComplete() && this.acknowledgements.lackingKey(kid).length === 0;
+    let ended = false;
+    await this.keySet.change(async (keys, { tx, now }) => {
+      const open = await openRotation(tx);
+      if (open?.id !== rotation.id) return undefined;
+      if (!force && !held && !this.isOverdue(open, keys, now)) return undefined;
+      await tx.update(Rotation, { id: open.id }, { endedAt: now, outcome: 'activated' });
+      ended = true;
+      return activate(keys, kid, {
+        now,
+        verifyUntil: this.keySet.verifyUntil(now),
+        destroy: this.keySet.destroy,
+      });
+    });
+    return { ended };
+  }
+
+  /** Goes on without those that are waited for. @throws AuthError `no_rotation` */
+  async proceed(): Promise<RotationResult> {
+    const current = await this.current();
+    if (!current) throw new AuthError('no_rotation');
+    await this.advance({ force: true });
+    return this.resultOf(current.rotationId, 0);
+  }
+
+  /** Calls the open rotation off; its key stays prepared. @throws AuthError `no_rotation` */
+  async abort(): Promise<void> {
+    await this.keySet.change(async (_keys, { tx, now }) => {
+      const open = await openRotation(tx);
+      if (!open) throw new AuthError('no_rotation');
+      await tx.update(Rotation, { id: open.id }, { endedAt: now, outcome: 'aborted' });
+      return undefined;
+    });
+  }
+
+  /**
+   * Revokes a key in one transaction and waits up to 1 s for acknowledgements. If it was active, the standby is
+   * active from the same moment; if that was revoked too, a fresh key follows once acknowledged or after 1 s.
+   *
+   * @throws AuthError `key_not_found` · `key_not_revocable`
+   */
+  async revoke(
+    kid: string,
+    { reason, includeStandby }: { reason: string; includeStandby: boolean },
+  ): Promise<RevocationResult> {
+    const startedAt = Date.now();
+    const spare = await this.keySet.generate(
+      activeKey(await this.keySet.list())?.alg ?? this.settings.signingAlg,
+    );
+    const issued = await this.keySet.change(async (keys, { tx, now }) => {
+      const { destroy } = this.keySet;
+      const after = revoke(keys, kid, { now, reason, includeStandby, destroy });
+      const completed = standbyKey(after) ? after : prepare(after, spare, now);
+      await closeIfPointless(tx, completed, now);
+      if (!activeKey(completed) && !(await openRotation(tx))) {
+        const fresh = standbyKey(completed)!;
+        await tx.insert(Rotation, {
+          kid: fresh.kid,
+          cause: 'emergency',
+          requestedAt: now,
+          endedAt: null,
+          outcome: null,
+        });
+      }
+      return completed;
+    });
+    const { epoch } = issued!;
+    while (
+      this.acknowledgements.lackingEpoch(epoch).length > 0 &&
+      Date.now() - startedAt < REVOCATION_ANSWER_WITHIN_MS
+    ) {
+      await this.acknowledgements.news(POLL_MS);
+    }
+    const waitedMs = Date.now() - startedAt;
+    // Only if nothing signs now; any other rotation goes its own way.
+    while (!activeKey(await this.keySet.list()) && Date.now() - startedAt < 2 * EMERGENCY_WAIT_MS) {
+      await this.advance();
+      await this.acknowledgements.news(POLL_MS);
+    }
+    const active = activeKey(await this.keySet.list());
+    return {
+      kid,
+      epoch,
+      activeKid: active?.kid ?? null,
+      waitedMs,
+      silent: this.acknowledgements.lackingEpoch(epoch),
+    };
+  }
+
+  /** Whether a rotation no longer has to wait for anyone. */
+  private isOverdue({ cause, requestedAt, kid }: Rotation, keys: KeySet, now: Date): boolean {
+    if (cause === 'emergency') return now.getTime() - requestedAt.getTime() >= EMERGENCY_WAIT_MS;
+    const preparedAt = keys.find((key) => key.kid === kid)!.preparedAt.getTime();
+    return now.getTime() - preparedAt >= this.settings.statementSeconds * 1000;
+  }
+
+  private waitingFor(kid: string): string[] {
+    const lacking = this.acknowledgements.lackingKey(kid);
+    return this.acknowledgements.isComplete() ? lacking : [...lacking, 'verifiers not heard of yet'];
+  }
+
+  private async resultOf(rotationId: string, waitedMs: number): Promise<RotationResult> {
+    const { kid, outcome, requestedAt } = await this.dataSource.manager.findOneByOrFail(Rotation, {
+      id: rotationId,
+    });
+    if (outcome !== 'activated')
+      return { done: false, rotationId, kid, since: requestedAt, waitingFor: this.waitingFor(kid) };
+    const { alg } = (await this.keySet.list()).find((key) => key.kid === kid)!;
+    return { done: true, kid, alg, epoch: this.keySet.current!.epoch, waitedMs };
+  }
+}
+
+function openRotation(manager: EntityManager): Promise<Rotation | null> {
+  return manager.findOneBy(Rotation, { endedAt: IsNull() });
+}
+
+/** Ends the open rotation if its key can no longer become active. */
+async function closeIfPointless(tx: EntityManager, keys: KeySet, now: Date): Promise<void> {
+  const open = await openRotation(tx);
+  const status = open && keys.find(({ kid }) => kid === open.kid)?.status;
+  if (!open || status === 'prepared') return;
+  await tx.update(
+    Rotation,
+    { id: open.id },
+    { endedAt: now, outcome: status === 'active' ? 'activated' : 'aborted' },
+  );
+}

@@ -1,0 +1,51 @@
+/** Makes the demo account and the first admin, with the passwords in SEED_CREDENTIALS_FILE. Safe to run again. */
+import { DataSource } from 'typeorm';
+import { z } from 'zod';
+import {
+  createLogger,
+  databaseSettings,
+  dataSourceOptions,
+  defineSettings,
+  secretFile,
+  settingsOrExit,
+} from '#service-kit';
+import { Account } from './accounts/account.entity.js';
+import { PasswordHasher } from './accounts/password-hasher.js';
+import { SERVICE } from './config.js';
+import { entities } from './database/index.js';
+import type { Role } from './sessions/scopes.js';
+
+const credentials = z.object({ email: z.email().toLowerCase(), password: z.string().min(20) });
+const settings = settingsOrExit(
+  defineSettings({
+    ...databaseSettings,
+    seedCredentials: secretFile({
+      doc: 'a JSON file {admin: {email, password}, demo: {email, password}}',
+      schema: z
+        .string()
+        .transform((text) => z.object({ admin: credentials, demo: credentials }).parse(JSON.parse(text))),
+    }),
+  }),
+);
+
+const hasher = new PasswordHasher(1);
+const dataSource = await new DataSource(dataSourceOptions(settings, { entities })).initialize();
+const accounts = dataSource.getRepository(Account);
+const seeded: string[] = [];
+for (const [name, roles] of [
+  ['admin', ['admin']],
+  ['demo', ['customer']],
+] as [keyof typeof settings.seedCredentials, Role[]][]) {
+  const { email, password } = settings.seedCredentials[name];
+  if (await accounts.existsBy({ email })) continue;
+  await accounts.insert({
+    email,
+    passwordHash: await hasher.hash(password),
+    roles,
+    createdAt: new Date(),
+    disabledAt: null,
+  });
+  seeded.push(email);
+}
+await dataSource.destroy();
+createLogger({ service: SERVICE, level: 'info' }).info({ accounts: seeded }, 'seeded');

@@ -1,0 +1,84 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, IsNull } from 'typeorm';
+import { TrustError, type AccessTokenClaims } from '#trust';
+import { Account } from '../accounts/account.entity.js';
+import { AccountsService, type Credentials } from '../accounts/accounts.service.js';
+import { AuthError } from '../errors.js';
+import { AccessTokenSigner } from '../tokens/access-token-signer.js';
+import { defaultAudience, scopesFor, type Role } from './scopes.js';
+import { Session } from './session.entity.js';
+
+/** `client_id` of a login by password. */
+const WEB_CLIENT = 'web';
+
+export interface Login extends Credentials {
+  readonly audience?: string | undefined;
+}
+
+export interface Grant {
+  readonly accessToken: string;
+  readonly expiresIn: number;
+  readonly scope: string;
+}
+
+@Injectable()
+export class SessionsService {
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    private readonly accounts: AccountsService,
+    private readonly signer: AccessTokenSigner,
+  ) {}
+
+  /**
+   * Begins a session and signs its first token, in one transaction.
+   *
+   * @throws AuthError those of `authenticate` · `invalid_target` · `no_signing_key`
+   */
+  async login({ audience, ...credentials }: Login, address: string): Promise<Grant> {
+    const account = await this.accounts.authenticate(credentials, address);
+    const aud = audience ?? defaultAudience(account.roles);
+    const scopes = scopesFor(account.roles, aud);
+    if (scopes.length === 0)
+      throw new AuthError('invalid_target', {
+        errors: [{ field: 'audience', message: 'not for this account' }],
+      });
+    const scope = scopes.join(' ');
+    return this.dataSource.transaction(async (tx) => {
+      const session = await tx.save(
+        tx.create(Session, { accountId: account.id, createdAt: new Date(), endedAt: null }),
+      );
+      const { token, expiresIn } = await this.signer.sign(tx, {
+        sub: account.id,
+        aud,
+        client_id: WEB_CLIENT,
+        scope,
+        sid: session.id,
+        roles: account.roles,
+      });
+      return { accessToken: token, expiresIn, scope };
+    });
+  }
+
+  /** The account of a live session. */
+  async accountOf(sid: string): Promise<Account | undefined> {
+    const session = await this.dataSource.manager.findOne(Session, {
+      where: { id: sid, endedAt: IsNull() },
+      relations: { account: true },
+    });
+    return session?.account.disabledAt === null ? session.account : undefined;
+  }
+
+  /**
+   * What auth asks beyond a good signature: the session is live, it is the subject's, and the roles that the token
+   * names are still held.
+   *
+   * @throws TrustError `revoked`
+   */
+  async confirm({ sid, sub, roles = [] }: AccessTokenClaims): Promise<void> {
+    const account = sid === undefined ? undefined : await this.accountOf(sid);
+    if (account?.id !== sub) throw new TrustError('revoked', 'no live session of this subject');
+    if (!roles.every((role) => account.roles.includes(role as Role))) {
+      throw new TrustError('revoked', 'a role of the token is no longer held');
+    }
+  }
+}

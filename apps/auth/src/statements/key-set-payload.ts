@@ -1,0 +1,41 @@
+import type { KeySetPayload, PublishedStatus } from '#statements';
+import { isPublished, type KeySet } from '../keys/key-life-cycle.js';
+
+export interface PayloadOptions {
+  readonly issuer: string;
+  readonly epoch: number;
+  readonly now: Date;
+  /** Life of the statement, seconds. */
+  readonly statementSeconds: number;
+  /** How long a revoked key is still named: longest token life and statement life, seconds. */
+  readonly tombstoneSeconds: number;
+}
+
+/** What the key-set statement of an epoch says of a key set. */
+export function keySetPayload(keys: KeySet, options: PayloadOptions): KeySetPayload {
+  const { issuer, epoch, now, statementSeconds, tombstoneSeconds } = options;
+  const iat = numericDate(now);
+  return {
+    iss: issuer,
+    sub: issuer,
+    iat,
+    exp: iat + statementSeconds,
+    epoch,
+    revocations: { from: 0, to: 0 },
+    keys: keys.filter(isPublished).map(({ kid, publicJwk, status, verifyUntil }) => ({
+      ...publicJwk,
+      kid,
+      status: status as PublishedStatus,
+      ...(verifyUntil && { verify_until: Math.ceil(verifyUntil.getTime() / 1000) }),
+    })),
+    revoked: keys
+      .filter(({ revokedAt }) => revokedAt && numericDate(revokedAt) + tombstoneSeconds > iat)
+      .map(({ kid, revokedAt, revocationReason }) => ({
+        kid,
+        at: numericDate(revokedAt!),
+        reason: revocationReason ?? '',
+      })),
+  };
+}
+
+const numericDate = (date: Date): number => Math.floor(date.getTime() / 1000);

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { algorithmNames } from '#jws';
+import { JWKS_PATH, KEYSET_MEDIA_TYPE, KEYSET_PATH } from '#statements';
+import { Public } from '#trust/nest';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { AuthError } from '../errors.js';
+import { KeySetService, type IssuedStatement } from '../keys/key-set.service.js';
+import { allScopes } from '../sessions/scopes.js';
+
+/** What the issuer publishes about itself. It is served from memory, with or without a database. */
+@Public()
+@ApiTags('well-known')
+@Controller()
+export class WellKnownController {
+  constructor(
+    private readonly keySet: KeySetService,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
+  ) {}
+
+  @Get(KEYSET_PATH)
+  @ApiOperation({ summary: 'The key set, signed by the trust anchor' })
+  keyset(@Res() reply: FastifyReply): void {
+    const { jws } = this.statement();
+    void reply.type(KEYSET_MEDIA_TYPE).header('Cache-Control', 'no-store').send(jws);
+  }
+
+  @Get(JWKS_PATH)
+  @ApiOperation({ summary: 'The public keys as a plain JWK set (RFC 7517), for third parties' })
+  jwks(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    const keys = this.statement().keys.map(({ status: _status, verify_until: _until, ...jwk }) => jwk);
+    const body = JSON.stringify({ keys });
+    const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
+    void reply
+      .header('Cache-Control', `public, max-age=${this.settings.jwksMaxAgeSeconds}`)
+      .header('ETag', etag);
+    if (request.headers['if-none-match'] === etag) void reply.status(304).send();
+    else void reply.type('application/jwk-set+json').send(body);
+  }
+
+  @Get(['.well-known/oauth-authorization-server', '.well-known/openid-configuration'])
+  @ApiOperation({ summary: 'Authorization server metadata (RFC 8414)' })
+  metadata() {
+    const { issuer } = this.settings;
+    return {
+      issuer,
+      jwks_uri: `${issuer}${JWKS_PATH}`,
+      signed_jwks_uri: `${issuer}${KEYSET_PATH}`,
+      scopes_supported: allScopes,
+      // No OAuth grant is offered yet; RFC 8414 requires the member.
+      response_types_supported: [],
+      grant_types_supported: [],
+      access_token_signing_alg_values_supported: algorithmNames,
+      service_documentation: `${issuer}/docs`,
+    };
+  }
+
+  private statement(): IssuedStatement {
+    const { current } = this.keySet;
+    if (!current)
+      throw new AuthError('no_signing_key', {
+        message: 'no statement has been issued yet',
+        retryAfterSeconds: 1,
+      });
+    return current;
+  }
+}

@@ -1,0 +1,24 @@
+/** Every setting of inventory. */
+import {
+  databaseSettings,
+  defineSettings,
+  httpSettings,
+  natsSettings,
+  trustSettings,
+  type Settings,
+} from '#service-kit';
+
+/** inventory's own name: the audience of tokens for it, and its account in NATS. */
+export const SERVICE = 'inventory';
+
+export const inventorySettings = defineSettings({
+  ...httpSettings,
+  ...databaseSettings,
+  ...natsSettings,
+  ...trustSettings,
+});
+
+export type InventorySettings = Settings<typeof inventorySettings>;
+
+/** What `migrate` (as the owner of the tables) and `seed` (as the runtime role) need. */
+export const storeSettings = defineSettings(databaseSettings);

@@ -1,0 +1,11 @@
+import { runService } from '#service-kit';
+import { inventorySettings, SERVICE } from './config.js';
+import { inventoryProblems } from './errors.js';
+import { InventoryModule } from './inventory.module.js';
+
+await runService(InventoryModule.with, {
+  service: SERVICE,
+  version: '0.1.0',
+  settings: inventorySettings,
+  problems: inventoryProblems,
+});

@@ -1,0 +1,15 @@
+import type { DataSource } from 'typeorm';
+import { Product } from '../database/index.js';
+
+const demoProducts = [
+  { sku: 'SEAL-BRASS', name: 'Brass seal', priceCents: 4900, currency: 'EUR', stock: 40 },
+  { sku: 'WAX-RED', name: 'Sealing wax, red', priceCents: 750, currency: 'EUR', stock: 200 },
+  { sku: 'PAPER-LAID', name: 'Laid paper, 50 sheets', priceCents: 1290, currency: 'EUR', stock: 120 },
+];
+
+/** Adds the demonstration products that are not there yet and returns their skus; what is there stays as it is. */
+export async function seedProducts(dataSource: DataSource): Promise<string[]> {
+  const insert = dataSource.createQueryBuilder().insert().into(Product).values(demoProducts);
+  const { raw } = await insert.orIgnore().returning('sku').execute();
+  return (raw as { sku: string }[]).map(({ sku }) => sku);
+}

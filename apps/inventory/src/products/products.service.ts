@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { QueryFailedError, type Repository } from 'typeorm';
+import { keysetPage, type Page, type PageQuery } from '#service-kit';
+import { Product } from '../database/index.js';
+import { InventoryError } from '../errors.js';
+import type { ProductView } from './product.schemas.js';
+
+const UNIQUE_VIOLATION = '23505';
+
+@Injectable()
+export class ProductsService {
+  constructor(@InjectRepository(Product) private readonly products: Repository<Product>) {}
+
+  /** Newest first. */
+  list(page: PageQuery): Promise<Page<Product>> {
+    return keysetPage(this.products.createQueryBuilder('product'), page, { id: 'sku' });
+  }
+
+  /** @throws InventoryError `product_not_found` */
+  async get(sku: string): Promise<Product> {
+    const found = await this.products.findOneBy({ sku });
+    if (!found) throw new InventoryError('product_not_found');
+    return found;
+  }
+
+  /** @throws InventoryError `product_exists` */
+  async add(product: ProductView): Promise<void> {
+    try {
+      await this.products.insert(product);
+    } catch (cause) {
+      if (cause instanceof QueryFailedError && cause.driverError.code === UNIQUE_VIOLATION) {
+        throw new InventoryError('product_exists', { cause });
+      }
+      throw cause;
+    }
+  }
+
+  /** @throws InventoryError `product_not_found` */
+  async setStock(sku: string, stock: number): Promise<Product> {
+    const { affected } = await this.products.update({ sku }, { stock });
+    if (affected === 0) throw new InventoryError('product_not_found');
+    return this.get(sku);
+  }
+}

@@ -1,0 +1,53 @@
+/** The products as inventory offers them: what an order is priced by. */
+import pLimit from 'p-limit';
+import { z } from 'zod';
+import { ServiceError, type ServiceClient } from '#service-kit';
+import { OrdersError } from '../errors.js';
+
+/** A product and its present price. */
+export interface Offer {
+  readonly sku: string;
+  readonly name: string;
+  /** At most 100,000,000: what is more comes from no inventory of ours. */
+  readonly priceCents: number;
+  readonly currency: string;
+}
+
+/** One order must not take all of inventory's attention. */
+const lookupsAtOnce = 8;
+const retryAfterSeconds = 2;
+
+/** 404 counts only in inventory's own words, so that a wrong base URL does not make every product unknown. */
+const noSuchProduct = z.object({ code: z.literal('product_not_found') });
+
+export class Catalogue {
+  constructor(private readonly inventory: ServiceClient) {}
+
+  /**
+   * The offer for each sku, in their order; undefined for one that inventory does not know. Any other answer than
+   * these two, late, broken or none, is one and the same to an order.
+   * @throws OrdersError `inventory_unavailable`
+   */
+  async offers(skus: readonly string[]): Promise<(Offer | undefined)[]> {
+    const limit = pLimit(lookupsAtOnce);
+    try {
+      return await limit.map(skus, (sku) => this.offer(sku));
+    } catch (cause) {
+      limit.clearQueue();
+      if (!(cause instanceof ServiceError)) throw cause;
+      throw new OrdersError('inventory_unavailable', { message: cause.message, cause, retryAfterSeconds });
+    }
+  }
+
+  private async offer(sku: string): Promise<Offer | undefined> {
+    const offer = z.object({
+      sku: z.literal(sku),
+      name: z.string().min(1).max(200),
+      priceCents: z.int().min(0).max(100_000_000),
+      currency: z.string().regex(/^[A-Z]{3}$/),
+    });
+    const path = `/products/${encodeURIComponent(sku)}`;
+    const answer = await this.inventory.call({ path, expect: { 200: offer, 404: noSuchProduct } });
+    return answer.status === 200 ? answer.body : undefined;
+  }
+}

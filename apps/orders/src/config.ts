@@ -1,0 +1,35 @@
+/** Every setting of orders. */
+import { z } from 'zod';
+import {
+  databaseSettings,
+  defineSettings,
+  httpSettings,
+  natsSettings,
+  setting,
+  trustSettings,
+  type Settings,
+} from '#service-kit';
+
+/** orders' own name: the audience of tokens for it, and its account in NATS. */
+export const SERVICE = 'orders';
+
+export const ordersSettings = defineSettings({
+  ...httpSettings,
+  ...databaseSettings,
+  ...natsSettings,
+  ...trustSettings,
+  inventoryUrl: setting(
+    z.url({ protocol: /^https?$/ }).refine((url) => !url.endsWith('/'), 'must not end with a slash'),
+    { doc: 'the base URL of inventory, e.g. http://127.0.0.1:3002' },
+  ),
+  inventoryTimeoutMs: setting(z.coerce.number().int().min(1).max(10_000), {
+    doc: 'the longest wait for one answer of inventory',
+    unit: 'ms',
+    default: 2000,
+  }),
+});
+
+export type OrdersSettings = Settings<typeof ordersSettings>;
+
+/** What `migrate` needs, as the owner of the tables. */
+export const storeSettings = defineSettings(databaseSettings);

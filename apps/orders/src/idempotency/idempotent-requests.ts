@@ -1,0 +1,125 @@
+/**
+ * At most one success for an Idempotency-Key of a user, whatever fails or runs in parallel.
+ *
+ * A request claims its key before it works. It completes the key in the transaction of its work, and only if the
+ * claim is still its own; so an attempt that was taken for dead can no longer succeed, and how long a claim lasts is
+ * a matter of patience, not of correctness. A failed attempt gives the key back.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { IsNull, type EntityManager, type Repository } from 'typeorm';
+import { IdempotencyKeyRecord } from '../database/index.js';
+import { OrdersError } from '../errors.js';
+import { claimMs, decide, keptMs, type Decision } from './decide.js';
+
+/** A request and the key that it came with; `request` is compared by its JSON. */
+export interface KeyedRequest {
+  readonly userId: string;
+  readonly key: string | undefined;
+  readonly request: unknown;
+}
+
+/** Keeps the answer, within the transaction that it reports. */
+type Complete<T> = (manager: EntityManager, answer: T) => Promise<void>;
+
+@Injectable()
+export class IdempotentRequests {
+  private readonly log = new Logger('idempotency');
+
+  constructor(
+    @InjectRepository(IdempotencyKeyRecord) private readonly keys: Repository<IdempotencyKeyRecord>,
+  ) {}
+
+  /**
+   * Runs `work` and gives its answer, or gives the answer that it gave before. `work` must call `complete` as the
+   * last act of its transaction. Without a key it just runs.
+   * @throws OrdersError `idempotency_key_in_flight` or `idempotency_key_reused`
+   */
+  async once<T extends object>(
+    { userId, key, request }: KeyedRequest,
+    work: (complete: Complete<T>) => Promise<T>,
+  ): Promise<T> {
+    if (key === undefined) return work(async () => undefined);
+    const mine = { userId, key, claim: randomUUID() };
+    const kept = await this.claim(mine, createHash('sha256').update(JSON.stringify(request)).digest('hex'));
+    if (kept) return kept as T;
+    try {
+      return await work(async (manager, answer) => {
+        const { affected } = await manager.update(IdempotencyKeyRecord, mine, { answer });
+        if (affected !== 1) throw inFlight();
+      });
+    } catch (error) {
+      await this.release(mine);
+      throw error;
+    }
+  }
+
+  /** Takes the key, or returns the answer that is kept under it. */
+  private async claim(
+    { userId, key, claim }: { userId: string; key: string; claim: string },
+    requestHash: string,
+  ): Promise<object | undefined> {
+    await this.purge();
+    return this.keys.manager.transaction(async (manager) => {
+      // The update changes nothing: it locks the row that is there, so that it can be returned and judged.
+      const [row] = await manager.query<[KeyRow]>(
+        `INSERT INTO idempotency_keys AS known (user_id, key, request_hash, claim) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (user_id, key) DO UPDATE SET claim = known.claim
+         RETURNING claim, request_hash, answer, extract(epoch FROM clock_timestamp() - claimed_at) * 1000 AS age_ms`,
+        [userId, key, requestHash, claim],
+      );
+      if (row.claim === claim) return undefined;
+      const known = {
+        requestHash: row.request_hash,
+        ageMs: Number(row.age_ms),
+        answered: row.answer !== null,
+      };
+      switch (decide(known, requestHash) satisfies Decision) {
+        case 'replay':
+          return row.answer!;
+        case 'in_flight':
+          throw inFlight();
+        case 'reused':
+          throw new OrdersError('idempotency_key_reused');
+        case 'claim':
+          await manager.update(
+            IdempotencyKeyRecord,
+            { userId, key },
+            { claim, requestHash, answer: null, claimedAt: () => 'clock_timestamp()' },
+          );
+          return undefined;
+      }
+    });
+  }
+
+  /** An answer that was kept stays, even if the client never heard of it: the commit may have arrived, its word not. */
+  private async release(mine: { userId: string; key: string; claim: string }): Promise<void> {
+    try {
+      await this.keys.delete({ ...mine, answer: IsNull() });
+    } catch (error) {
+      this.log.warn(`a key was not released and is in flight for ${claimMs} ms: ${(error as Error).message}`);
+    }
+  }
+
+  /** A few old keys go with each new one. A statement of its own that waits for no lock, so that it cannot deadlock. */
+  private async purge(): Promise<void> {
+    await this.keys.query(
+      `DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+         SELECT user_id, key FROM idempotency_keys WHERE claimed_at < now() - $1 * interval '1 ms'
+         LIMIT 100 FOR UPDATE SKIP LOCKED)`,
+      [keptMs],
+    );
+  }
+}
+
+interface KeyRow {
+  readonly claim: string;
+  readonly request_hash: string;
+  readonly answer: object | null;
+  readonly age_ms: string;
+}
+
+function inFlight(): OrdersError {
+  return new OrdersError('idempotency_key_in_flight', { retryAfterSeconds: 1 });
+}

@@ -1,0 +1,72 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { pageQuery, type Page, type PageQuery } from '#service-kit';
+import { CurrentCaller, Scopes, type Caller } from '#trust/nest';
+import { ApiProblems } from '../api-problems.js';
+import { IdempotencyKey } from '../idempotency/idempotency-key.js';
+import {
+  order,
+  orderId,
+  orderPage,
+  orderRequest,
+  type OrderRequest,
+  type OrderView,
+} from './order.schemas.js';
+import { OrdersService } from './orders.service.js';
+
+@ApiTags('orders')
+@Controller('orders')
+export class OrdersController {
+  constructor(private readonly orders: OrdersService) {}
+
+  @Scopes('orders:write')
+  @Post()
+  @ApiOperation({ summary: 'Place an order at the present prices' })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'Repeat a request with the key of the first, and there is one order. Kept for 24 hours.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  })
+  @ApiCreatedResponse({ standardSchema: order })
+  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'unknown_sku', 'mixed_currencies')
+  @ApiProblems('idempotency_key_in_flight', 'idempotency_key_reused', 'inventory_unavailable')
+  place(
+    @CurrentCaller() { sub }: Caller,
+    @Body({ schema: orderRequest }) body: OrderRequest,
+    @IdempotencyKey() key: string | undefined,
+  ): Promise<OrderView> {
+    return this.orders.place(sub, body, key);
+  }
+
+  @Scopes('orders:read')
+  @Get()
+  @ApiOperation({ summary: 'Your orders, newest first, in pages' })
+  @ApiOkResponse({ standardSchema: orderPage })
+  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope')
+  list(
+    @CurrentCaller() { sub }: Caller,
+    @Query({ schema: pageQuery }) query: PageQuery,
+  ): Promise<Page<OrderView>> {
+    return this.orders.list(sub, query);
+  }
+
+  @Scopes('orders:read')
+  @Get(':id')
+  @ApiOperation({ summary: 'One of your orders' })
+  @ApiOkResponse({ standardSchema: order })
+  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'order_not_found')
+  get(@CurrentCaller() { sub }: Caller, @Param('id', { schema: orderId }) id: string): Promise<OrderView> {
+    return this.orders.get(sub, id);
+  }
+
+  @Scopes('orders:write')
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Cancel one of your orders; once or several times is the same' })
+  @ApiOkResponse({ standardSchema: order })
+  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'order_not_found')
+  cancel(@CurrentCaller() { sub }: Caller, @Param('id', { schema: orderId }) id: string): Promise<OrderView> {
+    return this.orders.cancel(sub, id);
+  }
+}

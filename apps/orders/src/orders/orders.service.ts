@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import type { EntityManager, Repository } from 'typeorm';
+import { keysetPage, type Page, type PageQuery } from '#service-kit';
+import { Catalogue } from '../catalogue/catalogue.js';
+import { Order, OrderLine } from '../database/index.js';
+import { OrdersError } from '../errors.js';
+import { IdempotentRequests } from '../idempotency/idempotent-requests.js';
+import type { OrderRequest, OrderView } from './order.schemas.js';
+import { lineTotalCents, priceOrder, type PricedOrder } from './pricing.js';
+
+/** Orders of one user each; another's order does not exist. */
+@Injectable()
+export class OrdersService {
+  constructor(
+    @InjectRepository(Order) private readonly orders: Repository<Order>,
+    private readonly catalogue: Catalogue,
+    private readonly idempotent: IdempotentRequests,
+  ) {}
+
+  /** @throws OrdersError any code but `order_not_found` */
+  place(userId: string, request: OrderRequest, key: string | undefined): Promise<OrderView> {
+    return this.idempotent.once<OrderView>({ userId, key, request }, async (complete) => {
+      const offers = await this.catalogue.offers(request.lines.map(({ sku }) => sku));
+      const priced = priceOrder(request.lines, offers);
+      return this.orders.manager.transaction(async (manager) => {
+        const order = view(await insert(manager, userId, priced));
+        await complete(manager, order);
+        return order;
+      });
+    });
+  }
+
+  /** Newest first. */
+  async list(userId: string, query: PageQuery): Promise<Page<OrderView>> {
+    const orders = this.orders.createQueryBuilder('order').innerJoinAndSelect('order.lines', 'line');
+    const page = await keysetPage(orders.where('order.userId = :userId', { userId }), query);
+    return { ...page, items: page.items.map(view) };
+  }
+
+  /** @throws OrdersError `order_not_found` */
+  async get(userId: string, id: string): Promise<OrderView> {
+    const found = await this.orders.findOne({ where: { id, userId }, relations: { lines: true } });
+    if (!found) throw new OrdersError('order_not_found');
+    return view(found);
+  }
+
+  /** Cancels a placed order; a cancelled one stays as it is. @throws OrdersError `order_not_found` */
+  async cancel(userId: string, id: string): Promise<OrderView> {
+    await this.orders.update(
+      { id, userId, status: 'placed' },
+      { status: 'cancelled', cancelledAt: () => 'now()' },
+    );
+    return this.get(userId, id);
+  }
+}
+
+async function insert(
+  manager: EntityManager,
+  userId: string,
+  { lines, ...totals }: PricedOrder,
+): Promise<Order> {
+  const order = manager.create(Order, { id: randomUUID(), userId, status: 'placed', ...totals });
+  await manager.insert(Order, order);
+  order.lines = lines.map((line, position) =>
+    manager.create(OrderLine, { ...line, orderId: order.id, position }),
+  );
+  await manager.insert(OrderLine, order.lines);
+  return order;
+}
+
+function view({ id, status, lines, totalCents, currency, createdAt }: Order): OrderView {
+  const inOrder = lines.toSorted((a, b) => a.position - b.position);
+  return {
+    id,
+    status,
+    lines: inOrder.map(({ sku, name, quantity, unitPriceCents }) => {
+      return {
+        sku,
+        name,
+        quantity,
+        unitPriceCents,
+        lineTotalCents: lineTotalCents({ quantity, unitPriceCents }),
+      };
+    }),
+    totalCents,
+    currency,
+    createdAt: createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,210 @@
+/**
+ * The front door: plain JavaScript without dependencies, because on a fresh clone there is nothing else to run yet.
+ *
+ *   node infra/bootstrap.mjs prepare              install and build what is missing or out of date
+ *   node infra/bootstrap.mjs start [options]      prepare, then run the system
+ *   node infra/bootstrap.mjs test [jest options]  prepare, then run the tests
+ *   node infra/bootstrap.mjs reset                stop a running system and remove its state
+ *   node infra/bootstrap.mjs run FILE [options]   prepare, then run a file of dist/
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const at = (...path) => join(root, ...path);
+const oldestNode = [20, 19];
+const sourceFolders = ['apps', 'libs', 'infra', 'scenarios', 'bench'];
+
+const [command, ...args] = process.argv.slice(2);
+const commands = { prepare, start, test, reset, run };
+
+requireNode();
+if (!Object.hasOwn(commands, command ?? '')) {
+  fail(`Usage: node infra/bootstrap.mjs ${Object.keys(commands).join(' | ')}`);
+}
+await commands[command]();
+
+async function start() {
+  await prepare();
+  await importBuilt('dist/infra/embedded/start.js', args);
+}
+
+async function run() {
+  const [file, ...rest] = args;
+  if (file === undefined) fail('Usage: node infra/bootstrap.mjs run dist/path/to/file.js [options]');
+  await prepare();
+  await importBuilt(file, rest);
+}
+
+async function test() {
+  await prepare();
+  const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const env = {
+    ...process.env,
+    NODE_OPTIONS: [process.env.NODE_OPTIONS, ...options].filter(Boolean).join(' '),
+  };
+  const jest = [
+    at('node_modules/jest/bin/jest.js'),
+    '--config',
+    at('jest.config.mjs'),
+    '--maxWorkers=2',
+    ...args,
+  ];
+  const child = spawn(process.execPath, jest, { cwd: root, env, stdio: 'inherit' });
+  // Ctrl-C reaches jest by itself; we stay until it has stopped its servers.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  process.exitCode = await new Promise((done) => child.on('exit', (code) => done(code ?? 1)));
+}
+
+async function reset() {
+  // Must also work where the sources do not compile, so an old build is good enough.
+  const program = 'dist/infra/embedded/reset.js';
+  if (!existsSync(at(program))) await prepare();
+  await importBuilt(program, args);
+}
+
+async function importBuilt(file, argv) {
+  process.argv = [process.argv[0], resolve(root, file), ...argv];
+  process.setSourceMapsEnabled(true);
+  await import(pathToFileURL(resolve(root, file)).href);
+}
+
+async function prepare() {
+  if (isInstalled() && isBuilt()) return;
+  const release = await takeLock();
+  try {
+    if (!isInstalled()) await install();
+    if (!isBuilt()) await build();
+  } finally {
+    release();
+  }
+}
+
+// npm writes node_modules/.package-lock.json last, as the list of what it has put there. Packages for other systems
+// are in the lock file alone.
+function isInstalled() {
+  const installed = readPackages('node_modules/.package-lock.json');
+  if (installed === undefined) return false;
+  return Object.entries(readPackages('package-lock.json') ?? {}).every(([path, wanted]) => {
+    if (path === '') return true;
+    const found = installed[path];
+    return found === undefined ? wanted.optional === true : found.version === wanted.version;
+  });
+}
+
+function readPackages(file) {
+  return existsSync(at(file)) ? JSON.parse(readFileSync(at(file), 'utf8')).packages : undefined;
+}
+
+async function install() {
+  // Run by npm, we use the same npm. The dev dependencies build the project, even where NODE_ENV=production.
+  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
+  const options = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  await step('Installing packages', [...npm, ...options]);
+}
+
+async function build() {
+  rmSync(at('dist'), { recursive: true, force: true });
+  const fingerprint = sourceFingerprint();
+  await step('Building', [
+    process.execPath,
+    at('node_modules/typescript/bin/tsc'),
+    '-p',
+    'tsconfig.build.json',
+  ]);
+  writeFileSync(at('dist/.sources'), fingerprint);
+}
+
+function isBuilt() {
+  return existsSync(at('dist/.sources')) && readFileSync(at('dist/.sources'), 'utf8') === sourceFingerprint();
+}
+
+function sourceFingerprint() {
+  const sources = sourceFolders
+    .filter((folder) => existsSync(at(folder)))
+    .flatMap((folder) => typescriptFiles(folder));
+  const hash = createHash('sha256');
+  for (const file of [...sources, 'package.json', 'tsconfig.json', 'tsconfig.build.json'].sort()) {
+    const { size, mtimeMs } = statSync(at(file));
+    hash.update(`${file} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+function typescriptFiles(folder) {
+  const names = readdirSync(at(folder), { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => /(?<!spec)\.ts$/.test(name)).map((name) => join(folder, name));
+}
+
+/** Runs one step of the preparation: a line when it begins, the seconds when it ends, its output only if it fails. */
+async function step(title, [program, ...programArgs]) {
+  const begun = Date.now();
+  console.log(`${title} ...`);
+  const child = spawn(program, programArgs, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = [];
+  child.stdout.on('data', (chunk) => output.push(chunk));
+  child.stderr.on('data', (chunk) => output.push(chunk));
+  const code = await new Promise((done) => {
+    child.on('error', (error) => done(error.message));
+    child.on('close', (exitCode) => done(exitCode));
+  });
+  if (code !== 0)
+    fail(`${Buffer.concat(output)}\n${title} failed (${program} ${programArgs.join(' ')}: ${code}).`);
+  console.log(`${title} took ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+}
+
+/** One preparation at a time; a lock whose process is gone is taken over. */
+async function takeLock() {
+  const lock = at('.prepare.lock');
+  let told = false;
+  for (;;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      const release = () => rmSync(lock, { force: true });
+      process.on('exit', release);
+      return release;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const holder = readLock(lock);
+    if (holder !== undefined && !isAlive(holder)) rmSync(lock, { force: true });
+    else if (!told) {
+      console.log(`Another process (${holder}) is installing or building here; waiting for it.`);
+      told = true;
+    }
+    await sleep(200);
+  }
+}
+
+function readLock(lock) {
+  try {
+    return Number(readFileSync(lock, 'utf8')) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return;
+  fail(
+    `Node.js ${oldestNode.join('.')} or newer is needed; this is ${process.version}. See .nvmrc for the recommended one.`,
+  );
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}

@@ -1,0 +1,73 @@
+import pg from 'pg';
+
+/** One database and the two roles that may enter it. */
+export interface DatabasePlan {
+  database: string;
+  /** Owns database, schema and tables; runs migrations. */
+  owner: { name: string; password: string };
+  /** What the service runs as: reads and writes rows, no DDL. */
+  runtime: { name: string; password: string };
+}
+
+/** Where the superuser logs in. */
+export interface SuperuserLogin {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+}
+
+/** Makes roles and database as planned, or brings them there: running it again changes nothing. */
+export async function provisionDatabase(superuser: SuperuserLogin, plan: DatabasePlan): Promise<void> {
+  const { database, owner, runtime } = plan;
+  await asSuperuser(superuser, 'postgres', async (client) => {
+    await client.query('REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC');
+    for (const role of [owner, runtime]) await ensureRole(client, role);
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${id(database)} OWNER ${id(owner.name)}`);
+    await client.query(`ALTER DATABASE ${id(database)} OWNER TO ${id(owner.name)}`);
+    await client.query(`REVOKE ALL ON DATABASE ${id(database)} FROM PUBLIC`);
+    await client.query(`GRANT CONNECT ON DATABASE ${id(database)} TO ${id(runtime.name)}`);
+  });
+  await asSuperuser(superuser, database, async (client) => {
+    await client.query(`ALTER SCHEMA public OWNER TO ${id(owner.name)}`);
+    await client.query('REVOKE ALL ON SCHEMA public FROM PUBLIC');
+    await client.query(`GRANT USAGE ON SCHEMA public TO ${id(runtime.name)}`);
+    const future = `ALTER DEFAULT PRIVILEGES FOR ROLE ${id(owner.name)} IN SCHEMA public`;
+    await client.query(`${future} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${id(runtime.name)}`);
+    await client.query(`${future} GRANT USAGE ON SEQUENCES TO ${id(runtime.name)}`);
+  });
+}
+
+/** Removes what `provisionDatabase` made, its connections included. */
+export async function dropDatabase(superuser: SuperuserLogin, plan: DatabasePlan): Promise<void> {
+  await asSuperuser(superuser, 'postgres', async (client) => {
+    await client.query(`DROP DATABASE IF EXISTS ${id(plan.database)} WITH (FORCE)`);
+    for (const role of [plan.owner, plan.runtime]) await client.query(`DROP ROLE IF EXISTS ${id(role.name)}`);
+  });
+}
+
+async function ensureRole(client: pg.Client, role: { name: string; password: string }): Promise<void> {
+  const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role.name]);
+  const attributes = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS';
+  const password = client.escapeLiteral(role.password);
+  await client.query(
+    `${rowCount === 0 ? 'CREATE' : 'ALTER'} ROLE ${id(role.name)} ${attributes} PASSWORD ${password}`,
+  );
+}
+
+async function asSuperuser(
+  login: SuperuserLogin,
+  database: string,
+  work: (client: pg.Client) => Promise<void>,
+): Promise<void> {
+  const client = new pg.Client({ ...login, database });
+  await client.connect();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const id = pg.escapeIdentifier;

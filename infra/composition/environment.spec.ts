@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import { environmentFor, type SystemAddresses } from './environment.js';
+import { services } from './services.js';
+
+const system: SystemAddresses = {
+  stateDir: '/state',
+  host: '127.0.0.1',
+  issuer: 'http://localhost:4000',
+  postgresPort: 4010,
+  natsPort: 4011,
+  ports: { auth: 4000, orders: 4001, inventory: 4002 },
+  urls: {
+    auth: 'http://127.0.0.1:4000',
+    orders: 'http://127.0.0.1:4001',
+    inventory: 'http://127.0.0.1:4002',
+  },
+  nodeEnv: 'development',
+};
+const [auth, orders, inventory] = services;
+
+describe('the environment of a program', () => {
+  it('a server knows the issuer, NATS, its database and those whom it calls', () => {
+    expect(environmentFor(orders!, 'main', system)).toEqual({
+      PATH: process.env['PATH'],
+      NODE_ENV: 'development',
+      LOG_LEVEL: 'info',
+      HOST: '127.0.0.1',
+      PORT: '4001',
+      DATABASE_HOST: '127.0.0.1',
+      DATABASE_PORT: '4010',
+      DATABASE_NAME: 'orders',
+      DATABASE_USER: 'orders',
+      DATABASE_PASSWORD_FILE: '/state/secrets/orders/database-password',
+      NATS_URL: 'nats://127.0.0.1:4011',
+      NATS_NKEY_SEED_FILE: '/state/secrets/orders/nats.nk',
+      ISSUER: 'http://localhost:4000',
+      ISSUER_FETCH_URL: 'http://127.0.0.1:4000',
+      TRUST_ANCHOR_PUBLIC_FILE: '/state/public/trust-anchor.pem',
+      INVENTORY_URL: 'http://127.0.0.1:4002',
+    });
+  });
+
+  it('the private halves are named to auth alone', () => {
+    const isPrivate = (value: string) => /private|key-encryption/.test(value);
+    const privateTo = services.filter((row) =>
+      Object.values(environmentFor(row, 'main', system)).some(isPrivate),
+    );
+    expect(privateTo).toEqual([auth]);
+  });
+
+  it('migrations run as the owner and know nothing but the database', () => {
+    const environment = environmentFor(auth!, 'migrate', system);
+    expect(environment).toMatchObject({
+      DATABASE_USER: 'auth_owner',
+      DATABASE_PASSWORD_FILE: '/state/secrets/auth/database-owner-password',
+    });
+    const others = Object.keys(environment).filter((name) => !name.startsWith('DATABASE_'));
+    expect(others.sort()).toEqual(['LOG_LEVEL', 'NODE_ENV', 'PATH']);
+  });
+
+  it('seeds run as the runtime role, and that of auth is told whom to make', () => {
+    expect(environmentFor(inventory!, 'seed', system)).toMatchObject({ DATABASE_USER: 'inventory' });
+    expect(environmentFor(inventory!, 'seed', system)).not.toHaveProperty('SEED_CREDENTIALS_FILE');
+    expect(environmentFor(auth!, 'seed', system)).toMatchObject({
+      DATABASE_USER: 'auth',
+      SEED_CREDENTIALS_FILE: '/state/credentials.json',
+    });
+  });
+
+  it('a callee without an address is an error', () => {
+    expect(() => environmentFor({ ...orders!, calls: ['billing'] }, 'main', system)).toThrow(
+      'The service billing has no address.',
+    );
+  });
+});

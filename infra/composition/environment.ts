@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { secretPaths } from './secrets.js';
+import type { ServiceRow } from './services.js';
+
+/** The programs of a service: the server, and two that run once before it. */
+export type Program = 'main' | 'migrate' | 'seed';
+
+/** Where the parts of one system are. */
+export interface SystemAddresses {
+  stateDir: string;
+  host: string;
+  /** What tokens and statements name as `iss`; compared, never dialled. */
+  issuer: string;
+  postgresPort: number;
+  natsPort: number;
+  /** Base URL of each service, by name. */
+  urls: Readonly<Record<string, string>>;
+  /** HTTP port of each service, by name. */
+  ports: Readonly<Record<string, number>>;
+  nodeEnv: 'development' | 'production' | 'test';
+}
+
+/**
+ * The whole environment of one program of one service: its own secrets and no other's. `migrate` logs in as the
+ * owner of the database, `main` and `seed` as the runtime role. Only PATH is taken from the caller's environment.
+ * @throws Error when the table names a service that has no address.
+ */
+export function environmentFor(
+  row: ServiceRow,
+  program: Program,
+  system: SystemAddresses,
+): Record<string, string> {
+  const own = secretPaths.of(system.stateDir, row.name);
+  const owner = program === 'migrate';
+  const common = {
+    PATH: process.env['PATH'] ?? '',
+    NODE_ENV: system.nodeEnv,
+    LOG_LEVEL: 'info',
+    DATABASE_HOST: system.host,
+    DATABASE_PORT: String(system.postgresPort),
+    DATABASE_NAME: row.name,
+    DATABASE_USER: owner ? `${row.name}_owner` : row.name,
+    DATABASE_PASSWORD_FILE: join(own, owner ? 'database-owner-password' : 'database-password'),
+  };
+  if (program === 'migrate') return common;
+  if (program === 'seed') {
+    return row.seed === 'accounts'
+      ? { ...common, SEED_CREDENTIALS_FILE: secretPaths.credentials(system.stateDir) }
+      : common;
+  }
+  return { ...common, ...serverEnvironment(row, own, system) };
+}
+
+function serverEnvironment(row: ServiceRow, own: string, system: SystemAddresses): Record<string, string> {
+  const environment: Record<string, string> = {
+    HOST: system.host,
+    PORT: String(known(system.ports, row.name)),
+    NATS_URL: `nats://${system.host}:${system.natsPort}`,
+    NATS_NKEY_SEED_FILE: join(own, 'nats.nk'),
+    ISSUER: system.issuer,
+    ISSUER_FETCH_URL: known(system.urls, 'auth'),
+    TRUST_ANCHOR_PUBLIC_FILE: join(secretPaths.public(system.stateDir), 'trust-anchor.pem'),
+  };
+  if (row.trust === 'issuer') {
+    environment['TRUST_ANCHOR_PRIVATE_FILE'] = join(own, 'trust-anchor.private.pem');
+    environment['KEY_ENCRYPTION_KEY_FILES'] = join(own, 'key-encryption-key');
+    // Third parties cache the plain JWKS this long; a short life lets a newcomer watch a rotation.
+    environment['JWKS_MAX_AGE_SECONDS'] = '10';
+  }
+  for (const callee of row.calls) environment[`${callee.toUpperCase()}_URL`] = known(system.urls, callee);
+  return environment;
+}
+
+function known<T>(table: Readonly<Record<string, T>>, service: string): T {
+  const value = table[service];
+  if (value === undefined) throw new Error(`The service ${service} has no address.`);
+  return value;
+}

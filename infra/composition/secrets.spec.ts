@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fromSeed } from '@nats-io/nkeys';
+import { makeSecrets, publicNkeys, readCredentials } from './secrets.js';
+import { services } from './services.js';
+
+describe('the secrets of an installation', () => {
+  let dir: string;
+  const read = (file: string) => readFileSync(join(dir, file), 'utf8');
+  const all = () =>
+    readdirSync(dir, { recursive: true, encoding: 'utf8' })
+      .filter((path) => statSync(join(dir, path)).isFile())
+      .sort();
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'test-secrets-'));
+    makeSecrets(dir, services);
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  it('each service has its own, and auth alone the anchor and the key-encryption key', () => {
+    const own = ['database-owner-password', 'database-password', 'nats.nk'];
+    expect(all()).toEqual(
+      [
+        'credentials.json',
+        'public/trust-anchor.pem',
+        ...services.flatMap(({ name }) => [
+          `public/${name}.nkey`,
+          ...own.map((file) => `secrets/${name}/${file}`),
+        ]),
+        'secrets/auth/key-encryption-key',
+        'secrets/auth/trust-anchor.private.pem',
+        'secrets/postgres/superuser-password',
+      ].sort(),
+    );
+    const contents = all().map(read);
+    expect(new Set(contents).size).toBe(contents.length);
+  });
+
+  it('only their owner can read them', () => {
+    for (const file of all()) expect([file, statSync(join(dir, file)).mode & 0o777]).toEqual([file, 0o600]);
+    for (const folder of ['.', 'secrets', 'public', 'secrets/auth']) {
+      expect([folder, statSync(join(dir, folder)).mode & 0o777]).toEqual([folder, 0o700]);
+    }
+  });
+
+  it('are of the kinds that the services expect', () => {
+    const anchor = createPrivateKey(read('secrets/auth/trust-anchor.private.pem'));
+    expect(anchor.asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' });
+    expect(read('public/trust-anchor.pem')).toBe(
+      createPublicKey(anchor).export({ type: 'spki', format: 'pem' }),
+    );
+    expect(Buffer.from(read('secrets/auth/key-encryption-key'), 'base64')).toHaveLength(32);
+    const seed = new TextEncoder().encode(read('secrets/orders/nats.nk'));
+    expect(publicNkeys(dir, services)['orders']).toBe(fromSeed(seed).getPublicKey());
+    const { admin, demo } = readCredentials(dir);
+    expect([admin.email, demo.email]).toEqual(['admin@example.com', 'demo@example.com']);
+    for (const { password } of [admin, demo]) expect(password.length).toBeGreaterThanOrEqual(20);
+  });
+
+  it('are never overwritten; what is missing is made', () => {
+    const before = Object.fromEntries(all().map((file) => [file, read(file)]));
+    rmSync(join(dir, 'public/trust-anchor.pem'));
+    rmSync(join(dir, 'secrets/orders/database-password'));
+    makeSecrets(dir, services);
+    const after = Object.fromEntries(all().map((file) => [file, read(file)]));
+    expect(Object.keys(after)).toEqual(Object.keys(before));
+    expect(Object.keys(after).filter((file) => after[file] !== before[file])).toEqual([
+      'secrets/orders/database-password',
+    ]);
+  });
+
+  it.each(['secrets/auth/trust-anchor.private.pem', 'secrets/orders/nats.nk', 'credentials.json'])(
+    'an emptied %s is a damaged state, not a reason for a new secret',
+    (file) => {
+      writeFileSync(join(dir, file), '');
+      expect(() => makeSecrets(dir, services)).toThrow(expect.objectContaining({ code: 'state_damaged' }));
+    },
+  );
+});

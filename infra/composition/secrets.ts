@@ -1,0 +1,133 @@
+/**
+ * This installation's secrets, made once and never overwritten. A service is given its own folder and `public/`:
+ *
+ *   secrets/<service>/   nats.nk  database-password  database-owner-password
+ *   secrets/auth/        also trust-anchor.private.pem  key-encryption-key
+ *   secrets/postgres/    superuser-password
+ *   public/              trust-anchor.pem  <service>.nkey
+ *   credentials.json     the first admin's and the demo user's passwords
+ */
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createUser, fromSeed } from '@nats-io/nkeys';
+import { SetupError } from '../setup-error.js';
+import type { ServiceRow } from './services.js';
+
+/** The people that a new installation knows. */
+export interface Credentials {
+  admin: { email: string; password: string };
+  demo: { email: string; password: string };
+}
+
+/** The paths of an installation's secrets, relative to its state folder. */
+export const secretPaths = {
+  of: (stateDir: string, service: string) => join(stateDir, 'secrets', service),
+  public: (stateDir: string) => join(stateDir, 'public'),
+  superuserPassword: (stateDir: string) => join(stateDir, 'secrets/postgres/superuser-password'),
+  credentials: (stateDir: string) => join(stateDir, 'credentials.json'),
+};
+
+/** Makes every secret that is not there yet: files of mode 0600 in folders of mode 0700. */
+export function makeSecrets(stateDir: string, rows: readonly ServiceRow[]): void {
+  const folders = [
+    secretPaths.public(stateDir),
+    ...['postgres', ...rows.map((row) => row.name)].map((name) => secretPaths.of(stateDir, name)),
+  ];
+  for (const folder of [stateDir, join(stateDir, 'secrets'), ...folders]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  }
+  writeOnce(secretPaths.superuserPassword(stateDir), password);
+  writeOnce(secretPaths.credentials(stateDir), () => {
+    const credentials: Credentials = {
+      admin: { email: 'admin@example.com', password: password() },
+      demo: { email: 'demo@example.com', password: password() },
+    };
+    return `${JSON.stringify(credentials, null, 2)}\n`;
+  });
+  for (const row of rows) makeServiceSecrets(stateDir, row);
+}
+
+/** The generated logins. @throws SetupError `state_damaged`. */
+export function readCredentials(stateDir: string): Credentials {
+  return JSON.parse(readSecret(secretPaths.credentials(stateDir))) as Credentials;
+}
+
+/** Reads one secret. @throws SetupError `state_damaged`. */
+export function readSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new SetupError('state_damaged', `${file} cannot be read. To start over: npm run reset`, { cause });
+  }
+}
+
+/** The public nkey of each service. @throws SetupError `state_damaged`. */
+export function publicNkeys(stateDir: string, rows: readonly ServiceRow[]): Record<string, string> {
+  return Object.fromEntries(
+    rows.map(({ name }) => [name, readSecret(join(secretPaths.public(stateDir), `${name}.nkey`)).trim()]),
+  );
+}
+
+function makeServiceSecrets(stateDir: string, row: ServiceRow): void {
+  const folder = secretPaths.of(stateDir, row.name);
+  const publicFolder = secretPaths.public(stateDir);
+  writeOnce(join(folder, 'database-password'), password);
+  writeOnce(join(folder, 'database-owner-password'), password);
+  // The public halves are derived from what is on disk, so that they always fit.
+  const seed = writeOnce(join(folder, 'nats.nk'), () => new TextDecoder().decode(createUser().getSeed()));
+  writeOnce(join(publicFolder, `${row.name}.nkey`), () =>
+    orDamaged(join(folder, 'nats.nk'), () => fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey()),
+  );
+  if (row.trust !== 'issuer') return;
+  const anchorFile = join(folder, 'trust-anchor.private.pem');
+  const anchor = writeOnce(anchorFile, () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  });
+  writeOnce(join(publicFolder, 'trust-anchor.pem'), () =>
+    orDamaged(anchorFile, () => createPublicKey(anchor).export({ type: 'spki', format: 'pem' }) as string),
+  );
+  writeOnce(join(folder, 'key-encryption-key'), () => randomBytes(32).toString('base64'));
+}
+
+function orDamaged(file: string, derive: () => string): string {
+  try {
+    return derive();
+  } catch (cause) {
+    throw new SetupError('state_damaged', `${file} does not hold a key. To start over: npm run reset`, {
+      cause,
+    });
+  }
+}
+
+function password(): string {
+  return randomBytes(18).toString('base64url');
+}
+
+/** The file's content, made by `make` if there is no such file. Linking a draft makes it whole or not at all. */
+function writeOnce(file: string, make: () => string): string {
+  const existing = readIfThere(file);
+  if (existing !== undefined) return existing;
+  const draft = `${file}.${process.pid}.draft`;
+  writeFileSync(draft, make(), { mode: 0o600 });
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft);
+  }
+  return readFileSync(file, 'utf8');
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    const content = readFileSync(file, 'utf8');
+    if (content.trim() !== '') return content;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  }
+  throw new SetupError('state_damaged', `${file} is empty or cannot be read. To start over: npm run reset`);
+}

@@ -1,0 +1,204 @@
+/**
+ * A real PostgreSQL for one state folder: made once, started on a loopback port with passwords only
+ * (scram-sha-256, no socket, no `trust`), stopped by a fast shutdown.
+ */
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync, chownSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { SetupError } from '../setup-error.js';
+import { preparePostgresHome, type PostgresHome } from './postgres-home.js';
+import { runToEnd, startChild, type Child } from './processes.js';
+
+/** `durable: false` gives up crash safety for speed, for tests. */
+export interface PostgresOptions {
+  stateDir: string;
+  port: number;
+  superuserPassword: string;
+  logFile: string;
+  durable: boolean;
+}
+
+/** How to reach a server and who to be there. */
+export interface PostgresLogin {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+}
+
+/** A running server. */
+export interface Postgres {
+  child: Child;
+  superuser: PostgresLogin;
+  /** Whether this start made the cluster. */
+  created: boolean;
+}
+
+const bootTimeoutMs = 30_000;
+
+/**
+ * Starts the server, making its cluster first where there is none.
+ * @throws SetupError `postgres_unavailable`, `port_in_use`, `state_damaged`.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const home = preparePostgresHome(options.stateDir);
+  const dataDir = join(home.dataParent, 'data');
+  const created = !existsSync(dataDir);
+  if (created) await makeCluster(home, dataDir, options);
+  await endLeftover(dataDir);
+
+  const child = startChild({
+    name: 'postgres',
+    command: join(home.bin, 'postgres'),
+    args: ['-D', dataDir, ...serverFlags(options)],
+    env: { LC_ALL: 'C', TZ: 'UTC' },
+    cwd: '/',
+    user: home.user,
+    logFile: options.logFile,
+    stopSignal: 'SIGINT', // fast shutdown; SIGTERM would wait for clients to leave
+    stopWithinMs: 20_000,
+  });
+  const superuser = {
+    host: '127.0.0.1',
+    port: options.port,
+    user: 'postgres',
+    password: options.superuserPassword,
+    database: 'postgres',
+  };
+  try {
+    await untilAnswering(child, superuser, options);
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+  return { child, superuser, created };
+}
+
+async function makeCluster(home: PostgresHome, dataDir: string, options: PostgresOptions): Promise<void> {
+  // A folder of its own, so that an interrupted initdb never looks like a cluster; initdb reads the password from it.
+  const draft = mkdtempSync(join(home.dataParent, 'draft-'));
+  const passwordFile = join(draft, 'password');
+  writeFileSync(passwordFile, options.superuserPassword, { mode: 0o600 });
+  if (home.user) for (const path of [draft, passwordFile]) chownSync(path, home.user.uid, home.user.gid);
+  try {
+    await runToEnd({
+      name: 'initdb',
+      command: join(home.bin, 'initdb'),
+      args: [
+        `--pgdata=${join(draft, 'data')}`,
+        '--username=postgres',
+        `--pwfile=${passwordFile}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--no-locale',
+        // The same Unicode rules on every system, whatever locales it has.
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+        ...(options.durable ? [] : ['--no-sync']),
+      ],
+      env: { LC_ALL: 'C', TZ: 'UTC', PATH: process.env['PATH'] ?? '' },
+      cwd: '/',
+      user: home.user,
+      logFile: options.logFile,
+    });
+    renameSync(join(draft, 'data'), dataDir);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+function serverFlags({ port, durable }: PostgresOptions): string[] {
+  const settings: Record<string, string> = {
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: '200',
+    password_encryption: 'scram-sha-256',
+    timezone: 'UTC',
+    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+  };
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/** Ends a server that an earlier launcher, killed together with its reaper, left running on this cluster. */
+async function endLeftover(dataDir: string): Promise<void> {
+  const lockFile = join(dataDir, 'postmaster.pid');
+  if (!existsSync(lockFile)) return;
+  const [pid, folder, , port] = readFileSync(lockFile, 'utf8').split('\n');
+  if (!isAlive(Number(pid)) || folder !== dataDir || !(await answersAsPostgres(Number(port)))) {
+    rmSync(lockFile, { force: true }); // its process is gone, and its number may be somebody else's by now
+    return;
+  }
+  process.kill(Number(pid), 'SIGINT');
+  for (let waited = 0; waited < 10_000 && isAlive(Number(pid)); waited += 50) await sleep(50);
+}
+
+async function answersAsPostgres(port: number): Promise<boolean> {
+  const refusal = await tryLogin({
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    password: 'x',
+    database: 'postgres',
+  });
+  return refusal !== undefined && /^[0-9A-Z]{5}$/.test(refusal.code ?? '') && !refusal.code?.startsWith('E');
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function untilAnswering(child: Child, login: PostgresLogin, options: PostgresOptions): Promise<void> {
+  const deadline = Date.now() + bootTimeoutMs;
+  for (;;) {
+    const refusal = await tryLogin(login);
+    if (refusal === undefined) return;
+    if (refusal.code === '28P01') {
+      throw damaged(options, 'its superuser password is not the one in the state folder');
+    }
+    if (!child.running) throw explainFailure(child, options);
+    if (Date.now() > deadline) throw damaged(options, `it does not answer after ${bootTimeoutMs / 1000} s`);
+    await sleep(25);
+  }
+}
+
+async function tryLogin(login: PostgresLogin): Promise<{ code?: string } | undefined> {
+  const client = new pg.Client({ ...login, connectionTimeoutMillis: 2_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return undefined;
+  } catch (error) {
+    return error as { code?: string };
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function explainFailure(child: Child, options: PostgresOptions): SetupError {
+  const lines = child.lastLines();
+  if (lines.some((line) => line.includes('Address already in use'))) {
+    return new SetupError(
+      'port_in_use',
+      `Port ${options.port} (postgres) is in use by another program. End it, or: npm start -- --port-base 4000`,
+    );
+  }
+  const reason =
+    lines.findLast((line) => /FATAL|PANIC|could not|invalid/.test(line)) ?? lines.at(-1) ?? 'no output';
+  return damaged(options, reason.replace(/^.*?(FATAL|PANIC):\s*/, ''));
+}
+
+function damaged({ stateDir, logFile }: PostgresOptions, reason: string): SetupError {
+  return new SetupError(
+    'state_damaged',
+    `PostgreSQL cannot use the data of ${stateDir}: ${reason} (log: ${logFile}). ` +
+      'If its data may be lost, start over: npm run reset',
+  );
+}

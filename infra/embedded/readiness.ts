@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../setup-error.js';
+import { type Child, describeExit } from './processes.js';
+
+/** Whom to wait for, and how long. */
+export interface ReadinessOptions {
+  child: Child;
+  /** Base URL of the service. */
+  url: string;
+  logFile: string;
+  timeoutMs: number;
+  log: (line: string) => void;
+  signal: AbortSignal;
+}
+
+const reminderEveryMs = 5_000;
+
+/**
+ * Waits until `GET /health/ready` answers 200, and says every 5 s what it waits for.
+ * @throws SetupError `child_failed` when the process ends, `not_ready` after the bound.
+ */
+export async function untilReady({
+  child,
+  url,
+  logFile,
+  timeoutMs,
+  log,
+  signal,
+}: ReadinessOptions): Promise<void> {
+  const begun = Date.now();
+  let reminders = 0;
+  for (;;) {
+    const answer = await readiness(url);
+    signal.throwIfAborted();
+    if (!child.running)
+      throw new SetupError('child_failed', describeExit(child, await child.exited, logFile));
+    if (answer === 'ready') return;
+    const waited = Date.now() - begun;
+    if (waited > timeoutMs) {
+      throw new SetupError('not_ready', `${child.name} does not become ready (${answer}; log: ${logFile}).`);
+    }
+    if (waited > (reminders + 1) * reminderEveryMs) {
+      reminders += 1;
+      log(`waiting for ${child.name} (${answer})`);
+    }
+    await sleep(50);
+  }
+}
+
+async function readiness(url: string): Promise<string> {
+  try {
+    const response = await fetch(`${url}/health/ready`, {
+      signal: AbortSignal.timeout(2_000),
+      redirect: 'error',
+    });
+    await response.body?.cancel();
+    return response.ok ? 'ready' : `answers ${response.status}`;
+  } catch {
+    return 'no answer';
+  }
+}

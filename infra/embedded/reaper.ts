@@ -1,0 +1,37 @@
+/**
+ * The reaper: a tiny process that outlives its launcher and ends what the launcher left behind.
+ * It reads `+ <pid> <signal>` and `- <pid>` lines from a pipe that only the launcher holds. When the pipe closes,
+ * every process still on the list gets its signal, and five seconds later its whole group gets SIGKILL.
+ */
+import { createInterface } from 'node:readline';
+
+const graceMs = 5_000;
+const children = new Map<number, NodeJS.Signals>();
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+
+const lines = createInterface({ input: process.stdin });
+lines.on('line', (line) => {
+  const [operation, pid, signal] = line.split(' ');
+  if (operation === '+') children.set(Number(pid), (signal ?? 'SIGTERM') as NodeJS.Signals);
+  if (operation === '-') children.delete(Number(pid));
+});
+lines.on('close', () => {
+  for (const [pid, signal] of children) send(pid, signal);
+  const deadline = Date.now() + graceMs;
+  const poll = setInterval(() => {
+    const alive = [...children.keys()].filter((pid) => send(pid, 0));
+    if (alive.length > 0 && Date.now() < deadline) return;
+    clearInterval(poll);
+    for (const pid of alive) send(-pid, 'SIGKILL');
+  }, 50);
+});
+
+/** False when there is no such process any more. */
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}

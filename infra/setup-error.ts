@@ -1,0 +1,22 @@
+/** Why this machine or its state folder cannot run the system; stable, for tests and callers. */
+export type SetupErrorCode =
+  | 'bad_argument'
+  | 'already_running'
+  | 'port_in_use'
+  | 'state_damaged'
+  | 'postgres_unavailable'
+  | 'nats_server_unavailable'
+  | 'child_failed'
+  | 'not_ready';
+
+/** A fault of the set-up, not of the code: its message is one clear line that says what to do. */
+export class SetupError extends Error {
+  constructor(
+    readonly code: SetupErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'SetupError';
+  }
+}

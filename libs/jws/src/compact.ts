@@ -1,0 +1,80 @@
+import type { KeyObject } from 'node:crypto';
+import { algorithms, type AlgorithmName } from './algorithms.js';
+import { decodeBase64url } from './base64url.js';
+import { JwsError } from './jws-error.js';
+import { parseJsonObject, type JsonObject } from './strict-json.js';
+
+/** A compact JWS (RFC 7515 §7.1) taken apart. Nothing in it is to be believed before {@link verifySignature}. */
+export interface CompactJws {
+  readonly header: JsonObject;
+  /** Unread; {@link readPayload} opens it. */
+  readonly payload: Buffer;
+  readonly signature: Buffer;
+  readonly signingInput: Buffer;
+}
+
+/** A public key and the one algorithm it is for. */
+export interface VerificationKey {
+  readonly alg: AlgorithmName;
+  readonly key: KeyObject;
+}
+
+// Each asks a verifier to do something other than check a signature over the payload as it stands
+// (RFC 7515 §4.1.11, RFC 7797 §3, RFC 7516 §4.1.3). None is ever needed here.
+const REFUSED_HEADERS = ['crit', 'b64', 'zip'] as const;
+
+/**
+ * Takes a compact JWS apart and checks its form: size, three segments, canonical base64url, a JSON header
+ * without duplicate names, the expected `typ`, no header that changes how the payload is read. The headers
+ * `jwk`, `jku`, `x5u` and `x5c` are not looked at: a token does not choose the key it is checked with.
+ *
+ * @param types the values of `typ` that are accepted, in lower case; `undefined` among them accepts its absence
+ * @throws JwsError `too_large` · `malformed` · `wrong_typ` · `unsupported_header`
+ */
+export function parseCompact(
+  token: string,
+  { maxBytes, types }: { maxBytes: number; types: readonly (string | undefined)[] },
+): CompactJws {
+  if (token.length > maxBytes) throw new JwsError('too_large', `longer than ${maxBytes} bytes`);
+  const segments = token.split('.', 4);
+  if (segments.length !== 3) throw new JwsError('malformed', 'not three segments');
+  const [head, body, tail] = segments as [string, string, string];
+
+  const header = parseJsonObject(decodeBase64url(head, 'header'), 'header');
+  const { typ } = header;
+  // Media types are compared without regard to case (RFC 7515 §4.1.9, RFC 2045 §5.1).
+  if (typ !== undefined && typeof typ !== 'string') throw new JwsError('malformed', 'typ is not a string');
+  if (!types.includes(typ?.toLowerCase())) throw new JwsError('wrong_typ', 'a token of another type');
+  for (const name of REFUSED_HEADERS) {
+    if (Object.hasOwn(header, name))
+      throw new JwsError('unsupported_header', `header ${name} is not accepted`);
+  }
+  return {
+    header,
+    // Before the signature is checked: signingInput drops the high bits of characters outside of the alphabet.
+    payload: decodeBase64url(body, 'payload'),
+    signature: decodeBase64url(tail, 'signature'),
+    signingInput: Buffer.from(`${head}.${body}`, 'latin1'),
+  };
+}
+
+/**
+ * Checks the signature with `key`, by the key's own algorithm: the header may only agree with it (RFC 8725 §3.1).
+ *
+ * @throws JwsError `alg_mismatch` · `bad_signature`
+ */
+export function verifySignature(jws: CompactJws, { alg, key }: VerificationKey): void {
+  if (jws.header['alg'] !== alg) throw new JwsError('alg_mismatch', "alg is not the key's");
+  if (!algorithms[alg].verify(key, jws.signingInput, jws.signature)) {
+    throw new JwsError('bad_signature', 'the signature does not hold');
+  }
+}
+
+/**
+ * Reads the payload as a JSON object (RFC 7519 §7.2); to be called after {@link verifySignature}.
+ *
+ * @throws JwsError `malformed`
+ */
+export function readPayload(jws: CompactJws): JsonObject {
+  return parseJsonObject(jws.payload, 'payload');
+}

@@ -1,0 +1,22 @@
+/** Why a JWS or a JWK was refused. Closed: a new reason is a new code. */
+export type JwsErrorCode =
+  | 'too_large'
+  | 'malformed'
+  | 'unsupported_header'
+  | 'wrong_typ'
+  | 'alg_mismatch'
+  | 'bad_signature'
+  | 'bad_key';
+
+/** A JWS or JWK that breaks a rule of its format. The message never holds any part of the token or key. */
+export class JwsError extends Error {
+  override readonly name = 'JwsError';
+
+  constructor(
+    readonly code: JwsErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * PostgreSQL through TypeORM, for processes that outlive their database.
+ *
+ * A service starts and answers without its database, and uses it as soon as it can be reached: queries fail with
+ * `database_unavailable` until then. Nothing here makes or changes tables; that is `runMigrations`, by the owner role.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BeforeApplicationShutdown, DynamicModule } from '@nestjs/common';
+import { Inject, Logger, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSourceOptions } from 'typeorm';
+import { DataSource } from 'typeorm';
+import { isDatabaseUnavailable } from './database-errors.js';
+import type { DatabaseSettings } from './setting-groups.js';
+
+type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
+type Entities = NonNullable<PostgresOptions['entities']>;
+
+interface Classes {
+  readonly entities: Entities;
+  readonly migrations?: NonNullable<PostgresOptions['migrations']>;
+}
+
+const retryEveryMs = 1000;
+const migrationWaitMs = 30_000;
+/** Any constant does, as long as all who migrate this database use the same. */
+const migrationLock = 7_519_001;
+
+const logger = new Logger('Database');
+
+/**
+ * The options of a data source of ours: no `synchronize`, every wait bounded, a pool that survives the server, and no
+ * logging by TypeORM, which would write the parameters of a failed query. UUID defaults are `gen_random_uuid()`.
+ */
+export function dataSourceOptions(settings: DatabaseSettings, classes: Classes): PostgresOptions {
+  return {
+    type: 'postgres',
+    host: settings.databaseHost,
+    port: settings.databasePort,
+    database: settings.databaseName,
+    username: settings.databaseUser,
+    password: settings.databasePassword,
+    ...classes,
+    synchronize: false,
+    migrationsRun: false,
+    logging: false,
+    installExtensions: false,
+    uuidExtension: 'pgcrypto',
+    poolSize: settings.databasePoolSize,
+    connectTimeoutMS: settings.databaseConnectTimeoutMs,
+    // Without a listener an idle connection that breaks would end the process.
+    poolErrorHandler: (error: Error) => logger.warn(`an idle connection broke: ${error.message}`),
+    extra: {
+      keepAlive: true,
+      statement_timeout: settings.databaseStatementTimeoutMs,
+      idle_in_transaction_session_timeout: 2 * settings.databaseStatementTimeoutMs,
+      // The server's own limit cannot help when the server is gone without a word.
+      query_timeout: settings.databaseStatementTimeoutMs + 1000,
+    },
+  };
+}
+
+/**
+ * The global TypeORM module of a service. The start waits for one attempt to connect; when it fails, attempts go on in
+ * the background until the database is there or the app closes.
+ */
+export function databaseModule(settings: DatabaseSettings, entities: Entities): DynamicModule {
+  return {
+    module: DatabaseModule,
+    imports: [
+      TypeOrmModule.forRootAsync({
+        useFactory: () => ({ ...dataSourceOptions(settings, { entities }), manualInitialization: true }),
+        dataSourceFactory: async (options) => {
+          const dataSource = new PatientDataSource(options!);
+          await dataSource.open();
+          return dataSource;
+        },
+      }),
+    ],
+  };
+}
+
+/**
+ * Runs the pending migrations, each in its own transaction, and returns their names. Waits up to 30 s for the database;
+ * of several that run at once one works and the others find nothing to do.
+ */
+export async function runMigrations(options: PostgresOptions): Promise<string[]> {
+  const { query_timeout: _, ...extra } = options.extra as Record<string, unknown>;
+  const dataSource = new DataSource({ ...options, extra: { ...extra, statement_timeout: 0 } });
+  const deadline = Date.now() + migrationWaitMs;
+  while (!dataSource.isInitialized) {
+    await dataSource.initialize().catch(async (error: unknown) => {
+      if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw error;
+      await delay(retryEveryMs);
+    });
+  }
+  const lock = dataSource.createQueryRunner();
+  try {
+    await lock.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    const done = await dataSource.runMigrations({ transaction: 'each' });
+    return done.map(({ name }) => name);
+  } finally {
+    // Closing the connection gives the lock back.
+    await lock.release();
+    await dataSource.destroy();
+  }
+}
+
+/** Connects when it can; knows its entities before, so that repositories exist and only their queries fail. */
+class PatientDataSource extends DataSource {
+  private readonly stopped = new AbortController();
+  private attempts: Promise<void> = Promise.resolve();
+
+  async open(): Promise<void> {
+    await this.buildMetadatas();
+    const problem = await this.attempt();
+    if (problem === undefined) return;
+    logger.warn(`cannot be reached, trying on: ${problem}`);
+    this.attempts = this.keepTrying(problem);
+  }
+
+  async stopTrying(): Promise<void> {
+    this.stopped.abort();
+    await this.attempts;
+  }
+
+  private async keepTrying(told: string): Promise<void> {
+    while (!this.stopped.signal.aborted) {
+      await delay(retryEveryMs, undefined, { signal: this.stopped.signal }).catch(() => undefined);
+      if (this.stopped.signal.aborted) return;
+      const problem = await this.attempt();
+      if (problem === undefined) return logger.log('connected');
+      if (problem !== told) logger.warn(`cannot be reached, trying on: ${problem}`);
+      told = problem;
+    }
+  }
+
+  /** What was wrong, or undefined when it is connected. */
+  private async attempt(): Promise<string | undefined> {
+    try {
+      await this.initialize();
+      return undefined;
+    } catch (error) {
+      const { message, code } = error as NodeJS.ErrnoException;
+      return message || code || 'unknown error';
+    }
+  }
+}
+
+@Module({})
+class DatabaseModule implements BeforeApplicationShutdown {
+  constructor(@Inject(DataSource) private readonly dataSource: PatientDataSource) {}
+
+  /** Before TypeORM's module closes what is connected, so that nothing connects after it. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.dataSource.stopTrying();
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Health: is the process alive, and may it be sent requests?
+ *
+ * Live says nothing but that the event loop turns. Ready asks every check: one that is `down` makes the service not
+ * ready; one that is `degraded` is told, and requests keep coming.
+ */
+import type {
+  BeforeApplicationShutdown,
+  DynamicModule,
+  FactoryProvider,
+  ModuleMetadata,
+  OnModuleDestroy,
+} from '@nestjs/common';
+import { Controller, Get, Inject, Injectable, Module, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import type { DataSource } from 'typeorm';
+import { Public } from '#trust/nest';
+
+export type HealthStatus = 'up' | 'degraded' | 'down';
+
+/** The outcome of one check; whatever stands beside `status` is shown to anybody who asks. */
+export interface HealthResult {
+  readonly status: HealthStatus;
+  readonly [publicFact: string]: unknown;
+}
+
+/** One thing that readiness depends on. A check that throws, or takes longer than `timeoutMs` (1000), is down. */
+export interface HealthCheck {
+  readonly name: string;
+  readonly timeoutMs?: number;
+  check(): HealthResult | Promise<HealthResult>;
+}
+
+/** What `GET /health/ready` answers. */
+export interface HealthReport {
+  readonly status: 'ready' | 'degraded' | 'not_ready';
+  readonly checks: Readonly<Record<string, HealthResult>>;
+}
+
+interface HealthOptions extends Pick<FactoryProvider, 'inject'>, Pick<ModuleMetadata, 'imports'> {
+  /** The checks, or a function that makes them of what `inject` names. */
+  // Nest hands over whatever `inject` lists, so the parameters cannot be typed from here.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly checks: readonly HealthCheck[] | ((...injected: any[]) => readonly HealthCheck[]);
+}
+
+const HEALTH_CHECKS = Symbol('health checks');
+
+/** Asks all checks at once; not ready from the moment the shutdown begins. */
+@Injectable()
+export class HealthService implements OnModuleDestroy, BeforeApplicationShutdown {
+  private stopping = false;
+
+  constructor(@Inject(HEALTH_CHECKS) private readonly checks: readonly HealthCheck[]) {}
+
+  async report(): Promise<HealthReport> {
+    const results = await Promise.all(
+      this.checks.map(async (check) => [check.name, await resultOf(check)] as const),
+    );
+    const statuses = results.map(([, { status }]) => status);
+    const checks = Object.fromEntries(results);
+    if (this.stopping || statuses.includes('down')) return { status: 'not_ready', checks };
+    return { status: statuses.includes('degraded') ? 'degraded' : 'ready', checks };
+  }
+
+  onModuleDestroy(): void {
+    this.stopping = true;
+  }
+
+  beforeApplicationShutdown(): void {
+    this.stopping = true;
+  }
+}
+
+@Public()
+@ApiTags('health')
+@Controller('health')
+export class HealthController {
+  constructor(private readonly health: HealthService) {}
+
+  @Get('live')
+  @ApiOperation({ summary: 'The process runs' })
+  live(): { status: 'live' } {
+    return { status: 'live' };
+  }
+
+  @Get('ready')
+  @ApiOperation({ summary: 'The service may be sent requests (200), or not now (503)' })
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthReport> {
+    const report = await this.health.report();
+    reply.status(report.status === 'not_ready' ? 503 : 200);
+    return report;
+  }
+}
+
+/** `GET /health/live` and `GET /health/ready`, open to all. */
+@Module({})
+export class HealthModule {
+  static forRoot({ checks, inject = [], imports = [] }: HealthOptions): DynamicModule {
+    const useFactory = typeof checks === 'function' ? checks : () => checks;
+    return {
+      module: HealthModule,
+      imports,
+      controllers: [HealthController],
+      providers: [{ provide: HEALTH_CHECKS, useFactory, inject }, HealthService],
+      exports: [HealthService],
+    };
+  }
+}
+
+/** Up while the database answers a query. */
+export function databaseCheck(dataSource: DataSource): HealthCheck {
+  return {
+    name: 'database',
+    check: async () => {
+      if (!dataSource.isInitialized) return { status: 'down' };
+      await dataSource.query('SELECT 1');
+      return { status: 'up' };
+    },
+  };
+}
+
+async function resultOf(health: HealthCheck): Promise<HealthResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<HealthResult>((resolve) => {
+    timer = setTimeout(resolve, health.timeoutMs ?? 1000, { status: 'down', reason: 'timeout' });
+  });
+  try {
+    return await Promise.race([(async () => health.check())(), tooLate]);
+  } catch {
+    // The reason may hold an address or a name of ours; whoever reads the log finds it there.
+    return { status: 'down' };
+  } finally {
+    clearTimeout(timer);
+  }
+}

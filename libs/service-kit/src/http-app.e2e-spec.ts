@@ -1,0 +1,440 @@
+/** A tiny service on a free port, and what a hostile or careless client may send it. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Body, Controller, Get, HttpException, Module, Param, Post, Query } from '@nestjs/common';
+import { APP_GUARD, Reflector } from '@nestjs/core';
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { Public } from '#trust/nest';
+import { HealthModule } from './health.js';
+import { createHttpApp } from './http-app.js';
+import { createLogger } from './logging.js';
+import { pageQuery } from './paging.js';
+import { currentRequestId } from './request-context.js';
+import { defineProblems, ServiceError } from './service-error.js';
+
+const orderSchema = z.strictObject({
+  note: z.string().max(200).optional(),
+  lines: z.array(z.strictObject({ sku: z.string(), quantity: z.int().min(1) })).min(1),
+});
+
+/** Holds requests back until the test lets them go. */
+class Gate {
+  arrive!: () => void;
+  open!: () => void;
+  readonly arrived = new Promise<void>((resolve) => (this.arrive = resolve));
+  readonly opened = new Promise<void>((resolve) => (this.open = resolve));
+}
+let gate = new Gate();
+
+@Public()
+@Controller()
+class TinyController {
+  @Post('orders')
+  order(@Body({ schema: orderSchema }) body: z.output<typeof orderSchema>) {
+    return { lines: body.lines.length, requestId: currentRequestId() };
+  }
+
+  @Get('orders')
+  list(@Query({ schema: pageQuery }) query: z.output<typeof pageQuery>) {
+    return { limit: query.limit };
+  }
+
+  @Get('orders/:id')
+  one(@Param('id', { schema: z.uuid() }) id: string) {
+    return { id };
+  }
+
+  @Get('raw/:text')
+  raw(@Param('text') text: string) {
+    return { text };
+  }
+
+  @Get('slow')
+  async slow() {
+    gate.arrive();
+    await gate.opened;
+    return { done: true };
+  }
+
+  @Get('broken')
+  broken() {
+    throw new Error('the secret detail');
+  }
+
+  @Get('sold-out')
+  soldOut() {
+    throw new ServiceError('sold_out', { message: 'row 17 is locked', retryAfterSeconds: 3 });
+  }
+
+  @Get('refused')
+  refused() {
+    throw new HttpException({ code: 'trust_stale', title: 'The keys are not known now' }, 503);
+  }
+
+  @Post('careless')
+  careless(@Body() body: unknown) {
+    return body;
+  }
+}
+
+const publicRoute = Public().KEY;
+
+/** Closed by default, as a real service is. */
+class ClosedGuard implements CanActivate {
+  private readonly reflector = new Reflector();
+  canActivate(context: ExecutionContext): boolean {
+    return (
+      this.reflector.getAllAndOverride<boolean>(publicRoute, [context.getHandler(), context.getClass()]) ??
+      false
+    );
+  }
+}
+
+@Module({
+  imports: [HealthModule.forRoot({ checks: [{ name: 'always', check: () => ({ status: 'up' }) }] })],
+  controllers: [TinyController],
+  providers: [{ provide: APP_GUARD, useClass: ClosedGuard }],
+})
+class TinyModule {}
+
+const lines: string[] = [];
+const logger = createLogger({
+  service: 'tiny',
+  level: 'debug',
+  destination: { write: (line) => lines.push(line) },
+});
+const settings = {
+  bodyLimitBytes: 65536,
+  corsAllowedOrigins: ['https://app.example'],
+  logLevel: 'debug' as const,
+};
+const problems = defineProblems({ sold_out: { status: 409, title: 'Sold out' } });
+
+async function startTiny(drainTimeoutMs?: number): Promise<{ app: NestFastifyApplication; url: string }> {
+  const bound = drainTimeoutMs === undefined ? {} : { drainTimeoutMs };
+  const app = await createHttpApp(TinyModule, {
+    service: 'tiny',
+    version: '1',
+    settings,
+    problems,
+    logger,
+    ...bound,
+  });
+  await app.listen(0, '127.0.0.1');
+  return { app, url: await app.getUrl() };
+}
+
+describe('an HTTP app of the kit', () => {
+  let app: NestFastifyApplication;
+  let url: string;
+  beforeAll(async () => ({ app, url } = await startTiny()));
+  afterAll(() => app.close());
+
+  const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
+    fetch(`${url}/orders`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+
+  /** Sends bytes as they are; `fetch` would normalise a path. */
+  async function raw(request: string): Promise<string> {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => (answer += String(chunk)));
+    socket.write(request);
+    await once(socket, 'close');
+    return answer;
+  }
+  const rawGet = (path: string, headers = '') =>
+    raw(`GET ${path} HTTP/1.1\r\nhost: tiny\r\nconnection: close\r\n${headers}\r\n`);
+
+  async function expectProblem(response: Response, status: number, code: string) {
+    const text = await response.text();
+    expect(text).toContain(`"code":"${code}"`);
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toContain('application/problem+json');
+    const body = JSON.parse(text) as Record<string, unknown>;
+    expect(body).toMatchObject({
+      type: 'about:blank',
+      status,
+      code,
+      requestId: response.headers.get('x-request-id'),
+    });
+    expect(text).not.toMatch(/\bat .*\.ts|stack/);
+    return body;
+  }
+
+  it('answers good input, with the request id in the answer, the header and the log', async () => {
+    const response = await post('{"lines":[{"sku":"a","quantity":1}]}', { 'x-request-id': 'my.id-1' });
+    expect(response.status).toBe(201);
+    expect(await response.json()).toEqual({ lines: 1, requestId: 'my.id-1' });
+    expect(response.headers.get('x-request-id')).toBe('my.id-1');
+    const entry = lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .find((l) => l['requestId'] === 'my.id-1');
+    expect(entry).toMatchObject({ service: 'tiny', method: 'POST', route: '/orders', status: 201 });
+  });
+
+  it('sets the headers that every answer has', async () => {
+    const { headers } = await fetch(`${url}/orders`);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  it('replaces a request id that is not harmless', async () => {
+    const response = await post('{}', { 'x-request-id': 'a b"c' });
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  describe('bodies', () => {
+    const refused = async (body: string, errors: unknown[]) => {
+      const problem = await expectProblem(await post(body), 400, 'invalid_request');
+      expect(problem['errors']).toEqual(errors);
+    };
+
+    it.each([['{"lines":'], ['{lines:1}'], [''], ['\0'], ['{"a":1}}']])(
+      'refuses malformed JSON %j',
+      async (body) => {
+        await expectProblem(await post(body), 400, 'malformed_body');
+      },
+    );
+    it('refuses bytes that are no UTF-8 text of JSON', async () => {
+      await expectProblem(await post(new Uint8Array([0xff, 0xfe, 0x7b])), 400, 'malformed_body');
+    });
+    it('names the field of a wrong type', () =>
+      refused('{"lines":[{"sku":"a","quantity":"1"}]}', [
+        { field: 'lines.0.quantity', message: expect.stringContaining('expected') },
+      ]));
+    it('refuses unknown fields, wherever they are', () =>
+      refused('{"lines":[{"sku":"a","quantity":1,"price":0}],"admin":true}', [
+        { field: 'lines.0.price', message: 'Unknown field' },
+        { field: 'admin', message: 'Unknown field' },
+      ]));
+    it('refuses NUL in a value', () =>
+      refused('{"lines":[{"sku":"a\\u0000b","quantity":1}]}', [
+        { field: 'lines.0.sku', message: 'must not contain a NUL character' },
+      ]));
+    it.each([['null'], ['[]'], ['1'], ['"text"']])('refuses %s for an object', async (body) => {
+      await expectProblem(await post(body), 400, 'invalid_request');
+    });
+    it.each([['__proto__'], ['constructor']])('refuses the key %s', async (key) => {
+      const response = await post(
+        `{"${key}":{"prototype":{"polluted":1}},"lines":[{"sku":"a","quantity":1}]}`,
+      );
+      expect(response.status).toBe(400);
+      expect({}).not.toHaveProperty('polluted');
+    });
+    it('bears nesting to the depth that a body allows', async () => {
+      const depth = 30_000;
+      await expectProblem(
+        await post(`{"lines":${'['.repeat(depth)}${']'.repeat(depth)}}`),
+        400,
+        'invalid_request',
+      );
+    });
+    it('keeps the answer small when everything is wrong', async () => {
+      const body = `{"lines":[${Array(5000).fill('1').join()}]}`;
+      const problem = await expectProblem(await post(body), 400, 'invalid_request');
+      expect(problem['errors']).toHaveLength(20);
+    });
+    it('refuses 2 MB', async () => {
+      await expectProblem(await post(`{"note":"${'x'.repeat(2_000_000)}"}`), 413, 'body_too_large');
+    });
+    it('refuses another content type', async () => {
+      await expectProblem(await post('<a/>', { 'content-type': 'text/xml' }), 415, 'unsupported_media_type');
+    });
+    it('never runs a handler that reads a body without a schema', async () => {
+      const response = await fetch(`${url}/careless`, {
+        method: 'POST',
+        body: '{}',
+        headers: { 'content-type': 'application/json' },
+      });
+      await expectProblem(response, 500, 'internal_error');
+    });
+  });
+
+  describe('addresses', () => {
+    it('refuses an unknown route and an unknown method', async () => {
+      await expectProblem(await fetch(`${url}/nowhere?token=abc`), 404, 'route_not_found');
+      await expectProblem(await fetch(`${url}/orders`, { method: 'DELETE' }), 404, 'route_not_found');
+      expect(lines.join()).not.toContain('token=abc');
+    });
+    it('refuses a bad parameter by its name', async () => {
+      const problem = await expectProblem(await fetch(`${url}/orders/17' OR 1=1`), 400, 'invalid_request');
+      expect(problem['errors']).toEqual([{ field: 'id', message: expect.any(String) }]);
+    });
+    it.each([
+      ['limit=0'],
+      ['limit=101'],
+      ['limit=x'],
+      ['cursor=zzz'],
+      ['limit=1&limit=2'],
+      ['other=1'],
+      ['__proto__=1'],
+    ])('refuses the query %s', async (query) => {
+      await expectProblem(await fetch(`${url}/orders?${query}`), 400, 'invalid_request');
+    });
+    it('refuses %00 in a parameter', async () => {
+      expect(await rawGet('/raw/a%00b')).toMatch(
+        /^HTTP\/1\.1 400 [^]*"code":"invalid_request"[^]*"field":"text"/,
+      );
+    });
+    it.each([['/raw/%zz'], ['/%zz']])('refuses the URL %s', async (path) => {
+      expect(await rawGet(path)).toMatch(/^HTTP\/1\.1 400 [^]*x-request-id: [^]*"code":"malformed_url"/);
+    });
+    it.each([
+      ['/../../etc/passwd'],
+      ['/docs/../../package.json'],
+      ['/docs/..%2f..%2fpackage.json'],
+      ['//etc'],
+    ])('finds nothing at %s', async (path) => {
+      expect(await rawGet(path)).toMatch(/^HTTP\/1\.1 40[034] /);
+    });
+    it('refuses a parameter of absurd length', async () => {
+      const response = await fetch(`${url}/raw/${'x'.repeat(2000)}`);
+      await expectProblem(response, 414, 'http_414');
+    });
+    it('answers headers beyond the limit and what is not HTTP', async () => {
+      expect(await rawGet('/orders', `cookie: ${'x'.repeat(20_000)}\r\n`)).toMatch(
+        /^HTTP\/1\.1 431 [^]*"headers_too_large"/,
+      );
+      expect(await raw('nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [^]*"malformed_request"/);
+    });
+  });
+
+  describe('errors', () => {
+    it('tells nothing of a fault of ours, and logs it all', async () => {
+      const response = await fetch(`${url}/broken`);
+      expect(JSON.stringify(await expectProblem(response, 500, 'internal_error'))).not.toContain(
+        'secret detail',
+      );
+      expect(lines.join()).toContain('the secret detail');
+    });
+    it("answers with the app's own problems", async () => {
+      const response = await fetch(`${url}/sold-out`);
+      expect(response.headers.get('retry-after')).toBe('3');
+      expect(await expectProblem(response, 409, 'sold_out')).toMatchObject({ title: 'Sold out' });
+    });
+    it('passes on a problem that a library threw', async () => {
+      await expectProblem(await fetch(`${url}/refused`), 503, 'trust_stale');
+    });
+  });
+
+  describe('CORS', () => {
+    const preflight = (origin: string) =>
+      fetch(`${url}/orders`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'POST' },
+      });
+
+    it('lets an allowed origin in', async () => {
+      const response = await preflight('https://app.example');
+      expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    });
+    it.each([['https://evil.example'], ['null'], ['https://app.example.evil']])(
+      'tells nothing to %s',
+      async (origin) => {
+        expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull();
+        const answer = await fetch(`${url}/orders`, { headers: { origin } });
+        expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+      },
+    );
+  });
+
+  describe('routes of the kit, open although the guard is closed', () => {
+    it('serves health', async () => {
+      expect(await (await fetch(`${url}/health/live`)).json()).toEqual({ status: 'live' });
+      const ready = { status: 'ready', checks: { always: { status: 'up' } } };
+      expect(await (await fetch(`${url}/health/ready`)).json()).toEqual(ready);
+    });
+    it('serves metrics, with one label for all unknown routes', async () => {
+      await fetch(`${url}/orders?limit=2`);
+      await fetch(`${url}/unknown-1`);
+      const text = await (await fetch(`${url}/metrics`)).text();
+      expect(text).toMatch(
+        /http_request_duration_seconds_count\{method="GET",route="\/orders",status="200"\} [1-9]/,
+      );
+      expect(text).toMatch(/route="unknown",status="404"/);
+      expect(text).not.toContain('unknown-1');
+      expect(text).toContain('process_cpu_seconds_total');
+    });
+    it('serves the documentation', async () => {
+      expect(await (await fetch(`${url}/docs`)).text()).toContain('swagger-ui');
+      expect((await fetch(`${url}/docs/swagger-ui-bundle.js`)).status).toBe(200);
+      const document = await (await fetch(`${url}/docs/json`)).json();
+      expect(document).toMatchObject({
+        info: { title: 'tiny' },
+        paths: { '/orders': { post: {}, get: {} } },
+      });
+      const text = JSON.stringify(document);
+      expect(text).toContain('"quantity"');
+      expect(text).toContain('"scheme":"bearer"');
+    });
+  });
+});
+
+describe('closing', () => {
+  it('finishes the request in flight, and closes its connection with the answer', async () => {
+    const { app, url } = await startTiny();
+    gate = new Gate();
+    const inFlight = fetch(`${url}/slow`);
+    await gate.arrived;
+    const closed = app.close();
+    await refusesConnections(url);
+    gate.open();
+    const response = await inFlight;
+    expect(await response.json()).toEqual({ done: true });
+    expect(response.headers.get('connection')).toBe('close');
+    await closed;
+  });
+
+  it('refuses a request that comes in on an open connection', async () => {
+    const { app, url } = await startTiny();
+    gate = new Gate();
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => (answer += String(chunk)));
+    const get = (path: string) => socket.write(`GET ${path} HTTP/1.1\r\nhost: tiny\r\n\r\n`);
+    get('/slow');
+    await gate.arrived;
+    const closed = app.close();
+    await refusesConnections(url);
+    get('/orders');
+    gate.open();
+    await Promise.all([closed, once(socket, 'close')]);
+    expect(answer).toContain('{"done":true}');
+    expect(answer).not.toContain('"limit"');
+  });
+
+  it('cuts what does not finish in time', async () => {
+    const { app, url } = await startTiny(50);
+    gate = new Gate();
+    const inFlight = fetch(`${url}/slow`).then(
+      () => 'answered',
+      () => 'cut',
+    );
+    await gate.arrived;
+    await app.close();
+    expect(await inFlight).toBe('cut');
+    gate.open();
+  });
+});
+
+/** The listening socket is gone: the app is closing. */
+async function refusesConnections(url: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const refused = await Promise.race([
+      once(socket, 'connect').then(() => false),
+      once(socket, 'error').then(() => true),
+    ]).catch(() => true);
+    socket.destroy();
+    if (refused) return;
+    await new Promise(setImmediate);
+  }
+  throw new Error('still listening');
+}

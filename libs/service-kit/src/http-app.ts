@@ -1,0 +1,85 @@
+/**
+ * What every HTTP service is made of, in one place: server, errors, validation, CORS, metrics, documentation, shutdown.
+ */
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { Registry } from 'prom-client';
+import { createHttpAdapter } from './http-server.js';
+import type { Logger } from './logging.js';
+import { createLogger, nestLogger } from './logging.js';
+import { MetricsModule, observeRequests } from './metrics.js';
+import { ProblemFilter } from './problem-filter.js';
+import { requestIdHeader } from './request-context.js';
+import type { ProblemTable } from './service-error.js';
+import type { HttpSettings } from './setting-groups.js';
+import { ValidationPipe } from './validation.js';
+
+/** What `createHttpApp` is told about a service. */
+export interface HttpAppOptions {
+  readonly service: string;
+  readonly version: string;
+  readonly settings: Pick<HttpSettings, 'bodyLimitBytes' | 'corsAllowedOrigins' | 'logLevel'>;
+  /** The app's own problem codes, laid over those of the kit. */
+  readonly problems?: ProblemTable;
+  readonly logger?: Logger;
+  /** How long requests in flight may take to finish when the app closes; ms, 10000 by default. */
+  readonly drainTimeoutMs?: number;
+}
+
+/**
+ * Makes the app, ready to `listen`. `/metrics`, `/docs` and `/docs/json` are there and open; everything else is as the
+ * module and its guards say. Signals are left to `runService`.
+ */
+export async function createHttpApp(
+  module: Type<unknown> | DynamicModule,
+  { service, version, settings, problems, logger: given, drainTimeoutMs = 10_000 }: HttpAppOptions,
+): Promise<NestFastifyApplication> {
+  const logger = given ?? createLogger({ service, level: settings.logLevel });
+  const filter = new ProblemFilter(logger, problems);
+  const adapter = createHttpAdapter({
+    bodyLimitBytes: settings.bodyLimitBytes,
+    drainTimeoutMs,
+    logger,
+    filter,
+  });
+  const root: DynamicModule = { module: class ServiceRoot {}, imports: [MetricsModule, module] };
+  const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
+    logger: nestLogger(logger),
+    abortOnError: false,
+  });
+  app.useGlobalFilters(filter);
+  app.useGlobalPipes(new ValidationPipe());
+  observeRequests(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, app.get(Registry));
+  openToOrigins(app, settings.corsAllowedOrigins);
+  serveDocumentation(app, service, version);
+  return app;
+}
+
+function openToOrigins(app: NestFastifyApplication, origins: readonly string[]): void {
+  if (origins.length === 0) return;
+  app.enableCors({
+    origin: [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', requestIdHeader],
+    exposedHeaders: [requestIdHeader, 'retry-after', 'www-authenticate'],
+    maxAge: 600,
+  });
+}
+
+/** Swagger answers by routes of its own, below Nest's, so the global guard does not see them. */
+function serveDocumentation(app: NestFastifyApplication, service: string, version: string): void {
+  const config = new DocumentBuilder()
+    .setTitle(service)
+    .setVersion(version)
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
+    .addSecurityRequirements('bearer')
+    .build();
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
+    jsonDocumentUrl: 'docs/json',
+    raw: ['json'],
+    customSiteTitle: `${service} API`,
+  });
+}

@@ -1,0 +1,125 @@
+/**
+ * The HTTP server below Nest: limits, request ids, headers, the log line of a request, and draining.
+ */
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import type { Logger } from './logging.js';
+import { kitProblems } from './problem.js';
+import type { ProblemFilter } from './problem-filter.js';
+import { problemBody } from './problem-filter.js';
+import { requestIdFor, requestIdHeader, withRequestId } from './request-context.js';
+import { ServiceError } from './service-error.js';
+
+interface ServerOptions {
+  readonly bodyLimitBytes: number;
+  /** How long requests in flight may take to finish once the server closes; after that they are cut. */
+  readonly drainTimeoutMs: number;
+  readonly logger: Logger;
+  readonly filter: ProblemFilter;
+}
+
+const quietRoutes = new Set(['/health/live', '/health/ready', '/metrics']);
+
+/** Makes the Fastify adapter of a service; every answer, also to what never reaches a route, bears the request id. */
+export function createHttpAdapter({
+  bodyLimitBytes,
+  drainTimeoutMs,
+  logger,
+  filter,
+}: ServerOptions): FastifyAdapter {
+  const options: FastifyServerOptions = {
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: 15_000,
+    keepAliveTimeout: 5_000,
+    forceCloseConnections: 'idle',
+    // We answer in our own shape while closing, see `drain`.
+    return503OnClosing: false,
+    trustProxy: false,
+    requestIdHeader: false,
+    genReqId: (request) => requestIdFor(request.headers[requestIdHeader]),
+    frameworkErrors: (error, request, reply) => {
+      setCommonHeaders(request, reply);
+      filter.answer(error, request, reply);
+    },
+    clientErrorHandler: answerBrokenRequest,
+  };
+  const adapter = new FastifyAdapter(options);
+  const server = adapter.getInstance() as unknown as FastifyInstance;
+  // Twice, because reading the body goes on in the context of the socket.
+  server.addHook('onRequest', (request, _reply, done) => withRequestId(request.id, done));
+  server.addHook('preValidation', (request, _reply, done) => withRequestId(request.id, done));
+  server.addHook('onRequest', (request, reply, done) => {
+    setCommonHeaders(request, reply);
+    done();
+  });
+  drain(server, drainTimeoutMs);
+  logRequests(server, logger);
+  return adapter;
+}
+
+function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({
+    [requestIdHeader]: request.id,
+    // Answers are for one caller at one time; a route that may be cached says so itself.
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+  });
+}
+
+/** Requests in flight finish, for a bounded time; connections close with their answer; new requests are refused. */
+function drain(server: FastifyInstance, timeoutMs: number): void {
+  let closing = false;
+  let cut: NodeJS.Timeout | undefined;
+  server.addHook('preClose', (done) => {
+    closing = true;
+    cut = setTimeout(() => server.server.closeAllConnections(), timeoutMs);
+    done();
+  });
+  server.addHook('onClose', (_server, done) => {
+    clearTimeout(cut);
+    done();
+  });
+  server.addHook('onRequest', (_request, _reply, done) =>
+    closing ? done(new ServiceError('shutting_down', { retryAfterSeconds: 1 })) : done(),
+  );
+  server.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) reply.header('connection', 'close');
+    done(null, payload);
+  });
+}
+
+/** The path without its query, since a query may hold what should not be kept. */
+function logRequests(server: FastifyInstance, logger: Logger): void {
+  server.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200);
+    const line = {
+      requestId: request.id,
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+    };
+    logger[quietRoutes.has(route ?? '') ? 'debug' : 'info'](line, 'request');
+    done();
+  });
+}
+
+/** What is not even HTTP, or has headers beyond Node's limit, has no request to answer to: write to the socket. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
+  const problem =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? { status: 408, code: 'request_timeout', title: 'The request took too long to arrive' }
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? { status: 431, code: 'headers_too_large', title: 'The headers are too large' }
+        : { ...kitProblems.invalid_request, code: 'malformed_request' };
+  const requestId = requestIdFor(undefined);
+  const body = problemBody(problem, requestId);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\ncontent-type: application/problem+json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n${requestIdHeader}: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

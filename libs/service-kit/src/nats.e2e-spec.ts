@@ -1,0 +1,108 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { createUser } from '@nats-io/nkeys';
+import type { TestNats } from '#testing';
+import { eventually, freePort, startTestNats } from '#testing';
+import type { NatsLink, NatsOptions } from './nats.js';
+import { connectNats } from './nats.js';
+
+let server: TestNats;
+let link: NatsLink | undefined;
+let messages: string[] = [];
+const write = (_facts: object, message?: string) => void messages.push(message ?? '');
+const logger = { info: write, warn: write } as NatsOptions['logger'];
+
+beforeAll(async () => {
+  server = await startTestNats();
+});
+afterEach(async () => {
+  await link?.close();
+  await server.start();
+  messages = [];
+});
+afterAll(() => server.close());
+
+const open = (over: Partial<NatsOptions> = {}) =>
+  (link = connectNats({
+    servers: server.url,
+    nkeySeed: server.nkeySeed('orders'),
+    name: 'orders',
+    inboxPrefix: '_INBOX_orders',
+    logger,
+    ...over,
+  }));
+
+describe('connectNats', () => {
+  it('connects with the nkey of its account', async () => {
+    const { connection, state } = open();
+    const connected = await connection;
+    await connected.flush();
+    expect(state()).toBe('connected');
+    expect(messages).toEqual(['NATS connected']);
+  });
+
+  it('returns at once when the server is away, says so once, and connects when it is there', async () => {
+    await server.stop();
+    const { connection, state } = open();
+    expect(state()).toBe('connecting');
+    await eventually(() => messages.length > 0);
+    await server.start();
+    await (await connection).flush();
+    expect(messages).toEqual([
+      expect.stringMatching(/^NATS cannot be reached, trying on: .*refused/i),
+      'NATS connected',
+    ]);
+  });
+
+  it('notices a loss, comes back by itself, and keeps its subscriptions', async () => {
+    const { connection, state } = open();
+    const connected = await connection;
+    const subscription = connected.subscribe('_INBOX_orders.test');
+    await server.stop();
+    await eventually(() => state() === 'disconnected');
+    await server.start();
+    await eventually(() => state() === 'connected');
+    expect(subscription.isClosed()).toBe(false);
+    expect(messages).toEqual(['NATS connected', 'NATS connection lost', 'NATS connection restored']);
+  });
+
+  it('keeps trying with an nkey that is refused', async () => {
+    const stranger = new TextDecoder().decode(createUser().getSeed());
+    const { state } = open({ nkeySeed: stranger });
+    await eventually(() => messages.length > 0);
+    expect(messages).toEqual(['NATS cannot be reached, trying on: Authorization Violation']);
+    expect(state()).toBe('connecting');
+  });
+
+  it('closes in a bounded time when it never connected, and tells who waits', async () => {
+    const { connection, state, close } = open({ servers: `nats://127.0.0.1:${await freePort()}` });
+    await eventually(() => messages.length > 0);
+    await close();
+    await close();
+    expect(state()).toBe('closed');
+    await expect(connection).rejects.toThrow('closed before');
+  });
+
+  it('closes in a bounded time when the server went away', async () => {
+    const { connection, state, close } = open();
+    const connected = await connection;
+    await server.stop();
+    await eventually(() => state() === 'disconnected');
+    await close();
+    expect(connected.isClosed()).toBe(true);
+  });
+
+  it('sends what was published before it closes', async () => {
+    const auth = open({ nkeySeed: server.nkeySeed('auth'), inboxPrefix: '_INBOX_auth' });
+    const received: string[] = [];
+    const authConnection = await auth.connection;
+    authConnection.subscribe('trust.ack.>', {
+      callback: (_error, message) => received.push(message.subject),
+    });
+    await authConnection.flush();
+    const orders = open();
+    (await orders.connection).publish('trust.ack.orders.one');
+    await orders.close();
+    await eventually(() => received.includes('trust.ack.orders.one'));
+    await auth.close();
+  });
+});

@@ -1,0 +1,87 @@
+import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import { z } from 'zod';
+
+/** One page of a list; `nextCursor` is null on the last. */
+export interface Page<T> {
+  readonly items: T[];
+  readonly nextCursor: string | null;
+}
+
+/** The place in a list after which a page begins. */
+export interface KeysetPosition {
+  readonly createdAt: Date;
+  readonly id: string;
+}
+
+/** A cursor is opaque to clients, and a bad one is their fault, so an id that the column would refuse is refused here. */
+function cursorOf(id: z.ZodType<string>) {
+  const position = z.tuple([z.iso.datetime().transform((text) => new Date(text)), id]);
+  return z
+    .string()
+    .max(512)
+    .transform((text, context): KeysetPosition => {
+      const parsed = position.safeParse(decode(text));
+      if (parsed.success) return { createdAt: parsed.data[0], id: parsed.data[1] };
+      context.addIssue({ code: 'custom', message: 'Not a cursor of this list' });
+      return z.NEVER;
+    });
+}
+
+/** The query of a paged list whose ids satisfy `id`: `limit` 1 to 100, 20 by default, and a `cursor`. */
+export function pageQueryOf(id: z.ZodType<string>) {
+  return z.strictObject({
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    cursor: cursorOf(id).optional(),
+  });
+}
+
+/** The query of a paged list whose ids are UUIDs. */
+export const pageQuery = pageQueryOf(z.uuid());
+export type PageQuery = z.output<typeof pageQuery>;
+
+/** The cursor of the page after this position. */
+export function encodeCursor({ createdAt, id }: KeysetPosition): string {
+  return Buffer.from(JSON.stringify([createdAt.toISOString(), id])).toString('base64url');
+}
+
+/** Splits the rows of a query for `limit + 1` into a page; the row too many only says that there is more. */
+export function pageOf<T>(
+  rows: readonly T[],
+  limit: number,
+  positionOf: (row: T) => KeysetPosition,
+): Page<T> {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return { items, nextCursor: rows.length > limit && last ? encodeCursor(positionOf(last)) : null };
+}
+
+/**
+ * One page, newest first, of whatever the query selects; rows that come or go meanwhile shift nothing.
+ * `createdAt` must be a `timestamptz(3)`: a Date holds milliseconds, and a finer column would make pages skip rows.
+ */
+export async function keysetPage<T extends ObjectLiteral>(
+  query: SelectQueryBuilder<T>,
+  { limit, cursor }: PageQuery,
+  { createdAt = 'createdAt', id = 'id' } = {},
+): Promise<Page<T>> {
+  const [at, tie] = [`${query.alias}.${createdAt}`, `${query.alias}.${id}`];
+  if (cursor)
+    query.andWhere(`(${at}, ${tie}) < (:cursorAt, :cursorId)`, {
+      cursorAt: cursor.createdAt,
+      cursorId: cursor.id,
+    });
+  const rows = await query
+    .orderBy(at, 'DESC')
+    .addOrderBy(tie, 'DESC')
+    .take(limit + 1)
+    .getMany();
+  return pageOf(rows, limit, (row) => ({ createdAt: row[createdAt] as Date, id: row[id] as string }));
+}
+
+function decode(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

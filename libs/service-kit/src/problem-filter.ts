@@ -1,0 +1,59 @@
+import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
+import { Catch } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from './logging.js';
+import type { Problem } from './problem.js';
+import { kitProblems, problemOf } from './problem.js';
+import type { ProblemTable } from './service-error.js';
+import { ServiceError } from './service-error.js';
+
+/**
+ * The one exception filter: whatever is thrown becomes `application/problem+json` (RFC 9457), and a fault of ours is
+ * logged with its cause. The client never reads a message of an exception, only the title of its code.
+ */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly problems: ProblemTable;
+
+  constructor(
+    private readonly logger: Logger,
+    appProblems: ProblemTable = {},
+  ) {
+    this.problems = { ...kitProblems, ...appProblems };
+  }
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.answer(exception, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Answers a request that failed before it reached Nest; also what `catch` does. */
+  answer(exception: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const problem = problemOf(exception, this.problems);
+    this.log(exception, problem);
+    // A failure in the middle of a streamed answer: nothing can be said any more, so the connection is cut.
+    if (reply.sent || reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    if (problem.retryAfterSeconds !== undefined) {
+      reply.header('retry-after', String(Math.max(1, Math.ceil(problem.retryAfterSeconds))));
+    }
+    reply.status(problem.status).type('application/problem+json').send(problemBody(problem, request.id));
+  }
+
+  private log(exception: unknown, { status, code }: Problem): void {
+    if (status >= 500) {
+      this.logger[status === 503 ? 'warn' : 'error']({ err: exception, code }, 'request failed');
+    } else {
+      // Nest's own refusals say nothing more than the code, but repeat the URL with its query.
+      const err = exception instanceof ServiceError ? exception : undefined;
+      this.logger.debug({ err, code }, 'request refused');
+    }
+  }
+}
+
+/** The text of a problem+json answer. */
+export function problemBody({ title, status, code, errors }: Problem, requestId: string): string {
+  return JSON.stringify({ type: 'about:blank', title, status, code, requestId, errors });
+}

@@ -1,0 +1,92 @@
+/**
+ * From anything thrown to what a client may read of it (RFC 9457).
+ *
+ * Pure: no request, no reply. `ProblemFilter` renders the result as problem+json; an endpoint whose RFC demands another
+ * shape puts its own filter on top of the same function.
+ */
+import { STATUS_CODES } from 'node:http';
+import { HttpException } from '@nestjs/common';
+import { isDatabaseUnavailable } from './database-errors.js';
+import type { FieldError, ProblemTable } from './service-error.js';
+import { defineProblems, ServiceError } from './service-error.js';
+
+/** What is told about one failed request. */
+export interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly title: string;
+  readonly errors?: readonly FieldError[] | undefined;
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+/** The codes that any service may answer with. */
+export type KitCode =
+  | 'invalid_request'
+  | 'malformed_body'
+  | 'malformed_url'
+  | 'route_not_found'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'internal_error'
+  | 'upstream_invalid'
+  | 'upstream_unavailable'
+  | 'upstream_timeout'
+  | 'database_unavailable'
+  | 'shutting_down';
+
+/** The problems that any service may answer with; an app's own table is laid over it. */
+export const kitProblems = defineProblems<KitCode>({
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  malformed_body: { status: 400, title: 'The body cannot be parsed' },
+  malformed_url: { status: 400, title: 'The URL cannot be parsed' },
+  route_not_found: { status: 404, title: 'There is no such route' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  internal_error: { status: 500, title: 'Something went wrong' },
+  upstream_invalid: { status: 502, title: 'Another service gave an answer that makes no sense' },
+  upstream_unavailable: { status: 503, title: 'Another service cannot be reached' },
+  upstream_timeout: { status: 503, title: 'Another service did not answer in time' },
+  database_unavailable: { status: 503, title: 'The database cannot be reached' },
+  shutting_down: { status: 503, title: 'The service is shutting down' },
+});
+
+/** Statuses of the framework's own refusals; a code by the framework's error code goes before it. */
+const codeByStatus: Readonly<Record<number, KitCode>> = {
+  400: 'invalid_request',
+  404: 'route_not_found',
+  413: 'body_too_large',
+  415: 'unsupported_media_type',
+  503: 'shutting_down',
+};
+const bodyParserCodes = /^FST_ERR_CTP_(EMPTY_JSON_BODY|INVALID_JSON_BODY|INVALID_CONTENT_LENGTH)$/;
+
+/** Finds what a client may know of an exception; anything not recognised is `internal_error` and tells nothing. */
+export function problemOf(exception: unknown, problems: ProblemTable = kitProblems): Problem {
+  const named = (code: string): Problem => {
+    const { status, title } = problems[code] ?? kitProblems.internal_error;
+    return { status, title, code: problems[code] ? code : 'internal_error' };
+  };
+  if (exception instanceof ServiceError) {
+    const { code, errors, retryAfterSeconds } = exception;
+    return { ...named(code), errors, retryAfterSeconds };
+  }
+  if (isDatabaseUnavailable(exception)) return { ...named('database_unavailable'), retryAfterSeconds: 1 };
+  const thrown = exception instanceof HttpException ? exception : undefined;
+  const body = thrown?.getResponse();
+  if (isProblem(body)) return { ...body, status: thrown!.getStatus() };
+  const status = thrown?.getStatus() ?? (exception as { statusCode?: unknown } | null)?.statusCode;
+  if (typeof status !== 'number' || status < 400 || (status >= 500 && !thrown))
+    return named('internal_error');
+  const frameworkCode = ((thrown?.cause ?? exception) as { code?: unknown } | null)?.code;
+  if (frameworkCode === 'FST_ERR_BAD_URL') return named('malformed_url');
+  if (typeof frameworkCode === 'string' && bodyParserCodes.test(frameworkCode))
+    return named('malformed_body');
+  const code = codeByStatus[status];
+  if (code !== undefined) return named(code);
+  return { status, code: `http_${status}`, title: STATUS_CODES[status] ?? 'Error' };
+}
+
+function isProblem(body: unknown): body is Omit<Problem, 'status'> {
+  const { code, title } = (body ?? {}) as Partial<Problem>;
+  return typeof code === 'string' && typeof title === 'string';
+}

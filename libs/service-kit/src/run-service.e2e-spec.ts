@@ -1,0 +1,65 @@
+/** A service as a process of its own, from the build. */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { eventually, freePort } from '#testing';
+
+const program = `
+  import { Module } from '@nestjs/common';
+  import { defineSettings, HealthModule, httpSettings, runService } from '#service-kit';
+  const TinyModule = { module: class TinyModule {}, imports: [HealthModule.forRoot({ checks: [] })] };
+  const settings = defineSettings(httpSettings);
+  await runService(() => TinyModule, { service: 'tiny', version: '1.2.3', settings });
+`;
+
+let child: ChildProcess | undefined;
+afterEach(() => child?.kill('SIGKILL'));
+
+function start(env: Record<string, string>) {
+  const started = spawn(process.execPath, ['--input-type=module', '-e', program], { env });
+  child = started;
+  const output = { stdout: '', stderr: '' };
+  started.stdout.on('data', (chunk) => (output.stdout += String(chunk)));
+  started.stderr.on('data', (chunk) => (output.stderr += String(chunk)));
+  const lines = () =>
+    output.stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { started, output, lines, exit: once(started, 'close') };
+}
+
+describe('runService', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'listens, says so in one line, and exits with 0 on %s',
+    async (signal) => {
+      const port = await freePort();
+      const { started, output, lines, exit } = start({ PORT: String(port) });
+      await eventually(() => output.stdout.includes('listening'), { timeoutMs: 15_000 });
+      expect(lines()).toMatchObject([{ service: 'tiny', version: '1.2.3', url: `http://127.0.0.1:${port}` }]);
+      expect(await (await fetch(`http://127.0.0.1:${port}/health/live`)).json()).toEqual({ status: 'live' });
+      started.kill(signal);
+      expect(await exit).toEqual([0, null]);
+      expect(output.stderr).toBe('');
+    },
+  );
+
+  it('exits with 1 and one message that names every bad variable', async () => {
+    const { output, exit } = start({ PORT: 'x', LOG_LEVEL: 'loud' });
+    expect(await exit).toEqual([1, null]);
+    expect(output.stderr).toMatch(/^The configuration is not usable:\n {2}PORT: .*\n {2}LOG_LEVEL: .*\n$/);
+    expect(output.stdout).toBe('');
+  });
+
+  it('exits with 1 and a line in the log when its port is taken', async () => {
+    const port = await freePort();
+    const first = start({ PORT: String(port) });
+    await eventually(() => first.output.stdout.includes('listening'), { timeoutMs: 15_000 });
+    const second = start({ PORT: String(port) });
+    expect(await second.exit).toEqual([1, null]);
+    expect(second.lines()).toMatchObject([{ level: 'fatal', err: { code: 'EADDRINUSE' } }]);
+    first.started.kill('SIGTERM');
+    await first.exit;
+  });
+});

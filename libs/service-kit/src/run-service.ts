@@ -1,0 +1,62 @@
+import type { DynamicModule, Type } from '@nestjs/common';
+import type { HttpAppOptions } from './http-app.js';
+import { createHttpApp } from './http-app.js';
+import { createLogger } from './logging.js';
+import type { HttpSettings } from './setting-groups.js';
+import type { Settings, SettingsDefinition } from './settings.js';
+import { loadSettings, SettingsError } from './settings.js';
+
+interface RunOptions<D extends SettingsDefinition> extends Pick<
+  HttpAppOptions,
+  'service' | 'version' | 'problems'
+> {
+  readonly settings: D;
+}
+
+/** The whole shutdown: draining, then closing database and NATS. Orchestrators send SIGKILL after 30 s or so. */
+const shutdownTimeoutMs = 20_000;
+
+/**
+ * The main of a service: settings, app, listen, one line in the log. SIGTERM and SIGINT drain and exit with 0. A boot
+ * that fails exits with 1: bad settings are told on standard error, all at once, anything else in the log.
+ */
+export async function runService<D extends SettingsDefinition>(
+  moduleOf: (settings: Settings<D>) => Type<unknown> | DynamicModule,
+  { service, version, problems, settings: definition }: RunOptions<D>,
+): Promise<void> {
+  const settings = settingsOrExit(definition) as Settings<D> & HttpSettings;
+  const logger = createLogger({ service, level: settings.logLevel });
+  try {
+    const options = { service, version, settings, logger, ...(problems && { problems }) };
+    const app = await createHttpApp(moduleOf(settings), options);
+    const stop = (signal: NodeJS.Signals) => {
+      logger.info({ signal }, 'stopping');
+      setTimeout(() => process.exit(1), shutdownTimeoutMs).unref();
+      app.close().then(
+        () => process.exit(0),
+        (err: unknown) => {
+          logger.fatal({ err }, 'could not stop cleanly');
+          process.exit(1);
+        },
+      );
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+    await app.listen(settings.port, settings.host);
+    logger.info({ url: await app.getUrl(), version }, 'listening');
+  } catch (err) {
+    logger.fatal({ err }, 'could not start');
+    process.exit(1);
+  }
+}
+
+/** The settings of a process that may not run without them; the only reader of the environment. */
+export function settingsOrExit<D extends SettingsDefinition>(definition: D): Settings<D> {
+  try {
+    return loadSettings(definition, process.env) as Settings<D>;
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

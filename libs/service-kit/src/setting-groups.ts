@@ -1,0 +1,89 @@
+/** Groups of settings that services share, to be spread into the settings of a process. */
+import { z } from 'zod';
+import type { Settings } from './settings.js';
+import { listOf, secretFile, secretFiles, setting } from './settings.js';
+
+const port = z.coerce.number().int().min(1).max(65535);
+const milliseconds = z.coerce.number().int().min(1);
+const baseUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => !url.endsWith('/'), 'must not end with a slash');
+
+/** Every process that serves HTTP. */
+export const httpSettings = {
+  nodeEnv: setting(z.enum(['development', 'production', 'test']), {
+    doc: 'development, production or test',
+    default: 'production',
+  }),
+  host: setting(z.string(), { doc: 'the address to listen on', default: '127.0.0.1' }),
+  port: setting(port, { doc: 'the TCP port to listen on', unit: 'port' }),
+  logLevel: setting(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), {
+    doc: 'the least level that is logged: trace, debug, info, warn, error, fatal or silent',
+    default: 'info',
+  }),
+  corsAllowedOrigins: listOf(
+    z.string().regex(/^https?:\/\/[^/*]+$/, 'not an origin such as https://app.example'),
+    {
+      doc: 'the browser origins that may call this service; empty closes it to all',
+      default: [],
+    },
+  ),
+  bodyLimitBytes: setting(z.coerce.number().int().min(1024), {
+    doc: 'the largest request body',
+    unit: 'bytes',
+    default: 65536,
+  }),
+};
+
+/** Every process with a database. A migration gets the owner role here, a service its runtime role. */
+export const databaseSettings = {
+  databaseHost: setting(z.string(), { doc: 'the host name or address of PostgreSQL' }),
+  databasePort: setting(port, { doc: 'the TCP port of PostgreSQL', unit: 'port', default: 5432 }),
+  databaseName: setting(z.string(), { doc: "the service's own database" }),
+  databaseUser: setting(z.string(), { doc: 'the role to connect as' }),
+  databasePassword: secretFile({ doc: 'a file that holds the password of the role' }),
+  databasePoolSize: setting(z.coerce.number().int().min(2).max(100), {
+    doc: 'the most connections that one process opens',
+    unit: 'connections',
+    default: 10,
+  }),
+  databaseStatementTimeoutMs: setting(milliseconds, {
+    doc: 'the longest that one statement may run',
+    unit: 'ms',
+    default: 5000,
+  }),
+  databaseConnectTimeoutMs: setting(milliseconds, {
+    doc: 'the longest wait for a connection, a new one or one from the pool',
+    unit: 'ms',
+    default: 3000,
+  }),
+};
+
+/** Every process that speaks on NATS. */
+export const natsSettings = {
+  natsUrl: setting(z.url({ protocol: /^(nats|tls)$/ }), {
+    doc: 'the NATS server, e.g. nats://127.0.0.1:3011',
+  }),
+  natsNkeySeed: secretFile({ doc: "a file that holds the nkey seed of the service's own account" }),
+};
+
+/** Every process that checks what the issuer says. */
+export const trustSettings = {
+  issuer: setting(baseUrl, {
+    doc: 'the issuer exactly as tokens name it; compared, never dialled',
+    inProduction: { expected: 'an https issuer', accepts: (url) => url.startsWith('https:') },
+  }),
+  issuerFetchUrl: setting(baseUrl, {
+    doc: 'the base URL at which this process reaches the issuer',
+    defaultFrom: 'issuer',
+  }),
+  trustAnchorPublic: secretFiles({
+    env: 'TRUST_ANCHOR_PUBLIC_FILE',
+    doc: 'one or several PEM files (SPKI), separated by commas: the pinned public trust anchors in their order',
+  }),
+};
+
+export type HttpSettings = Settings<typeof httpSettings>;
+export type DatabaseSettings = Settings<typeof databaseSettings>;
+export type NatsSettings = Settings<typeof natsSettings>;
+export type TrustSettings = Settings<typeof trustSettings>;

@@ -1,0 +1,233 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { databaseSettings, httpSettings, natsSettings, trustSettings } from './setting-groups.js';
+import type { Settings } from './settings.js';
+import {
+  defineSettings,
+  describeSettings,
+  listOf,
+  loadSettings,
+  secretFile,
+  secretFiles,
+  setting,
+  SettingsError,
+} from './settings.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string, content: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+};
+
+function faultsOf(load: () => unknown): readonly string[] {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const count = (facts: { default?: number; developmentOnly?: boolean } = {}) =>
+  setting(z.coerce.number().int(), { doc: 'how many', ...facts });
+
+describe('loadSettings', () => {
+  it('reads camelCase fields from UPPER_SNAKE variables, typed', () => {
+    const definition = defineSettings({
+      jwksMaxAgeSeconds: count(),
+      tags: listOf(z.string(), { doc: 'tags' }),
+    });
+    const settings = loadSettings(definition, { JWKS_MAX_AGE_SECONDS: ' 300 ', TAGS: 'a, b,' });
+    const age: number = settings.jwksMaxAgeSeconds;
+    expect({ age, tags: settings.tags }).toEqual({ age: 300, tags: ['a', 'b'] });
+    // @ts-expect-error a field that was not declared does not compile
+    expect(settings.other).toBeUndefined();
+  });
+
+  it('freezes what it returns, to the bottom', () => {
+    const settings = loadSettings(defineSettings({ tags: listOf(z.string(), { doc: 'tags' }) }), {
+      TAGS: 'a',
+    });
+    expect(() => (settings.tags as string[]).push('b')).toThrow(TypeError);
+    expect(() => Object.assign(settings, { tags: [] })).toThrow(TypeError);
+  });
+
+  it('takes the default when a variable is missing or empty', () => {
+    const definition = defineSettings({
+      size: count({ default: 7 }),
+      note: setting(z.string().optional(), { doc: '' }),
+    });
+    expect(loadSettings(definition, { SIZE: '' })).toEqual({ size: 7, note: undefined });
+  });
+
+  it('takes the value of another field where the default says so', () => {
+    const definition = defineSettings({
+      fetchUrl: setting(z.string(), { doc: '', defaultFrom: 'issuer' }),
+      issuer: setting(z.string(), { doc: '' }),
+    });
+    expect(loadSettings(definition, { ISSUER: 'a' }).fetchUrl).toBe('a');
+    expect(loadSettings(definition, { ISSUER: 'a', FETCH_URL: 'b' }).fetchUrl).toBe('b');
+  });
+
+  it('reports every fault at once, with the variable, what is wrong and what is expected', () => {
+    const definition = defineSettings({
+      first: count(),
+      second: count(),
+      third: secretFile({ doc: 'a password file' }),
+    });
+    const load = () => loadSettings(definition, { FIRST: 'abc', THIRD_FILE: join(folder, 'missing') });
+    expect(faultsOf(load)).toEqual([
+      expect.stringMatching(/^FIRST: .*number.*\. Expected: how many$/),
+      'SECOND: not set. Expected: how many',
+      expect.stringMatching(/^THIRD_FILE: cannot read ".*missing" \(ENOENT\)\. Expected: a password file$/),
+    ]);
+    expect(load).toThrow(/^The configuration is not usable:\n {2}FIRST.*\n {2}SECOND.*\n {2}THIRD_FILE/);
+  });
+
+  it('reads secrets from files, and lists of files in their order', () => {
+    const definition = defineSettings({
+      password: secretFile({ doc: '' }),
+      keys: secretFiles({ doc: '' }),
+      seed: secretFile({
+        doc: '',
+        schema: z
+          .string()
+          .transform((text) => JSON.parse(text) as unknown)
+          .pipe(z.strictObject({ n: z.number() })),
+      }),
+    });
+    const env = {
+      PASSWORD_FILE: file('password', 'hunter2\n'),
+      KEYS_FILES: `${file('k1', 'one')}, ${file('k2', 'two')}`,
+      SEED_FILE: file('seed', '{"n":1}'),
+    };
+    expect(loadSettings(definition, env)).toEqual({
+      password: 'hunter2',
+      keys: ['one', 'two'],
+      seed: { n: 1 },
+    });
+  });
+
+  it('never repeats what is in a secret file', () => {
+    const secret = z.string().regex(/^[0-9]+$/, 'not digits');
+    const definition = defineSettings({
+      pin: secretFile({ doc: '', schema: secret }),
+      pins: secretFiles({ doc: '', schema: secret }),
+    });
+    const path = file('pin', 'top-secret');
+    const faults = faultsOf(() => loadSettings(definition, { PIN_FILE: path, PINS_FILES: path }));
+    expect(faults).toHaveLength(2);
+    expect(faults.join()).not.toContain('top-secret');
+  });
+
+  it('refuses an empty secret and an empty list of files', () => {
+    const definition = defineSettings({ password: secretFile({ doc: '' }), keys: secretFiles({ doc: '' }) });
+    const faults = faultsOf(() =>
+      loadSettings(definition, { PASSWORD_FILE: file('empty', ' \n'), KEYS_FILES: ',' }),
+    );
+    expect(faults).toEqual([
+      expect.stringContaining('PASSWORD_FILE: the file is empty'),
+      expect.stringContaining('KEYS_FILES: no file is named'),
+    ]);
+  });
+
+  it.each([
+    [{}, 1],
+    [{ NODE_ENV: 'production' }, 1],
+    [{ NODE_ENV: 'development' }, 0],
+    [{ NODE_ENV: 'production', SIZE: '9' }, 0],
+  ])('refuses a development default in production, which is assumed: %j', (env, expected) => {
+    const definition = defineSettings({ size: count({ default: 7, developmentOnly: true }) });
+    expect(faultsOf(() => loadSettings(definition, env))).toHaveLength(expected);
+  });
+
+  it('checks the rules across fields when the fields are good', () => {
+    const definition = defineSettings({ low: count(), high: count() }, [
+      ({ low, high }) => (low > high ? 'LOW is above HIGH' : undefined),
+    ]);
+    expect(faultsOf(() => loadSettings(definition, { LOW: '2', HIGH: '1' }))).toEqual(['LOW is above HIGH']);
+    expect(faultsOf(() => loadSettings(definition, { LOW: '2', HIGH: 'x' }))).toHaveLength(1);
+    expect(faultsOf(() => loadSettings(definition, { LOW: '1', HIGH: '2' }))).toEqual([]);
+  });
+});
+
+describe('the shared groups', () => {
+  const definition = defineSettings({
+    ...httpSettings,
+    ...databaseSettings,
+    ...natsSettings,
+    ...trustSettings,
+  });
+  const env = {
+    NODE_ENV: 'development',
+    PORT: '3001',
+    DATABASE_HOST: '127.0.0.1',
+    DATABASE_NAME: 'orders',
+    DATABASE_USER: 'orders',
+    DATABASE_PASSWORD_FILE: file('db', 'pw'),
+    NATS_URL: 'nats://127.0.0.1:3011',
+    NATS_NKEY_SEED_FILE: file('seed', 'SU'),
+    ISSUER: 'http://localhost:3000',
+    TRUST_ANCHOR_PUBLIC_FILE: `${file('a1', 'PEM1')},${file('a2', 'PEM2')}`,
+  };
+
+  it('load from the least environment that a service needs', () => {
+    const settings: Settings<typeof definition> = loadSettings(definition, env);
+    expect(settings).toMatchObject({
+      port: 3001,
+      host: '127.0.0.1',
+      corsAllowedOrigins: [],
+      issuerFetchUrl: 'http://localhost:3000',
+      trustAnchorPublic: ['PEM1', 'PEM2'],
+    });
+  });
+
+  it('refuse an http issuer in production, and accept it as what is dialled', () => {
+    const production = { ...env, NODE_ENV: 'production' };
+    expect(faultsOf(() => loadSettings(definition, production))).toEqual([
+      expect.stringMatching(/^ISSUER: production needs an https issuer/),
+    ]);
+    const split = { ...production, ISSUER: 'https://id.example', ISSUER_FETCH_URL: 'http://auth:3000' };
+    expect(loadSettings(definition, split).issuerFetchUrl).toBe('http://auth:3000');
+  });
+
+  it.each([
+    ['PORT', '0'],
+    ['PORT', '70000'],
+    ['NODE_ENV', 'prod'],
+    ['NATS_URL', 'http://127.0.0.1'],
+    ['ISSUER', 'localhost:3000'],
+    ['ISSUER', 'http://localhost:3000/'],
+    ['CORS_ALLOWED_ORIGINS', '*'],
+    ['CORS_ALLOWED_ORIGINS', 'https://app.example/path'],
+    ['BODY_LIMIT_BYTES', '-1'],
+  ])('refuse %s=%s', (name, value) => {
+    const faults = faultsOf(() =>
+      loadSettings(definition, { ...env, ISSUER: 'https://id.example', [name]: value }),
+    );
+    expect(faults).toEqual([expect.stringMatching(`^${name}: `)]);
+  });
+
+  it('describe themselves', () => {
+    const rows = describeSettings(definition);
+    expect(rows.find(({ field }) => field === 'port')).toMatchObject({
+      env: 'PORT',
+      unit: 'port',
+      required: true,
+    });
+    expect(rows.find(({ field }) => field === 'databasePassword')).toMatchObject({
+      env: 'DATABASE_PASSWORD_FILE',
+    });
+    expect(rows.find(({ field }) => field === 'trustAnchorPublic')).toMatchObject({
+      env: 'TRUST_ANCHOR_PUBLIC_FILE',
+    });
+    expect(rows.find(({ field }) => field === 'issuerFetchUrl')).toMatchObject({ required: false });
+    expect(rows.every(({ doc }) => doc.length > 10)).toBe(true);
+  });
+});

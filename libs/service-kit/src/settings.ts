@@ -1,0 +1,187 @@
+/**
+ * Settings: one declared schema per process, read once from the environment.
+ *
+ * A field in camelCase is read from the variable in UPPER_SNAKE; secrets come from files named by `<NAME>_FILE`, so that
+ * they are in no process listing. Every fault is reported at once, and a value that came from a file is never repeated.
+ */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+/** What a reader of the documentation learns about a field. `unit` is e.g. `ms`, `bytes`, `port`. */
+interface SettingFacts<T> {
+  readonly doc: string;
+  readonly unit?: string;
+  /** The name of the environment variable, where it is not the field's name in UPPER_SNAKE. */
+  readonly env?: string;
+  readonly default?: T;
+  /** The field whose value is taken when this one is not set. */
+  readonly defaultFrom?: string;
+  /** The default may be used outside production only. */
+  readonly developmentOnly?: boolean;
+  /** A stricter demand on the value in production. */
+  readonly inProduction?: { readonly expected: string; accepts(value: T): boolean };
+}
+
+/** One declared field: how it is documented, and how its text becomes a value of type `T`. */
+export interface Setting<T = unknown> extends SettingFacts<T> {
+  readonly envSuffix: '' | '_FILE' | '_FILES';
+  readonly optional: boolean;
+  read(text: string): T;
+}
+
+type Fields = Readonly<Record<string, Setting>>;
+type ValuesOf<F> = { readonly [K in keyof F]: F[K] extends Setting<infer T> ? T : never };
+
+/** Written as a method, so that a definition with more fields still passes for one with fewer. */
+type Rule<F> = { check(values: ValuesOf<F>): string | undefined }['check'];
+
+/** All fields of a process and the rules that span several of them; made by `defineSettings`. */
+export interface SettingsDefinition<F extends Fields = Fields> {
+  readonly fields: F;
+  readonly rules: readonly Rule<F>[];
+}
+
+/** The frozen object that `loadSettings` returns for a definition or for a group of fields. */
+export type Settings<S> = S extends SettingsDefinition<infer F> ? ValuesOf<F> : ValuesOf<S>;
+
+/** The environment is not usable; `faults` has one line for each fault and holds no content of a secret file. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+  constructor(readonly faults: readonly string[]) {
+    super(['The configuration is not usable:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
+  }
+}
+
+/** A field read from one variable; an empty variable counts as not set. A `z.optional` schema makes it optional. */
+export function setting<T>(schema: z.ZodType<T>, facts: SettingFacts<T>): Setting<T> {
+  const optional = schema instanceof z.ZodOptional;
+  return { ...facts, envSuffix: '', optional, read: (text) => schema.parse(text) };
+}
+
+/** A field that is a comma-separated list; blanks around items are ignored, and so are empty items. */
+export function listOf<T>(item: z.ZodType<T>, facts: SettingFacts<readonly T[]>): Setting<readonly T[]> {
+  return { ...facts, envSuffix: '', optional: false, read: (text) => z.array(item).parse(splitList(text)) };
+}
+
+/** A field whose value is the content of the file named by `<NAME>_FILE`, without the white space around it. */
+export function secretFile(facts: SettingFacts<string>): Setting<string>;
+export function secretFile<T>(facts: SettingFacts<T> & { schema: z.ZodType<T> }): Setting<T>;
+export function secretFile<T>({ schema, ...facts }: SettingFacts<T> & { schema?: z.ZodType<T> }): Setting<T> {
+  const content = (schema ?? fileContent) as z.ZodType<T>;
+  return { ...facts, envSuffix: '_FILE', optional: false, read: (path) => content.parse(readSecret(path)) };
+}
+
+/** As `secretFile`, for an ordered comma-separated list of at least one file named by `<NAME>_FILES`. */
+export function secretFiles(facts: SettingFacts<readonly string[]>): Setting<readonly string[]>;
+export function secretFiles<T>(
+  facts: SettingFacts<readonly T[]> & { schema: z.ZodType<T> },
+): Setting<readonly T[]>;
+export function secretFiles<T>({
+  schema,
+  ...facts
+}: SettingFacts<readonly T[]> & { schema?: z.ZodType<T> }): Setting<readonly T[]> {
+  const contents = z.array((schema ?? fileContent) as z.ZodType<T>).min(1, 'no file is named');
+  const read = (paths: string) => contents.parse(splitList(paths).map(readSecret));
+  return { ...facts, envSuffix: '_FILES', optional: false, read };
+}
+
+/** Declares the settings of a process; a rule returns the fault it found, naming the variables, or undefined. */
+export function defineSettings<F extends Fields>(
+  fields: F,
+  rules: readonly Rule<F>[] = [],
+): SettingsDefinition<F> {
+  return { fields, rules };
+}
+
+/**
+ * Reads, checks and freezes all settings. Production is assumed unless NODE_ENV says otherwise, so that forgetting it
+ * gets the strict rules.
+ * @throws SettingsError with every fault; rules run only when each field is usable by itself
+ */
+export function loadSettings<F extends Fields>(
+  definition: SettingsDefinition<F>,
+  env: NodeJS.ProcessEnv,
+): Settings<SettingsDefinition<F>> {
+  const production = !['development', 'test'].includes(env['NODE_ENV'] ?? '');
+  const values: Record<string, unknown> = {};
+  const faults: string[] = [];
+  for (const [field, declared] of Object.entries(definition.fields)) {
+    const name = envName(field, declared);
+    try {
+      values[field] = readField(declared, env[name]?.trim() || undefined, production);
+    } catch (error) {
+      faults.push(`${name}: ${reasonOf(error)}. Expected: ${declared.doc}`);
+    }
+  }
+  for (const [field, { defaultFrom }] of Object.entries(definition.fields)) {
+    if (defaultFrom !== undefined) values[field] ??= values[defaultFrom];
+  }
+  const complete = values as ValuesOf<F>;
+  if (faults.length === 0) faults.push(...definition.rules.flatMap((rule) => rule(complete) ?? []));
+  if (faults.length > 0) throw new SettingsError(faults);
+  return deepFreeze(complete) as Settings<SettingsDefinition<F>>;
+}
+
+/** One row for each field, in order of declaration, for the configuration reference. */
+export function describeSettings(definition: SettingsDefinition) {
+  return Object.entries(definition.fields).map(([field, declared]) => ({
+    field,
+    env: envName(field, declared),
+    doc: declared.doc,
+    unit: declared.unit,
+    default: declared.default,
+    defaultFrom: declared.defaultFrom,
+    developmentOnly: declared.developmentOnly ?? false,
+    required: !declared.optional && declared.default === undefined && declared.defaultFrom === undefined,
+  }));
+}
+
+function readField(declared: Setting, text: string | undefined, production: boolean): unknown {
+  const value = text === undefined ? missing(declared, production) : declared.read(text);
+  if (production && value !== undefined && declared.inProduction?.accepts(value) === false) {
+    throw new Error(`production needs ${declared.inProduction.expected}`);
+  }
+  return value;
+}
+
+function missing(declared: Setting, production: boolean): unknown {
+  if (declared.default !== undefined) {
+    if (production && declared.developmentOnly)
+      throw new Error('not set, and production has no default for it');
+    return declared.default;
+  }
+  if (declared.optional || declared.defaultFrom !== undefined) return undefined;
+  throw new Error('not set');
+}
+
+const fileContent = z.string().min(1, 'the file is empty');
+
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    throw new Error(`cannot read "${path}" (${(cause as NodeJS.ErrnoException).code})`, { cause });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof z.ZodError) return error.issues.map((issue) => issue.message).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}
+
+function envName(field: string, { env, envSuffix }: Setting): string {
+  return env ?? field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase() + envSuffix;
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function deepFreeze<T>(value: T): T {
+  const plain = Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype;
+  if (plain) Object.values(Object.freeze(value) as object).forEach(deepFreeze);
+  return value;
+}

@@ -1,0 +1,27 @@
+/**
+ * What auth states about its keys, signed by the trust anchor, and how anyone checks it. Signing lives in
+ * apps/auth alone; this library holds the shape of the statements, their verification, and where they travel.
+ */
+export { ANCHOR_ALG, readAnchor, type Anchor } from './anchor.js';
+export {
+  ACK_SUBJECTS,
+  ackSubject,
+  JWKS_PATH,
+  KEYSET_DIRECT_GET,
+  KEYSET_MEDIA_TYPE,
+  KEYSET_PATH,
+  KEYSET_STREAM,
+  KEYSET_SUBJECT,
+} from './channels.js';
+export {
+  KEYSET_TYP,
+  MAX_STATEMENT_BYTES,
+  MAX_STATEMENT_KEYS,
+  publishedStatuses,
+  verifyKeySetStatement,
+  type KeySetPayload,
+  type KeySetStatement,
+  type PublishedKey,
+  type PublishedStatus,
+} from './key-set-statement.js';
+export { StatementError, type StatementErrorCode } from './statement-error.js';

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import {
+  admitPublicJwk,
+  JwsError,
+  parseCompact,
+  readPayload,
+  verifySignature,
+  type CompactJws,
+  type PublicKey,
+} from '#jws';
+import type { Anchor } from './anchor.js';
+import { StatementError, type StatementErrorCode } from './statement-error.js';
+
+/** `typ` of a key-set statement; no other kind of token carries it. */
+export const KEYSET_TYP = 'jwk-set+jwt';
+export const MAX_STATEMENT_BYTES = 256 * 1024;
+export const MAX_STATEMENT_KEYS = 64;
+
+/** The states in which a key is published, and verifies. */
+export const publishedStatuses = ['prepared', 'active', 'retiring'] as const;
+export type PublishedStatus = (typeof publishedStatuses)[number];
+
+const seconds = z.int().nonnegative();
+const count = z.int().nonnegative();
+
+const publishedJwk = z.looseObject({
+  kid: z.string().min(1).max(128),
+  status: z.enum(publishedStatuses),
+  /** NumericDate until which tokens of a retiring key are accepted; absent while the key may still sign. */
+  verify_until: seconds.optional(),
+});
+
+const revokedKey = z.object({ kid: z.string().min(1).max(128), at: seconds, reason: z.string().max(200) });
+
+const payloadSchema = z.object({
+  iss: z.string().min(1),
+  sub: z.string().min(1),
+  iat: seconds,
+  exp: seconds,
+  epoch: z.int().positive(),
+  revocations: z.object({ from: count, to: count }),
+  keys: z.array(publishedJwk).min(1).max(MAX_STATEMENT_KEYS),
+  revoked: z.array(revokedKey),
+});
+
+/** The payload of a key-set statement as it stands on the wire; times are NumericDates in seconds. */
+export type KeySetPayload = z.infer<typeof payloadSchema>;
+
+/** A key of a verified statement, admitted and ready to verify with. */
+export interface PublishedKey extends PublicKey {
+  readonly kid: string;
+  readonly status: PublishedStatus;
+  readonly verifyUntil: number | undefined;
+}
+
+/** A key set that the anchor at `pin` signed. */
+export interface KeySetStatement extends Omit<KeySetPayload, 'keys'> {
+  readonly keys: readonly PublishedKey[];
+  /** Position of the anchor in the list of pins. */
+  readonly pin: number;
+  readonly jws: string;
+}
+
+/**
+ * Verifies a key-set statement: size, form and `typ`; signed by one of the pinned anchors; `iss` is exactly
+ * `issuer`; `exp` lies ahead of `now`; every key is admitted, and its kid is its RFC 7638 thumbprint and occurs
+ * once. Whether its epoch is news is the key ring's question.
+ *
+ * @param now NumericDate, seconds
+ * @throws StatementError with the reason as `code`
+ */
+export function verifyKeySetStatement(
+  jws: string,
+  { issuer, anchors, now }: { issuer: string; anchors: readonly Anchor[]; now: number },
+): KeySetStatement {
+  const compact = asStatementError(() =>
+    parseCompact(jws, { maxBytes: MAX_STATEMENT_BYTES, types: [KEYSET_TYP] }),
+  );
+  const pin = pinOf(compact, anchors);
+  asStatementError(() => verifySignature(compact, anchors[pin]!));
+
+  const parsed = payloadSchema.safeParse(asStatementError(() => readPayload(compact)));
+  if (!parsed.success) throw new StatementError('invalid_payload', z.prettifyError(parsed.error));
+  const payload = parsed.data;
+  if (payload.iss !== issuer) throw new StatementError('wrong_issuer', 'iss is not the configured issuer');
+  if (payload.exp <= now) throw new StatementError('expired', 'exp has passed');
+  return { ...payload, keys: admitKeys(payload.keys), pin, jws };
+}
+
+function pinOf({ header }: CompactJws, anchors: readonly Anchor[]): number {
+  const pin = anchors.findIndex((anchor) => anchor.thumbprint === header['kid']);
+  if (pin < 0) throw new StatementError('unknown_anchor', 'kid names none of the pinned anchors');
+  return pin;
+}
+
+function admitKeys(jwks: KeySetPayload['keys']): PublishedKey[] {
+  const kids = new Set<string>();
+  return jwks.map(({ status, verify_until: verifyUntil, ...jwk }) => {
+    const key = asStatementError(() => admitPublicJwk(jwk));
+    if (jwk.kid !== key.thumbprint)
+      throw new StatementError('invalid_payload', "a kid is not its key's thumbprint");
+    if (kids.has(jwk.kid)) throw new StatementError('invalid_payload', 'a kid occurs twice');
+    kids.add(jwk.kid);
+    return { ...key, kid: jwk.kid, status, verifyUntil };
+  });
+}
+
+const REASONS = {
+  too_large: 'too_large',
+  malformed: 'malformed',
+  unsupported_header: 'malformed',
+  wrong_typ: 'wrong_typ',
+  alg_mismatch: 'bad_signature',
+  bad_signature: 'bad_signature',
+  bad_key: 'invalid_payload',
+} as const satisfies Record<JwsError['code'], StatementErrorCode>;
+
+function asStatementError<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof JwsError)) throw error;
+    throw new StatementError(REASONS[error.code], error.message, { cause: error });
+  }
+}

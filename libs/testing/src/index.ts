@@ -1,0 +1,18 @@
+export { freePort, freePortBase } from '../../../infra/embedded/ports.js';
+export type { PostgresLogin } from '../../../infra/embedded/postgres.js';
+export { sharedPostgres } from './shared-servers.js';
+export { createTestDatabase, type TestDatabase } from './test-database.js';
+export {
+  createTestIssuer,
+  createTestKey,
+  published,
+  segment,
+  signBytes,
+  signCompact,
+  type Signing,
+  type TestAlg,
+  type TestIssuer,
+  type TestKey,
+} from './test-issuer.js';
+export { startTestNats, type TestNats } from './test-nats.js';
+export { eventually, fakeClock, type FakeClock } from './time.js';

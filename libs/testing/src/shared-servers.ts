@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findNatsServer } from '../../../infra/embedded/nats-server-finder.js';
+import { freePort } from '../../../infra/embedded/ports.js';
+import { removePostgresData } from '../../../infra/embedded/postgres-home.js';
+import { startPostgres, type PostgresLogin } from '../../../infra/embedded/postgres.js';
+
+const variable = 'TEST_POSTGRES_SUPERUSER';
+
+/**
+ * Starts the PostgreSQL of a test run in a temporary folder, without crash safety, finds nats-server (so that workers
+ * do not fetch it all at once), and tells the workers of both through the environment. Returns what ends it.
+ */
+export async function startSharedServers(): Promise<() => Promise<void>> {
+  const nats = await findNatsServer();
+  if (nats.kind === 'binary') process.env['NATS_SERVER'] = nats.path;
+  const stateDir = mkdtempSync(join(tmpdir(), 'test-postgres-'));
+  const { child, superuser } = await startPostgres({
+    stateDir,
+    port: await freePort(),
+    superuserPassword: randomBytes(18).toString('base64url'),
+    logFile: join(stateDir, 'postgres.log'),
+    durable: false,
+  });
+  process.env[variable] = JSON.stringify(superuser);
+  return async () => {
+    await child.stop();
+    removePostgresData(stateDir);
+    rmSync(stateDir, { recursive: true, force: true });
+  };
+}
+
+/** The superuser login of this run's PostgreSQL. @throws Error outside of a test run. */
+export function sharedPostgres(): PostgresLogin {
+  const login = process.env[variable];
+  if (login === undefined)
+    throw new Error('No PostgreSQL was started: run this under the jest.config.mjs of the project.');
+  return JSON.parse(login) as PostgresLogin;
+}

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { dropDatabase, provisionDatabase } from '../../../infra/composition/databases.js';
+import type { PostgresLogin } from '../../../infra/embedded/postgres.js';
+import { sharedPostgres } from './shared-servers.js';
+
+/** A database of one spec with the two roles that the service has in production. */
+export interface TestDatabase {
+  /** Migrates: owns the tables. */
+  owner: PostgresLogin;
+  /** Runs: rows only, no DDL. */
+  runtime: PostgresLogin;
+  /** Removes database and roles; open connections are cut. */
+  drop(): Promise<void>;
+}
+
+/** Makes an empty database named after `service`, unique in this run's PostgreSQL. */
+export async function createTestDatabase(service: string): Promise<TestDatabase> {
+  const superuser = sharedPostgres();
+  const database = `${service}_${randomBytes(5).toString('hex')}`;
+  const password = () => randomBytes(12).toString('base64url');
+  const plan = {
+    database,
+    owner: { name: `${database}_owner`, password: password() },
+    runtime: { name: database, password: password() },
+  };
+  await provisionDatabase(superuser, plan);
+  const login = ({ name, password }: { name: string; password: string }) => ({
+    host: superuser.host,
+    port: superuser.port,
+    user: name,
+    password,
+    database,
+  });
+  return {
+    owner: login(plan.owner),
+    runtime: login(plan.runtime),
+    drop: () => dropDatabase(superuser, plan),
+  };
+}

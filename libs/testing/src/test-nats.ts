@@ -1,0 +1,66 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeSecrets, publicNkeys, secretPaths } from '../../../infra/composition/secrets.js';
+import { services as allServices, type ServiceRow } from '../../../infra/composition/services.js';
+import { startNatsServer } from '../../../infra/embedded/nats-server.js';
+import { findNatsServer } from '../../../infra/embedded/nats-server-finder.js';
+import { freePort } from '../../../infra/embedded/ports.js';
+
+/** A real nats-server with the accounts of production. It keeps port and keys over `stop`, `start` and `wipe`. */
+export interface TestNats {
+  /** `nats://127.0.0.1:<port>` */
+  url: string;
+  /** The nkey seed of a service. @throws Error for a service that is not in the table. */
+  nkeySeed(service: string): string;
+  /** The file that holds it. */
+  nkeySeedFile(service: string): string;
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  /** Stops it, loses every stream, and starts it again. */
+  wipe(): Promise<void>;
+  /** Stops it and removes its folder. */
+  close(): Promise<void>;
+}
+
+/** Starts one on a free port; `services` default to the system's own table. */
+export async function startTestNats(options: { services?: readonly ServiceRow[] } = {}): Promise<TestNats> {
+  const rows = options.services ?? allServices;
+  const dir = mkdtempSync(join(tmpdir(), 'test-nats-'));
+  makeSecrets(dir, rows);
+  const port = await freePort();
+  const program = await findNatsServer();
+  const launch = () =>
+    startNatsServer({
+      program,
+      dir: join(dir, 'nats'),
+      port,
+      rows,
+      publicKeys: publicNkeys(dir, rows),
+      logFile: join(dir, 'nats.log'),
+    });
+  let server = await launch();
+  const nkeySeedFile = (service: string) => join(secretPaths.of(dir, service), 'nats.nk');
+  const stop = async () => {
+    await server.stop();
+  };
+  const start = async () => {
+    if (!server.running) server = await launch();
+  };
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    nkeySeedFile,
+    nkeySeed: (service) => readFileSync(nkeySeedFile(service), 'utf8').trim(),
+    stop,
+    start,
+    async wipe() {
+      await stop();
+      rmSync(join(dir, 'nats/jetstream'), { recursive: true, force: true });
+      await start();
+    },
+    async close() {
+      await stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import type { JsonObject } from '#jws';
+import { TrustError } from './trust-error.js';
+
+/** `act` (RFC 8693 §4.1): who acts for the subject, nested per hop. */
+export interface Actor {
+  readonly sub: string;
+  readonly act?: Actor;
+}
+
+/** The claims of a verified access token (RFC 9068 §2.2 and Signet's own), frozen; times are NumericDates. */
+export interface AccessTokenClaims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: string;
+  readonly exp: number;
+  readonly iat: number;
+  readonly nbf?: number;
+  readonly jti: string;
+  readonly client_id: string;
+  /** Space-delimited (RFC 6749 §3.3). */
+  readonly scope?: string;
+  /** The session that the token belongs to; absent for a service's own token. */
+  readonly sid?: string;
+  readonly roles?: readonly string[];
+  /** The first token's jti, for a token that was exchanged. */
+  readonly txn?: string;
+  readonly act?: Actor;
+  readonly [claim: string]: unknown;
+}
+
+type Check = (value: unknown) => boolean;
+const isText: Check = (value) => typeof value === 'string' && value.length > 0;
+const isTime: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isTextList: Check = (value) => Array.isArray(value) && value.every(isText);
+const isActor: Check = (value) => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { sub, act } = value as { sub?: unknown; act?: unknown };
+  return isText(sub) && (act === undefined || isActor(act));
+};
+
+const REQUIRED: Record<string, Check> = {
+  iss: isText,
+  sub: isText,
+  aud: isText,
+  exp: isTime,
+  iat: isTime,
+  jti: isText,
+  client_id: isText,
+};
+const OPTIONAL: Record<string, Check> = {
+  nbf: isTime,
+  scope: (value) => typeof value === 'string',
+  sid: isText,
+  roles: isTextList,
+  txn: isText,
+  act: isActor,
+};
+
+/**
+ * Reads a payload as the claims of an access token: each required claim present, each known claim of its type.
+ * `aud` is one string here, never a list.
+ *
+ * @throws TrustError `invalid_claim`
+ */
+export function readClaims(payload: JsonObject): AccessTokenClaims {
+  for (const [name, check] of Object.entries(REQUIRED)) {
+    if (!check(payload[name])) throw new TrustError('invalid_claim', `${name} is missing or of a wrong type`);
+  }
+  for (const [name, check] of Object.entries(OPTIONAL)) {
+    if (Object.hasOwn(payload, name) && !check(payload[name])) {
+      throw new TrustError('invalid_claim', `${name} is of a wrong type`);
+    }
+  }
+  return deepFreeze(payload) as AccessTokenClaims;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    Object.values(value).forEach(deepFreeze);
+    Object.freeze(value);
+  }
+  return value;
+}

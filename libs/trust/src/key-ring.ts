@@ -1,0 +1,136 @@
+/**
+ * The key ring: all that a verifier knows of the issuer. It changes only by a statement that the anchor signed
+ * and that is newer than the one it holds; anything else is counted and changes nothing.
+ */
+import {
+  StatementError,
+  verifyKeySetStatement,
+  type Anchor,
+  type KeySetStatement,
+  type PublishedKey,
+  type StatementErrorCode,
+} from '#statements';
+import { numericDate, systemClock, type Clock } from './clock.js';
+
+/** How a statement came: live or fetched over NATS, over HTTP, or from this very process. */
+export type Channel = 'nats' | 'http' | 'local';
+
+/**
+ * `empty`: no statement yet. `confirmed`: heard of the issuer within 15 s. `unconfirmed`: good, but not fresh.
+ * `stale`: the statement has expired; nothing may be judged by it.
+ */
+export type Freshness = 'empty' | 'confirmed' | 'unconfirmed' | 'stale';
+
+export type RefusalReason = StatementErrorCode | 'old_epoch' | 'closed_anchor';
+
+export interface KeyRingOptions {
+  /** Exact value of `iss`. */
+  readonly issuer: string;
+  /** Pinned anchors in order of succession: a statement under a later one closes the earlier. At least one. */
+  readonly anchors: readonly Anchor[];
+  /** Age in seconds up to which a statement is confirmed; default 15. */
+  readonly confirmedSeconds?: number;
+  readonly clock?: Clock;
+}
+
+export class KeyRing {
+  readonly issuer: string;
+  private readonly anchors: readonly Anchor[];
+  private readonly confirmedSeconds: number;
+  private readonly clock: Clock;
+  private statement: KeySetStatement | undefined;
+  private keys: ReadonlyMap<string, PublishedKey> = new Map();
+  private readonly listeners: ((statement: KeySetStatement) => void)[] = [];
+  private readonly accepted: Record<Channel, number> = { nats: 0, http: 0, local: 0 };
+  private readonly refused = new Map<RefusalReason, number>();
+
+  constructor({ issuer, anchors, confirmedSeconds = 15, clock = systemClock }: KeyRingOptions) {
+    if (anchors.length === 0) throw new Error('a key ring needs at least one trust anchor');
+    this.issuer = issuer;
+    this.anchors = anchors;
+    this.confirmedSeconds = confirmedSeconds;
+    this.clock = clock;
+  }
+
+  /**
+   * Takes a statement over if it is verified and news: under a later pin than the present one, or under the same
+   * pin with a greater epoch. Returns why not, or undefined when it was taken over.
+   */
+  accept(jws: string, channel: Channel): RefusalReason | undefined {
+    // The same statement again, as HTTP polling brings it: known, so no crypto and no refusal to count.
+    if (jws === this.statement?.jws) return undefined;
+    const reason = this.tryAccept(jws);
+    if (reason === undefined) this.accepted[channel] += 1;
+    else this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
+    return reason;
+  }
+
+  private tryAccept(jws: string): RefusalReason | undefined {
+    const { issuer, anchors } = this;
+    let next: KeySetStatement;
+    try {
+      next = verifyKeySetStatement(jws, { issuer, anchors, now: numericDate(this.clock) });
+    } catch (error) {
+      if (error instanceof StatementError) return error.code;
+      throw error;
+    }
+    const present = this.statement;
+    if (present && next.pin < present.pin) return 'closed_anchor';
+    if (present && next.pin === present.pin && next.epoch <= present.epoch) return 'old_epoch';
+    this.keys = new Map(next.keys.map((key) => [key.kid, this.unlessChanged(key)]));
+    this.statement = next;
+    for (const listener of this.listeners) listener(next);
+    return undefined;
+  }
+
+  /** Keeps the object of a key that a re-issue merely repeats: cached verdicts are bound to the object. */
+  private unlessChanged(key: PublishedKey): PublishedKey {
+    const held = this.keys.get(key.kid);
+    // The kid is the thumbprint of the key material, which leaves out `alg`.
+    const same = held?.alg === key.alg && held.status === key.status && held.verifyUntil === key.verifyUntil;
+    return same ? held : key;
+  }
+
+  /** The published key of that id: prepared, active and retiring ones verify alike. */
+  find(kid: unknown): PublishedKey | undefined {
+    return typeof kid === 'string' ? this.keys.get(kid) : undefined;
+  }
+
+  freshness(): Freshness {
+    const { statement } = this;
+    if (!statement) return 'empty';
+    const now = numericDate(this.clock);
+    if (statement.exp <= now) return 'stale';
+    return now - statement.iat <= this.confirmedSeconds ? 'confirmed' : 'unconfirmed';
+  }
+
+  /** Calls `listener` after each acceptance. */
+  onAccepted(listener: (statement: KeySetStatement) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Public facts for `GET /trust`, metrics and acknowledgements; times are NumericDates, ages are seconds. */
+  facts() {
+    const { statement } = this;
+    return {
+      issuer: this.issuer,
+      freshness: this.freshness(),
+      epoch: statement?.epoch ?? null,
+      iat: statement?.iat ?? null,
+      exp: statement?.exp ?? null,
+      age: statement ? Math.round((numericDate(this.clock) - statement.iat) * 1000) / 1000 : null,
+      pins: this.anchors.map((anchor) => anchor.thumbprint),
+      pin: statement ? (this.anchors[statement.pin]?.thumbprint ?? null) : null,
+      keys: [...this.keys.values()].map(({ kid, alg, status, verifyUntil }) => ({
+        kid,
+        alg,
+        status,
+        verifyUntil: verifyUntil ?? null,
+      })),
+      revoked: statement?.revoked ?? [],
+      statements: { accepted: { ...this.accepted }, refused: Object.fromEntries(this.refused) },
+    };
+  }
+}
+
+export type KeyRingFacts = ReturnType<KeyRing['facts']>;

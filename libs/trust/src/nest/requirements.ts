@@ -1,0 +1,30 @@
+import { SetMetadata, type ExecutionContext } from '@nestjs/common';
+import type { Reflector } from '@nestjs/core';
+import type { Expectation } from '../verify-access-token.js';
+import { PUBLIC_ROUTE } from './public.js';
+
+const SCOPES = Symbol('scopes');
+const ANY_AUDIENCE = Symbol('any-audience');
+
+/** Requires all of these scopes of the caller's token; without them the answer is 403 `insufficient_scope`. */
+export const Scopes = (...scopes: [string, ...string[]]) => SetMetadata(SCOPES, scopes);
+
+/**
+ * Accepts a token for any audience of the issuer. Only for the issuer's own session routes, which look the session
+ * up besides: on a resource service it would let a token for one service be replayed at another.
+ */
+export const AnyAudience = () => SetMetadata(ANY_AUDIENCE, true);
+
+/** What the decorators of a route ask of its callers; undefined for a public route. */
+export function requirementsOf(
+  context: ExecutionContext,
+  reflector: Reflector,
+  audience: string,
+): Expectation | undefined {
+  const targets = [context.getHandler(), context.getClass()];
+  if (reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, targets)) return undefined;
+  return {
+    audience: reflector.getAllAndOverride<boolean>(ANY_AUDIENCE, targets) ? undefined : audience,
+    scopes: reflector.getAllAndOverride<string[]>(SCOPES, targets) ?? [],
+  };
+}

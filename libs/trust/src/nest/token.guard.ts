@@ -1,0 +1,67 @@
+import { HttpException, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
+import { Inject } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { AuthGuard } from '@nestjs/passport';
+import type { AccessTokenClaims } from '../access-token-claims.js';
+import { TrustError } from '../trust-error.js';
+import { BearerStrategy } from './bearer.strategy.js';
+import { refusalFor } from './challenge.js';
+import { requirementsOf } from './requirements.js';
+import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
+
+/** The global guard: a route is closed unless it is marked `@Public()`. */
+@Injectable()
+export class TokenGuard extends AuthGuard() {
+  private readonly log = new Logger('trust');
+
+  constructor(
+    private readonly reflector: Reflector,
+    @Inject(TRUST_OPTIONS) private readonly trust: TrustModuleOptions,
+    strategy: BearerStrategy,
+  ) {
+    // Passport takes a strategy itself where a registered name could stand; the types only know of names.
+    super({ defaultStrategy: strategy as unknown as string });
+  }
+
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    const expected = this.requirements(context);
+    if (!expected) return true;
+    await super.canActivate(context);
+    const { user } = context.switchToHttp().getRequest<{ user: AccessTokenClaims }>();
+    try {
+      await this.trust.confirm?.(user);
+      return true;
+    } catch (error) {
+      if (error instanceof TrustError) throw this.refuse(error, context);
+      throw error;
+    }
+  }
+
+  override getAuthenticateOptions(context: ExecutionContext) {
+    // `session: false` is passport's word for: no cookie, no server-side login state.
+    return { session: false, expected: this.requirements(context) } as { session: boolean };
+  }
+
+  override handleRequest<Claims>(error: unknown, claims: Claims | false, info: unknown, context: ExecutionContext): Claims {
+    if (claims) return claims;
+    const reason = error ?? info;
+    throw this.refuse(
+      reason instanceof TrustError ? reason : new TrustError('internal', 'authentication failed', { cause: reason }),
+      context,
+    );
+  }
+
+  private refuse(error: TrustError, context: ExecutionContext): HttpException {
+    if (error.code === 'internal') this.log.error(error.message, error.cause);
+    else this.log.debug(`refused: ${error.code}: ${error.message}`);
+    const { challenge, ...facts } = refusalFor(error, this.requirements(context)?.scopes ?? []);
+    const response = context.switchToHttp().getResponse<{ header(name: string, value: string): void }>();
+    if (challenge) response.header('WWW-Authenticate', challenge);
+    if (facts.status === 503) response.header('Retry-After', '1');
+    return new HttpException({ type: 'about:blank', ...facts }, facts.status, { cause: error });
+  }
+
+  private requirements(context: ExecutionContext) {
+    return requirementsOf(context, this.reflector, this.trust.audience);
+  }
+}

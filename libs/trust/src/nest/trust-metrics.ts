@@ -1,0 +1,64 @@
+import { Module } from '@nestjs/common';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { Authenticator } from '../authenticate.js';
+import { KeyRing, type Freshness } from '../key-ring.js';
+
+const FRESHNESS: readonly Freshness[] = ['empty', 'confirmed', 'unconfirmed', 'stale'];
+
+/**
+ * Puts the facts of `GET /trust` on the application's prom-client `Registry`, which must be injectable. They are
+ * read when they are scraped, so that verifying a request pays nothing for them.
+ */
+@Module({})
+export class TrustMetricsModule {
+  constructor(registry: Registry, ring: KeyRing, authenticator: Authenticator) {
+    const registers = [registry];
+    new Gauge({
+      name: 'trust_keyset_epoch',
+      help: 'Epoch of the key-set statement that is held; 0 without one.',
+      registers,
+      collect() {
+        this.set(ring.facts().epoch ?? 0);
+      },
+    });
+    new Gauge({
+      name: 'trust_keyset_freshness',
+      help: '1 for the state that the key ring is in, 0 for the others.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const present = ring.freshness();
+        for (const state of FRESHNESS) this.set({ state }, state === present ? 1 : 0);
+      },
+    });
+    mirror(registry, 'trust_statements_accepted_total', 'Key-set statements taken over.', 'channel', () => {
+      return ring.facts().statements.accepted;
+    });
+    mirror(registry, 'trust_statements_refused_total', 'Key-set statements refused.', 'reason', () => {
+      return ring.facts().statements.refused;
+    });
+    mirror(registry, 'trust_requests_total', 'Requests judged by the guard.', 'outcome', () =>
+      authenticator.counts(),
+    );
+  }
+}
+
+/** A counter whose values are kept elsewhere and only ever grow. */
+function mirror(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  counts: () => Record<string, number>,
+) {
+  new Counter({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [value, count] of Object.entries(counts())) this.inc({ [label]: value }, count);
+    },
+  });
+}

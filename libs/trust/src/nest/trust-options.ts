@@ -1,0 +1,28 @@
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { AccessTokenClaims } from '../access-token-claims.js';
+import type { Clock } from '../clock.js';
+import type { FeedNats } from '../statement-feed.js';
+import type { VerifyOptions } from '../verify-access-token.js';
+
+/** What a service must know to verify tokens: three facts, all public. The rest has defaults. */
+export interface TrustModuleOptions extends Pick<
+  VerifyOptions,
+  'maxLifetimeSeconds' | 'clockSkewSeconds' | 'maxTokenBytes' | 'cacheSize'
+> {
+  /** Exact value of `iss`. */
+  readonly issuer: string;
+  /** This service's own name: the exact value of `aud`. */
+  readonly audience: string;
+  /** Pinned trust anchors (PEM, SPKI) in order of succession. */
+  readonly anchors: readonly string[];
+  /** Where to fetch the key-set statement; default `issuer`. `none` if this process feeds the ring itself. */
+  readonly issuerFetchUrl?: string | 'none';
+  /** Live statements and acknowledgements; without it the statement is polled over HTTP. */
+  readonly nats?: FeedNats;
+  /** A further check after the token was found good; it refuses by throwing a TrustError. */
+  readonly confirm?: (claims: AccessTokenClaims) => Promise<void>;
+  readonly clock?: Clock;
+}
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: TRUST_OPTIONS } =
+  new ConfigurableModuleBuilder<TrustModuleOptions>().setClassMethodName('forRoot').build();

@@ -1,0 +1,70 @@
+import {
+  Global,
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { readAnchor } from '#statements';
+import { Authenticator } from '../authenticate.js';
+import { KeyRing } from '../key-ring.js';
+import { StatementFeed } from '../statement-feed.js';
+import { createVerifyAccessToken } from '../verify-access-token.js';
+import { BearerStrategy } from './bearer.strategy.js';
+import { TokenGuard } from './token.guard.js';
+import { ConfigurableModuleClass, TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
+import { TrustController } from './trust.controller.js';
+
+export type { TrustModuleOptions } from './trust-options.js';
+
+const FEED = Symbol('statement-feed');
+
+/**
+ * Closes every route of an application to all but callers with a good access token:
+ * `TrustModule.forRoot({ issuer, audience, anchors })`. It keeps the key ring fed and serves `GET /trust`.
+ */
+@Global()
+@Module({
+  controllers: [TrustController],
+  providers: [
+    { provide: KeyRing, useFactory: createRing, inject: [TRUST_OPTIONS] },
+    { provide: FEED, useFactory: createFeed, inject: [TRUST_OPTIONS, KeyRing] },
+    { provide: Authenticator, useFactory: createAuthenticator, inject: [TRUST_OPTIONS, KeyRing, FEED] },
+    BearerStrategy,
+    { provide: APP_GUARD, useClass: TokenGuard },
+  ],
+  exports: [KeyRing, Authenticator],
+})
+export class TrustModule extends ConfigurableModuleClass implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(@Inject(FEED) private readonly feed: StatementFeed | null) {
+    super();
+  }
+
+  onApplicationBootstrap(): void {
+    this.feed?.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.feed?.stop();
+  }
+}
+
+function createRing({ issuer, anchors, clock }: TrustModuleOptions): KeyRing {
+  return new KeyRing({ issuer, anchors: anchors.map(readAnchor), ...(clock && { clock }) });
+}
+
+function createFeed(options: TrustModuleOptions, ring: KeyRing): StatementFeed | null {
+  const { issuer, issuerFetchUrl = issuer, nats, clock } = options;
+  if (issuerFetchUrl === 'none') return null;
+  const logger = new Logger('trust');
+  const log = (message: string) => logger.warn(message);
+  return new StatementFeed({ ring, fetchUrl: issuerFetchUrl, log, ...(nats && { nats }), ...(clock && { clock }) });
+}
+
+function createAuthenticator(options: TrustModuleOptions, ring: KeyRing, feed: StatementFeed | null): Authenticator {
+  const verify = createVerifyAccessToken({ ...options, ring });
+  const refresh = async () => feed?.poll();
+  return new Authenticator({ verify, ring, refresh, ...(options.clock && { clock: options.clock }) });
+}

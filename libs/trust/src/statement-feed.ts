@@ -1,0 +1,187 @@
+/**
+ * Keeps a key ring fed: live over NATS, and over HTTP at boot and whenever the ring is not confirmed. It only
+ * carries statements; whether to believe one is the ring's decision alone.
+ */
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { ackSubject, KEYSET_DIRECT_GET, KEYSET_PATH, KEYSET_SUBJECT, MAX_STATEMENT_BYTES } from '#statements';
+import { systemClock, type Clock } from './clock.js';
+import type { Channel, KeyRing } from './key-ring.js';
+
+const TICK_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 2_000;
+const FIRST_BACKOFF_MS = 1_000;
+const LAST_BACKOFF_MS = 30_000;
+
+export interface FeedNats {
+  /** Settles when NATS is first reached, which may be never; afterwards the connection mends itself. */
+  readonly connection: Promise<NatsConnection>;
+  /** Names of the acknowledgement subject `trust.ack.<service>.<instance>`. */
+  readonly service: string;
+  readonly instance: string;
+}
+
+export interface StatementFeedOptions {
+  readonly ring: KeyRing;
+  /** Base URL to fetch from; where it is dialled, not what `iss` is compared with. */
+  readonly fetchUrl: string;
+  readonly nats?: FeedNats;
+  /** Told of each change in what the feed can reach; once per change. */
+  readonly log?: (message: string) => void;
+  readonly fetch?: typeof globalThis.fetch;
+  readonly clock?: Clock;
+}
+
+export class StatementFeed {
+  private readonly ring: KeyRing;
+  private readonly url: string;
+  private readonly nats: FeedNats | undefined;
+  private readonly log: (message: string) => void;
+  private readonly fetch: typeof globalThis.fetch;
+  private readonly clock: Clock;
+  private readonly stopping = new AbortController();
+  private connection: NatsConnection | undefined;
+  private subscription: Subscription | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private inFlight: Promise<void> | undefined;
+  private nextPollAt = 0;
+  private backoffMs = FIRST_BACKOFF_MS;
+  private lastFault: string | undefined;
+
+  constructor(options: StatementFeedOptions) {
+    this.ring = options.ring;
+    // Appended, since an issuer may have a path (RFC 8414 §2).
+    this.url = new URL(options.fetchUrl.replace(/\/+$/, '') + KEYSET_PATH).href;
+    this.nats = options.nats;
+    this.log = options.log ?? (() => undefined);
+    this.fetch = options.fetch ?? globalThis.fetch;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  /** Begins on both channels at once and returns; the ring takes whichever statement has the higher epoch. */
+  start(): void {
+    if (this.nats) {
+      this.ring.onAccepted(() => this.acknowledge());
+      this.nats.connection.then((connection) => this.attach(connection)).catch(this.natsFault);
+    }
+    void this.poll();
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.stopping.abort();
+    this.subscription?.unsubscribe();
+    await this.inFlight;
+  }
+
+  /** One HTTP fetch, shared by all who ask for it while it is under way. Never rejects. */
+  poll(): Promise<void> {
+    this.inFlight ??= this.fetchStatement()
+      .then(() => this.polled(undefined))
+      .catch((error: unknown) => this.polled(error))
+      .finally(() => (this.inFlight = undefined));
+    return this.inFlight;
+  }
+
+  private tick(): void {
+    if (this.ring.freshness() === 'confirmed') {
+      this.backoffMs = FIRST_BACKOFF_MS;
+      this.nextPollAt = 0;
+    } else if (this.clock() >= this.nextPollAt) void this.poll();
+  }
+
+  private polled(error: unknown): void {
+    if (this.stopping.signal.aborted) return;
+    // An old answer is as little use as none: back off until the ring is confirmed again.
+    const jitter = 0.5 + Math.random();
+    this.nextPollAt = this.clock() + this.backoffMs * jitter;
+    this.backoffMs = Math.min(this.backoffMs * 2, LAST_BACKOFF_MS);
+    this.report(
+      error === undefined ? undefined : `the issuer cannot be reached over HTTP: ${messageOf(error)}`,
+    );
+  }
+
+  private async fetchStatement(): Promise<void> {
+    const signal = AbortSignal.any([this.stopping.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+    const response = await this.fetch(this.url, { signal, redirect: 'error' });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`status ${response.status}`);
+    }
+    this.offer(await readBounded(response), 'http');
+  }
+
+  private async attach(connection: NatsConnection): Promise<void> {
+    this.connection = connection;
+    if (this.stopping.signal.aborted) return;
+    // Subscribe before asking for the last statement, so that none can slip between the two.
+    this.subscription = connection.subscribe(KEYSET_SUBJECT, {
+      callback: (error, message) => {
+        if (error) this.natsFault(error);
+        else this.offerMessage(message);
+      },
+    });
+    await connection.flush();
+    await this.getLast(connection);
+    for await (const status of connection.status()) {
+      if (status.type === 'reconnect') await this.getLast(connection);
+    }
+  }
+
+  private async getLast(connection: NatsConnection): Promise<void> {
+    try {
+      const answer = await connection.request(KEYSET_DIRECT_GET, '', { timeout: REQUEST_TIMEOUT_MS });
+      // Status 404: the stream holds no statement yet.
+      if (!answer.headers?.code) this.offerMessage(answer);
+    } catch (error) {
+      this.natsFault(error);
+    }
+  }
+
+  private readonly natsFault = (error: unknown): void => {
+    if (!this.stopping.signal.aborted) this.log(`no key-set statement from NATS: ${messageOf(error)}`);
+  };
+
+  private offerMessage(message: Msg): void {
+    if (message.data.length <= MAX_STATEMENT_BYTES) this.offer(message.string(), 'nats');
+    else this.offer('.'.repeat(MAX_STATEMENT_BYTES + 1), 'nats');
+  }
+
+  private offer(jws: string, channel: Channel): void {
+    const refused = this.ring.accept(jws, channel);
+    // An old epoch is what two channels and re-deliveries bring all the time.
+    if (refused !== undefined && refused !== 'old_epoch')
+      this.log(`refused a statement from ${channel}: ${refused}`);
+  }
+
+  /** Tells auth what this verifier holds. Unsigned: it can hasten or delay a rotation and do nothing else. */
+  private acknowledge(): void {
+    // publish() throws on a connection that is going away.
+    if (!this.nats || !this.connection || this.connection.isClosed() || this.connection.isDraining()) return;
+    const { epoch, keys, pins } = this.ring.facts();
+    const ack = { epoch, kids: keys.map((key) => key.kid), pins, at: this.clock() };
+    this.connection.publish(ackSubject(this.nats.service, this.nats.instance), JSON.stringify(ack));
+  }
+
+  private report(fault: string | undefined): void {
+    if (fault === this.lastFault) return;
+    this.lastFault = fault;
+    this.log(fault ?? 'the issuer can be reached over HTTP');
+  }
+}
+
+async function readBounded(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_STATEMENT_BYTES) throw new Error(`an answer of more than ${MAX_STATEMENT_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+const messageOf = (error: unknown): string => {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? `${message} (${cause.message})` : message;
+};

@@ -1,0 +1,45 @@
+/**
+ * Why a request was not let in. Closed: a new reason is a new code. Clients see only the OAuth error that the
+ * code maps to ({@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1}); counters and logs see the code.
+ */
+export type TrustErrorCode =
+  // no credentials, or not in the one form that is accepted
+  | 'missing_token'
+  | 'repeated_authorization'
+  // form (RFC 7515, RFC 7519)
+  | 'too_large'
+  | 'malformed'
+  | 'wrong_typ'
+  | 'unsupported_header'
+  // key and signature
+  | 'unknown_kid'
+  | 'alg_mismatch'
+  | 'bad_signature'
+  // claims (RFC 9068 §4)
+  | 'invalid_claim'
+  | 'wrong_issuer'
+  | 'wrong_audience'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'lifetime_too_long'
+  | 'past_key_end'
+  // withdrawn by the issuer, as a check beyond the token itself found out
+  | 'revoked'
+  // judged after the token was found good
+  | 'insufficient_scope'
+  // the verifier's own state
+  | 'trust_stale'
+  | 'internal';
+
+/** A request that the guard refuses. The message never holds any part of the token. */
+export class TrustError extends Error {
+  override readonly name = 'TrustError';
+
+  constructor(
+    readonly code: TrustErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
