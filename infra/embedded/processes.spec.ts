@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -93,11 +93,14 @@ describe('child processes', () => {
   });
 
   it('leaves nothing behind when the launcher itself is killed', async () => {
-    const built = pathToFileURL(join(projectRoot, 'dist/infra/embedded/processes.js')).href;
+    const built = (name: string) => pathToFileURL(join(projectRoot, `dist/infra/embedded/${name}.js`)).href;
+    mkdirSync(join(dir, 'temporary/inside'), { recursive: true });
     const launcherFile = join(dir, 'launcher.mjs');
     writeFileSync(
       launcherFile,
-      `import { startChild } from ${JSON.stringify(built)};
+      `import { startChild } from ${JSON.stringify(built('processes'))};
+       import { tellReaper } from ${JSON.stringify(built('reaper-client'))};
+       tellReaper(${JSON.stringify(`rm ${join(dir, 'temporary')}`)});
        const spec = (name, script) => ({ name, command: process.execPath, args: ['-e', script], env: {}, logFile: ${JSON.stringify(join(dir, 'children'))} });
        const polite = startChild(spec('polite', "process.on('SIGTERM', () => { console.log('drained'); process.exit() }); setInterval(() => 0, 1000); console.log('ready')"));
        const stubborn = startChild(spec('stubborn', "process.on('SIGTERM', () => 0); setInterval(() => 0, 1000); console.log('ready')"));
@@ -112,6 +115,7 @@ describe('child processes', () => {
     launcher.kill('SIGKILL');
     await eventually(() => !pids.some(isAlive), { timeoutMs: 10_000 });
     expect(readFileSync(join(dir, 'children'), 'utf8')).toContain('drained');
+    await eventually(() => !existsSync(join(dir, 'temporary')));
   });
 });
 

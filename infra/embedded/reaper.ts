@@ -1,12 +1,15 @@
 /**
- * The reaper: a tiny process that outlives its launcher and ends what the launcher left behind.
- * It reads `+ <pid> <signal>` and `- <pid>` lines from a pipe that only the launcher holds. When the pipe closes,
- * every process still on the list gets its signal, and five seconds later its whole group gets SIGKILL.
+ * The reaper: a tiny process that outlives its launcher and clears away what the launcher left behind.
+ * It reads lines from a pipe that only the launcher holds: `+ <pid> <signal>` and `- <pid>` for processes that start
+ * and end, `rm <folder>` for temporary folders. When the pipe closes, every process still on the list gets its
+ * signal, and five seconds later its whole group gets SIGKILL; then the folders are removed.
  */
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const graceMs = 5_000;
 const children = new Map<number, NodeJS.Signals>();
+const folders: string[] = [];
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
@@ -15,6 +18,7 @@ lines.on('line', (line) => {
   const [operation, pid, signal] = line.split(' ');
   if (operation === '+') children.set(Number(pid), (signal ?? 'SIGTERM') as NodeJS.Signals);
   if (operation === '-') children.delete(Number(pid));
+  if (operation === 'rm') folders.push(line.slice('rm '.length));
 });
 lines.on('close', () => {
   for (const [pid, signal] of children) send(pid, signal);
@@ -24,6 +28,7 @@ lines.on('close', () => {
     if (alive.length > 0 && Date.now() < deadline) return;
     clearInterval(poll);
     for (const pid of alive) send(-pid, 'SIGKILL');
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }, 50);
 });
 

@@ -132,7 +132,7 @@ export class RunningSystem {
       await provisionDatabase(planSuperuser(this.addresses), planDatabase(row, this.stateDir));
     }
     await settleAll(this.rows.map((row) => this.prepareDatabase(row)));
-    await settleAll(this.rows.map((row) => this.step(row.name, this.launch(row.name))));
+    await settleAll(this.rows.map((row) => this.step(`${row.name} is ready`, this.launch(row.name))));
   }
 
   /** Stops everything: services first, which drain; then NATS, then PostgreSQL. */
@@ -174,10 +174,10 @@ export class RunningSystem {
     await this.launch(part);
   }
 
-  private async step(name: string, work: Promise<void>): Promise<void> {
+  private async step(done: string, work: Promise<void>): Promise<void> {
     const begun = Date.now();
     await work;
-    this.log(`${name} is up (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+    this.log(`${done} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
   }
 
   private async launchPostgres(): Promise<void> {
@@ -222,8 +222,9 @@ export class RunningSystem {
     this.aborted.throwIfAborted();
     const digest = digestOfPreparation(row, this.appsDir, this.stateDir);
     if (isStamped(this.stateDir, row.name, digest)) return;
-    await this.step(`${row.name}: database`, runToEnd(this.program(row, 'migrate')));
-    if (row.seed !== 'none') await this.step(`${row.name}: first data`, runToEnd(this.program(row, 'seed')));
+    await this.step(`${row.name}: database is migrated`, runToEnd(this.program(row, 'migrate')));
+    if (row.seed !== 'none')
+      await this.step(`${row.name}: first data is in place`, runToEnd(this.program(row, 'seed')));
     stamp(this.stateDir, row.name, digest);
   }
 

@@ -93,7 +93,7 @@ export class IssuerModule {
         AccountsService,
         SessionsService,
         // keys
-        { provide: KeySeal, useValue: new KeySeal(settings.keyEncryptionKeys) },
+        { provide: KeySeal, useValue: new KeySeal(settings.keyEncryptionKey) },
         { provide: StatementSigner, useValue: new StatementSigner(settings.trustAnchorPrivate) },
         {
           provide: KeySetService,

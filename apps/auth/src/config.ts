@@ -25,7 +25,7 @@ export const authSettings = defineSettings(
     trustAnchorPrivate: secretFile({
       doc: 'a PEM file (PKCS#8, P-256): the private half of the trust anchor',
     }),
-    keyEncryptionKeys: secretFiles({
+    keyEncryptionKey: secretFiles({
       doc: 'one or several files, separated by commas, with 32 random bytes in base64 each: the first seals signing keys, all open them',
     }),
     signingAlg: setting<AlgorithmName>(algorithm, {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findNatsServer } from '../../../infra/embedded/nats-server-finder.js';
 import { freePort } from '../../../infra/embedded/ports.js';
-import { removePostgresData } from '../../../infra/embedded/postgres-home.js';
+import { postgresDataParent } from '../../../infra/embedded/postgres-home.js';
 import { startPostgres, type PostgresLogin } from '../../../infra/embedded/postgres.js';
+import { tellReaper } from '../../../infra/embedded/reaper-client.js';
 
 const variable = 'TEST_POSTGRES_SUPERUSER';
 
@@ -17,6 +18,8 @@ export async function startSharedServers(): Promise<() => Promise<void>> {
   const nats = await findNatsServer();
   if (nats.kind === 'binary') process.env['NATS_SERVER'] = nats.path;
   const stateDir = mkdtempSync(join(tmpdir(), 'test-postgres-'));
+  // By the reaper, so that they go even when the run is interrupted.
+  for (const folder of [stateDir, postgresDataParent(stateDir)]) tellReaper(`rm ${folder}`);
   const { child, superuser } = await startPostgres({
     stateDir,
     port: await freePort(),
@@ -25,11 +28,7 @@ export async function startSharedServers(): Promise<() => Promise<void>> {
     durable: false,
   });
   process.env[variable] = JSON.stringify(superuser);
-  return async () => {
-    await child.stop();
-    removePostgresData(stateDir);
-    rmSync(stateDir, { recursive: true, force: true });
-  };
+  return async () => void (await child.stop());
 }
 
 /** The superuser login of this run's PostgreSQL. @throws Error outside of a test run. */

@@ -6,6 +6,7 @@ import { services as allServices, type ServiceRow } from '../../../infra/composi
 import { startNatsServer } from '../../../infra/embedded/nats-server.js';
 import { findNatsServer } from '../../../infra/embedded/nats-server-finder.js';
 import { freePort } from '../../../infra/embedded/ports.js';
+import { tellReaper } from '../../../infra/embedded/reaper-client.js';
 
 /** A real nats-server with the accounts of production. It keeps port and keys over `stop`, `start` and `wipe`. */
 export interface TestNats {
@@ -19,7 +20,7 @@ export interface TestNats {
   start(): Promise<void>;
   /** Stops it, loses every stream, and starts it again. */
   wipe(): Promise<void>;
-  /** Stops it and removes its folder. */
+  /** Stops it for good; its folder goes when the process ends. */
   close(): Promise<void>;
 }
 
@@ -27,6 +28,7 @@ export interface TestNats {
 export async function startTestNats(options: { services?: readonly ServiceRow[] } = {}): Promise<TestNats> {
   const rows = options.services ?? allServices;
   const dir = mkdtempSync(join(tmpdir(), 'test-nats-'));
+  tellReaper(`rm ${dir}`);
   makeSecrets(dir, rows);
   const port = await freePort();
   const program = await findNatsServer();
@@ -58,9 +60,6 @@ export async function startTestNats(options: { services?: readonly ServiceRow[] 
       rmSync(join(dir, 'nats/jetstream'), { recursive: true, force: true });
       await start();
     },
-    async close() {
-      await stop();
-      rmSync(dir, { recursive: true, force: true });
-    },
+    close: stop,
   };
 }

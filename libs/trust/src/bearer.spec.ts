@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { bearerToken } from './bearer.js';
+import { TrustError, type TrustErrorCode } from './trust-error.js';
+
+describe('bearerToken (RFC 6750 §2.1)', () => {
+  test.each([
+    ['the usual form', ['Host', 'x', 'Authorization', 'Bearer a.b.c']],
+    ['the name in any case', ['AUTHORIZATION', 'Bearer a.b.c']],
+    ['the scheme in any case (RFC 7235 §2.1)', ['authorization', 'bEaReR a.b.c']],
+    ['several spaces', ['authorization', 'Bearer   a.b.c']],
+    ['the word as the value of another field', ['x', 'authorization', 'Authorization', 'Bearer a.b.c', 'y', 'Authorization']],
+  ])('finds the token: %s', (_what, rawHeaders) => expect(bearerToken(rawHeaders)).toBe('a.b.c'));
+
+  test('takes the whole alphabet of a token68', () => {
+    expect(bearerToken(['Authorization', 'Bearer aZ09-._~+/=='])).toBe('aZ09-._~+/==');
+  });
+
+  test.each<[string, string[], TrustErrorCode, string]>([
+    ['no header fields', [], 'missing_token', 'no bearer token'],
+    ['no Authorization', ['Proxy-Authorization', 'Bearer a'], 'missing_token', 'no bearer token'],
+    ['an empty one', ['Authorization', ''], 'missing_token', 'no bearer token'],
+    ['another scheme', ['Authorization', 'Basic YTpi'], 'missing_token', 'no bearer token'],
+    ['a scheme that begins alike', ['Authorization', 'BearerX a'], 'missing_token', 'no bearer token'],
+    ['a tab for the space', ['Authorization', 'Bearer\ta'], 'missing_token', 'no bearer token'],
+    ['the scheme alone', ['Authorization', 'Bearer'], 'malformed', 'not a token after Bearer'],
+    ['the scheme and a space', ['Authorization', 'Bearer '], 'malformed', 'not a token after Bearer'],
+    ['two tokens', ['Authorization', 'Bearer a b'], 'malformed', 'not a token after Bearer'],
+    ['two joined by a comma', ['Authorization', 'Bearer a, Bearer b'], 'malformed', 'not a token after Bearer'],
+    ['a line feed behind', ['Authorization', 'Bearer a\n'], 'malformed', 'not a token after Bearer'],
+    ['padding inside', ['Authorization', 'Bearer a=b'], 'malformed', 'not a token after Bearer'],
+    ['a letter outside of ASCII', ['Authorization', 'Bearer \u0131'], 'malformed', 'not a token after Bearer'],
+    ['two fields', ['Authorization', 'Bearer a', 'authorization', 'Bearer a'], 'repeated_authorization', 'more than one Authorization field'],
+    ['two fields, the first empty', ['Authorization', '', 'Authorization', 'Bearer a'], 'repeated_authorization', 'more than one Authorization field'],
+    ['two fields of two schemes', ['Authorization', 'Basic YTpi', 'Authorization', 'Bearer a'], 'repeated_authorization', 'more than one Authorization field'],
+  ])('refuses %s', (_what, rawHeaders, code, message) => {
+    let error: unknown;
+    try {
+      bearerToken(rawHeaders);
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(TrustError);
+    expect(error).toMatchObject({ code, message });
+  });
+});
