@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SetupError } from '../setup-error.js';
 import { preparePostgresHome, type PostgresHome } from './postgres-home.js';
-import { runToEnd, startChild, type Child } from './processes.js';
+import { programOf } from './process-identity.js';
+import { type Child, type ChildSpec, runToEnd, startChild } from './processes.js';
 
 /** `durable: false` gives up crash safety for speed, for tests. */
 export interface PostgresOptions {
@@ -47,9 +48,32 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const dataDir = join(home.dataParent, 'data');
   const created = !existsSync(dataDir);
   if (created) await makeCluster(home, dataDir, options);
-  await endLeftover(dataDir);
+  removeStaleLock(dataDir);
+  const superuser = {
+    host: '127.0.0.1',
+    port: options.port,
+    user: 'postgres',
+    password: options.superuserPassword,
+    database: 'postgres',
+  };
+  const deadline = Date.now() + bootTimeoutMs;
+  for (;;) {
+    const child = startChild(serverProgram(home, dataDir, options));
+    try {
+      await untilAnswering(child, superuser, options);
+      return { child, superuser, created };
+    } catch (error) {
+      await child.stop();
+      // The workers of a killed server need a moment to notice.
+      const workersLinger = child.lastLines().some((line) => line.includes('is still in use'));
+      if (!workersLinger || Date.now() > deadline) throw error;
+      await sleep(100);
+    }
+  }
+}
 
-  const child = startChild({
+function serverProgram(home: PostgresHome, dataDir: string, options: PostgresOptions): ChildSpec {
+  return {
     name: 'postgres',
     command: join(home.bin, 'postgres'),
     args: ['-D', dataDir, ...serverFlags(options)],
@@ -59,21 +83,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     logFile: options.logFile,
     stopSignal: 'SIGINT', // fast shutdown; SIGTERM would wait for clients to leave
     stopWithinMs: 20_000,
-  });
-  const superuser = {
-    host: '127.0.0.1',
-    port: options.port,
-    user: 'postgres',
-    password: options.superuserPassword,
-    database: 'postgres',
   };
-  try {
-    await untilAnswering(child, superuser, options);
-  } catch (error) {
-    await child.stop();
-    throw error;
-  }
-  return { child, superuser, created };
 }
 
 async function makeCluster(home: PostgresHome, dataDir: string, options: PostgresOptions): Promise<void> {
@@ -122,36 +132,15 @@ function serverFlags({ port, durable }: PostgresOptions): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-/** Ends a server that an earlier launcher, killed together with its reaper, left running on this cluster. */
-async function endLeftover(dataDir: string): Promise<void> {
+/**
+ * PostgreSQL refuses to start while the process of its old lock file seems to live. After a crash that number may have
+ * gone to another program.
+ */
+function removeStaleLock(dataDir: string): void {
   const lockFile = join(dataDir, 'postmaster.pid');
   if (!existsSync(lockFile)) return;
-  const [pid, folder, , port] = readFileSync(lockFile, 'utf8').split('\n');
-  if (!isAlive(Number(pid)) || folder !== dataDir || !(await answersAsPostgres(Number(port)))) {
-    rmSync(lockFile, { force: true }); // its process is gone, and its number may be somebody else's by now
-    return;
-  }
-  process.kill(Number(pid), 'SIGINT');
-  for (let waited = 0; waited < 10_000 && isAlive(Number(pid)); waited += 50) await sleep(50);
-}
-
-async function answersAsPostgres(port: number): Promise<boolean> {
-  const refusal = await tryLogin({
-    host: '127.0.0.1',
-    port,
-    user: 'postgres',
-    password: 'x',
-    database: 'postgres',
-  });
-  return refusal !== undefined && /^[0-9A-Z]{5}$/.test(refusal.code ?? '') && !refusal.code?.startsWith('E');
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  const program = programOf(Number(readFileSync(lockFile, 'utf8').split('\n')[0]));
+  if (program !== undefined && !program.includes('postgres')) rmSync(lockFile);
 }
 
 async function untilAnswering(child: Child, login: PostgresLogin, options: PostgresOptions): Promise<void> {

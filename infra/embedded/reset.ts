@@ -4,7 +4,7 @@ import { relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
-import { defaultStateDir, liveLauncher } from './state-dir.js';
+import { defaultStateDir, endLeftovers, liveLauncher } from './state-dir.js';
 
 const stopTimeoutMs = 60_000;
 
@@ -22,6 +22,7 @@ if (liveLauncher(stateDir) !== undefined) {
   console.error(`Process ${launcher} does not end. End it (kill -9 ${launcher}), then try again.`);
   process.exitCode = 1;
 } else {
+  await endLeftovers(stateDir);
   const folders = [...new Set([stateDir, postgresDataParent(stateDir)])].filter((folder) =>
     existsSync(folder),
   );

@@ -3,14 +3,16 @@
  *
  *   launcher.json     who runs it now; the claim that keeps a second launcher out
  *   running.json      what runs where, while the system is ready
+ *   children.json     the processes of the last start, by which the next one finds what a crash left running
  *   secrets/ public/ credentials.json    see composition/secrets.ts
  *   postgres/ nats/ logs/ stamps/
  */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from '../project.js';
 import { SetupError } from '../setup-error.js';
+import { beginningOf } from './process-identity.js';
 
 /** What `running.json` says while the system is ready. Paths are absolute. */
 export interface RunningFile {
@@ -32,15 +34,16 @@ export const defaultStateDir = join(projectRoot, '.signet');
 export const statePaths = {
   launcher: (stateDir: string) => join(stateDir, 'launcher.json'),
   running: (stateDir: string) => join(stateDir, 'running.json'),
+  children: (stateDir: string) => join(stateDir, 'children.json'),
   nats: (stateDir: string) => join(stateDir, 'nats'),
   logs: (stateDir: string) => join(stateDir, 'logs'),
   log: (stateDir: string, name: string) => join(stateDir, 'logs', `${name}.log`),
   stamp: (stateDir: string, name: string) => join(stateDir, 'stamps', name),
 };
 
-interface Claim {
+/** A process for certain: a recycled pid has another beginning. */
+interface Identity {
   pid: number;
-  /** When the process began, as its system tells it; a recycled pid has another. */
   began: string;
 }
 
@@ -56,8 +59,7 @@ export function claimStateDir(stateDir: string): () => void {
   }
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   rmSync(statePaths.running(stateDir), { force: true });
-  const claim: Claim = { pid: process.pid, began: beginningOf(process.pid) ?? '' };
-  writeFileSync(statePaths.launcher(stateDir), JSON.stringify(claim), { mode: 0o600 });
+  writeFileSync(statePaths.launcher(stateDir), JSON.stringify(identityOf(process.pid)), { mode: 0o600 });
   return () => {
     rmSync(statePaths.running(stateDir), { force: true });
     rmSync(statePaths.launcher(stateDir), { force: true });
@@ -66,9 +68,8 @@ export function claimStateDir(stateDir: string): () => void {
 
 /** The pid of the launcher that runs this folder's system now, if one does. */
 export function liveLauncher(stateDir: string): number | undefined {
-  const claim = readJson<Claim>(statePaths.launcher(stateDir));
-  if (claim === undefined || beginningOf(claim.pid) !== claim.began) return undefined;
-  return claim.pid;
+  const claim = readJson<Identity>(statePaths.launcher(stateDir));
+  return claim !== undefined && isAlive(claim) ? claim.pid : undefined;
 }
 
 /** What runs now according to the folder, or undefined when nothing does. */
@@ -81,6 +82,19 @@ export function readRunning(stateDir: string): RunningFile | undefined {
 /** Publishes what runs where. */
 export function writeRunning(stateDir: string, running: RunningFile): void {
   writeFileSync(statePaths.running(stateDir), `${JSON.stringify(running, null, 2)}\n`, { mode: 0o600 });
+}
+
+/** Notes the children of this launcher. */
+export function recordChildren(stateDir: string, pids: number[]): void {
+  writeFileSync(statePaths.children(stateDir), JSON.stringify(pids.map(identityOf)), { mode: 0o600 });
+}
+
+/** Ends the noted children that still run: a launcher and its reaper were killed together. Returns how many. */
+export async function endLeftovers(stateDir: string): Promise<number> {
+  const leftovers = (readJson<Identity[]>(statePaths.children(stateDir)) ?? []).filter(isAlive);
+  for (const { pid } of leftovers) process.kill(-pid, 'SIGKILL');
+  while (leftovers.some(isAlive)) await sleep(20); // SIGKILL cannot be refused
+  return leftovers.length;
 }
 
 /** Whether the named work was last done for exactly this digest. */
@@ -104,23 +118,18 @@ export function clearStamps(stateDir: string): void {
   rmSync(dirname(statePaths.stamp(stateDir, 'any')), { recursive: true, force: true });
 }
 
+function identityOf(pid: number): Identity {
+  return { pid, began: beginningOf(pid) ?? '' };
+}
+
+function isAlive({ pid, began }: Identity): boolean {
+  return beginningOf(pid) === began;
+}
+
 function readJson<T>(file: string): T | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as T;
   } catch {
     return undefined; // absent, or cut off by a crash: nobody stands behind it
-  }
-}
-
-/** When a process began; undefined when there is none. */
-function beginningOf(pid: number): string | undefined {
-  try {
-    if (process.platform === 'linux') {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]; // field 22 of proc(5), counted after the name
-    }
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
-  } catch {
-    return undefined;
   }
 }

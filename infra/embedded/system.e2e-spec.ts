@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { freePortBase } from '#testing';
 import { portClaims, services } from '../composition/services.js';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
-import { readRunning } from './state-dir.js';
+import { readRunning, statePaths } from './state-dir.js';
 import { type RunningSystem, startSystem, type SystemOptions } from './system.js';
 
 // Stand-ins for the services: what is under test is who starts, stops, kills and reports them.
@@ -134,6 +134,16 @@ describe('a system of processes', () => {
     expect(readRunning(options.stateDir)).toEqual(system.running);
     expect(crashed).toBe(false);
     await expect(system.halt('nobody')).rejects.toThrow('The system has no part named nobody.');
+  });
+
+  it('ends what a launcher left that was killed together with its reaper', async () => {
+    system = await startSystem(options);
+    const { running } = system;
+    // As if it were gone: its claim names another process, its children run.
+    writeFileSync(statePaths.launcher(options.stateDir), JSON.stringify({ pid: process.pid, began: 'earlier' }));
+    system = await startSystem(options);
+    expect(Object.values(running.services).filter(({ pid }) => isAlive(pid))).toEqual([]);
+    expect(system.running.services).not.toEqual(running.services);
   });
 
   it.each([

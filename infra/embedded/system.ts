@@ -20,7 +20,9 @@ import { untilReady } from './readiness.js';
 import {
   claimStateDir,
   clearStamps,
+  endLeftovers,
   isStamped,
+  recordChildren,
   type RunningFile,
   stamp,
   statePaths,
@@ -64,6 +66,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   const letGo = claimStateDir(stateDir);
   const system = new RunningSystem({ ...options, stateDir }, letGo);
   try {
+    await endLeftovers(stateDir);
     await system.boot();
     return system;
   } catch (error) {
@@ -230,6 +233,10 @@ export class RunningSystem {
 
   private register(part: string, child: Child): void {
     this.parts.set(part, child);
+    recordChildren(
+      this.stateDir,
+      [...this.parts.values()].map(({ pid }) => pid),
+    );
     void child.exited.then((exit) => {
       if (!exit.expected) this.reportCrash(describeExit(child, exit, statePaths.log(this.stateDir, part)));
     });

@@ -1,5 +1,5 @@
 /** inventory as specs run it: the real application over HTTP, with a real database and an issuer of the spec's own. */
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DataSource } from 'typeorm';
 import { createHttpApp, dataSourceOptions, runMigrations } from '#service-kit';
@@ -25,7 +25,10 @@ export async function startInventory({ statements = true } = {}) {
   const database = await createTestDatabase(SERVICE);
   await runMigrations(dataSourceOptions(settingsFor(database.owner), { entities, migrations }));
   const issuer = createTestIssuer();
-  const keySets = await serveKeySets(() => (statements ? issuer.statement() : undefined));
+  const keySets = await serve((_request, response) => {
+    if (statements) response.end(issuer.statement());
+    else response.writeHead(503).end();
+  });
   const settings: InventorySettings = {
     ...settingsFor(database.runtime),
     issuer: issuer.issuer,
@@ -82,7 +85,8 @@ export function connect(login: PostgresLogin): Promise<DataSource> {
   return new DataSource(dataSourceOptions(settingsFor(login), { entities, migrations })).initialize();
 }
 
-function settingsFor({ host, port, database, user, password }: PostgresLogin): InventorySettings {
+/** The settings of a process that logs in so; the rest stands for nothing. */
+export function settingsFor({ host, port, database, user, password }: PostgresLogin): InventorySettings {
   return {
     nodeEnv: 'test',
     host: '127.0.0.1',
@@ -107,11 +111,8 @@ function settingsFor({ host, port, database, user, password }: PostgresLogin): I
   };
 }
 
-async function serveKeySets(statement: () => string | undefined) {
-  const server = createServer((_request, response) => {
-    const jws = statement();
-    response.writeHead(jws ? 200 : 503).end(jws);
-  });
+async function serve(listener: RequestListener) {
+  const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const close = async () => {
     server.closeAllConnections();

@@ -41,7 +41,10 @@ describe('the products of inventory', () => {
   });
 
   it('sets the stock and nothing else', async () => {
-    const answer = await app.send('PUT', '/products/LAMP-1/stock', { token: app.token(), body: { stock: 0 } });
+    const answer = await app.send('PUT', '/products/LAMP-1/stock', {
+      token: app.token(),
+      body: { stock: 0 },
+    });
     expect(answer).toMatchObject({ status: 200, body: { ...lamp, stock: 0 } });
     expect((await app.send('GET', '/products/LAMP-1')).body).toEqual({ ...lamp, stock: 0 });
   });
@@ -53,7 +56,8 @@ describe('the list of products', () => {
 
   beforeAll(async () => {
     app = await startInventory();
-    for (const sku of skus) await app.send('POST', '/products', { token: app.token(), body: { ...lamp, sku } });
+    for (const sku of skus)
+      await app.send('POST', '/products', { token: app.token(), body: { ...lamp, sku } });
   });
   afterAll(() => app.close());
 

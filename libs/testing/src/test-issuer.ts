@@ -143,7 +143,8 @@ export function createTestIssuer({
     token: (overrides, signing = {}) => issued('at+jwt', claims(overrides), key, signing),
     statement(overrides = {}, signing = {}) {
       const iat = Math.floor(clock() / 1000);
-      epoch = typeof overrides['epoch'] === 'number' ? overrides['epoch'] : epoch + 1;
+      const given = overrides['epoch'];
+      epoch = Number.isSafeInteger(given) ? (given as number) : epoch + 1;
       const keys = [published(key), published(standby, { status: 'prepared' })];
       const usual = {
         iss: issuer,

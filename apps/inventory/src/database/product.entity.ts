@@ -1,4 +1,4 @@
-import { Check, Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
+import { Check, Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** A product and how many of it there are. The checks are the database's own; see the migrations. */
 @Entity('products')
@@ -7,8 +7,9 @@ import { Check, Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm'
 @Check('products_price_range', 'price_cents BETWEEN 0 AND 100000000')
 @Check('products_currency_form', `currency ~ '^[A-Z]{3}$'`)
 @Check('products_stock_range', 'stock BETWEEN 0 AND 1000000')
+@Index('products_newest', ['createdAt', 'sku'])
 export class Product {
-  @PrimaryColumn('text')
+  @PrimaryColumn('text', { collation: 'C' })
   sku!: string;
 
   @Column('text')

@@ -25,8 +25,8 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
     // request's: its caller would get these claims.
     const { success, fail } = this;
     this.authenticator.authenticate(raw.rawHeaders, options.expected).then(
-      (claims) => success(claims),
-      (error: unknown) => fail(error as never),
+      (claims) => this.success(claims),
+      (error: unknown) => this.fail(error as never),
     );
   }
 

@@ -22,7 +22,9 @@ export function requirementsOf(
   audience: string,
 ): Expectation | undefined {
   const targets = [context.getHandler(), context.getClass()];
-  if (reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, targets)) return undefined;
+  // A route that asks for scopes itself is closed, whatever its controller or a second decorator says.
+  const closed = reflector.get<string[] | undefined>(SCOPES, context.getHandler()) !== undefined;
+  if (!closed && reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, targets)) return undefined;
   return {
     audience: reflector.getAllAndOverride<boolean>(ANY_AUDIENCE, targets) ? undefined : audience,
     scopes: reflector.getAllAndOverride<string[]>(SCOPES, targets) ?? [],

@@ -1,10 +1,8 @@
-import { HttpException, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
-import { Inject } from '@nestjs/common';
+import { HttpException, Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { AuthGuard } from '@nestjs/passport';
+import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
 import type { AccessTokenClaims } from '../access-token-claims.js';
 import { TrustError } from '../trust-error.js';
-import { BearerStrategy } from './bearer.strategy.js';
 import { refusalFor } from './challenge.js';
 import { requirementsOf } from './requirements.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
@@ -17,10 +15,9 @@ export class TokenGuard extends AuthGuard() {
   constructor(
     private readonly reflector: Reflector,
     @Inject(TRUST_OPTIONS) private readonly trust: TrustModuleOptions,
-    strategy: BearerStrategy,
+    options: AuthModuleOptions,
   ) {
-    // Passport takes a strategy itself where a registered name could stand; the types only know of names.
-    super({ defaultStrategy: strategy as unknown as string });
+    super(options);
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {

@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { AuthModuleOptions } from '@nestjs/passport';
 import { readAnchor } from '#statements';
 import { Authenticator } from '../authenticate.js';
 import { KeyRing } from '../key-ring.js';
@@ -33,6 +34,9 @@ const FEED = Symbol('statement-feed');
     { provide: FEED, useFactory: createFeed, inject: [TRUST_OPTIONS, KeyRing] },
     { provide: Authenticator, useFactory: createAuthenticator, inject: [TRUST_OPTIONS, KeyRing, FEED] },
     BearerStrategy,
+    // Passport takes a strategy itself where a registered name could stand; the types only know of names. It is this
+    // module's own provider so that a global PassportModule of the application cannot put its strategy in the place.
+    { provide: AuthModuleOptions, useFactory: (strategy) => ({ defaultStrategy: strategy }), inject: [BearerStrategy] },
     { provide: APP_GUARD, useClass: TokenGuard },
   ],
   exports: [KeyRing, Authenticator],
@@ -51,7 +55,10 @@ export class TrustModule extends ConfigurableModuleClass implements OnApplicatio
   }
 }
 
-function createRing({ issuer, anchors, clock }: TrustModuleOptions): KeyRing {
+function createRing({ issuer, audience, anchors, clock }: TrustModuleOptions): KeyRing {
+  // For values that the compiler did not see. Without an audience a token for any service would do.
+  if (!issuer) throw new Error('TrustModule needs the issuer');
+  if (!audience) throw new Error('TrustModule needs the audience: the name of this service');
   return new KeyRing({ issuer, anchors: anchors.map(readAnchor), ...(clock && { clock }) });
 }
 

@@ -1,0 +1,167 @@
+/** auth as specs run it: the real application over HTTP, one or several replicas of it, with a real database. */
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { DataSource } from 'typeorm';
+import { createHttpApp, createLogger, dataSourceOptions, runMigrations } from '#service-kit';
+import { createTestDatabase, eventually, type PostgresLogin, type TestNats } from '#testing';
+import { PasswordHasher } from '../src/accounts/password-hasher.js';
+import { AuthModule } from '../src/auth.module.js';
+import { SERVICE, type AuthSettings } from '../src/config.js';
+import { entities, migrations } from '../src/database/index.js';
+import { authProblems } from '../src/errors.js';
+import type { Role } from '../src/sessions/scopes.js';
+import { client } from './http-client.js';
+import { openGate } from './tcp-gate.js';
+
+export interface AuthOptions {
+  /** Replace the usual ones; a replica's stand over those of the first. */
+  readonly settings?: Partial<AuthSettings>;
+  /** Without it NATS is away. */
+  readonly nats?: TestNats;
+}
+
+export type AuthFixture = Awaited<ReturnType<typeof startAuth>>;
+export type AuthReplica = Awaited<ReturnType<typeof startReplica>>;
+
+/** A password that the policy takes. */
+export const PASSWORD = 'seven lemons on a roof';
+
+/** Starts auth with an empty database and fresh secrets, and waits until it issues tokens. */
+export async function startAuth({ settings: overrides, nats }: AuthOptions = {}) {
+  const database = await createTestDatabase(SERVICE);
+  await runMigrations(dataSourceOptions(loginSettings(database.owner), { entities, migrations }));
+  const owner = await new DataSource(
+    dataSourceOptions(loginSettings(database.owner), { entities }),
+  ).initialize();
+  const gate = await openGate(database.runtime.port);
+  const settings: AuthSettings = {
+    ...freshSettings(),
+    ...loginSettings({ ...database.runtime, host: '127.0.0.1', port: gate.port }),
+    ...(nats && { natsUrl: nats.url, natsNkeySeed: nats.nkeySeed(SERVICE) }),
+    ...overrides,
+  };
+  const replicas: AuthReplica[] = [];
+  const replica = async (more: Partial<AuthSettings> = {}) => {
+    const started = await startReplica({ ...settings, ...more });
+    replicas.push(started);
+    return started;
+  };
+  const first = await replica();
+  await eventually(async () => (await first.send('GET', '/health/ready')).status === 200);
+  const hasher = new PasswordHasher(1);
+
+  return {
+    ...first,
+    /** A connection as the owner of the tables, which no service ever has. */
+    owner,
+    /** Logins, for a connection of one's own. */
+    logins: { owner: database.owner, runtime: database.runtime },
+    /** Between auth and its database: shut it and the database is away. */
+    database: gate,
+    /** Starts another replica on the same database, with the same secrets. */
+    replica,
+    /** Makes an account without asking the policy; its password is {@link PASSWORD}. */
+    async account(role: Role = 'customer', email = `${randomBytes(6).toString('hex')}@example.test`) {
+      const passwordHash = await hasher.hash(PASSWORD);
+      const [row] = await owner.query<{ id: string }[]>(
+        `INSERT INTO account (email, password_hash, roles, created_at) VALUES ($1, $2, $3, now()) RETURNING id`,
+        [email, passwordHash, [role]],
+      );
+      return { id: row!.id, email, password: PASSWORD };
+    },
+    /** A token by HTTP, of an account made for it. */
+    async login(role: Role = 'customer', audience?: string): Promise<string> {
+      const { email, password } = await this.account(role);
+      const { body } = await first.send('POST', '/auth/login', {
+        body: { email, password, ...(audience && { audience }) },
+      });
+      return body.access_token;
+    },
+    /** Closes every replica and drops the database. */
+    async close() {
+      gate.open();
+      await Promise.all(replicas.map((each) => each.close()));
+      await owner.destroy();
+      await gate.close();
+      await database.drop();
+    },
+  };
+}
+
+async function startReplica(settings: AuthSettings) {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(line: Buffer, _encoding, done) {
+      lines.push(line.toString());
+      done();
+    },
+  });
+  const app = await createHttpApp(AuthModule.with(settings), {
+    service: SERVICE,
+    version: '0.0.0',
+    settings,
+    problems: authProblems,
+    logger: createLogger({ service: SERVICE, level: settings.logLevel, destination }),
+  });
+  await app.listen(0, '127.0.0.1');
+  const url = await app.getUrl();
+  let closed: Promise<void> | undefined;
+  return {
+    app,
+    url,
+    settings,
+    ...client(url),
+    /** The application's own connections, as the runtime role. */
+    dataSource: app.get(DataSource, { strict: false }),
+    /** Everything it has logged so far. */
+    logged: () => lines.join(''),
+    close: () => (closed ??= app.close()),
+  };
+}
+
+/** Everything but the database, with secrets made anew; NATS is away. */
+export function freshSettings(): AuthSettings {
+  const anchor = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    ...loginSettings({ host: '127.0.0.1', port: 1, user: 'none', password: 'none', database: 'none' }),
+    nodeEnv: 'test',
+    host: '127.0.0.1',
+    port: 0,
+    logLevel: 'debug',
+    corsAllowedOrigins: [],
+    bodyLimitBytes: 65_536,
+    natsUrl: 'nats://127.0.0.1:1',
+    natsNkeySeed: 'none',
+    issuer: 'https://issuer.test',
+    issuerFetchUrl: 'https://issuer.test',
+    trustAnchorPrivate: anchor.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    trustAnchorPublic: [anchor.publicKey.export({ type: 'spki', format: 'pem' }) as string],
+    keyEncryptionKey: [randomBytes(32).toString('base64')],
+    signingAlg: 'ES256',
+    rsaModulusBits: 2048,
+    accessTokenSeconds: 300,
+    clockSkewSeconds: 5,
+    statementSeconds: 900,
+    statementIntervalSeconds: 5,
+    countedSeconds: 25,
+    jwksMaxAgeSeconds: 300,
+    passwordMinLength: 15,
+    passwordHashConcurrency: 2,
+    failedLoginsPerAccount: 10,
+    failedLoginsPerAddress: 1_000,
+    failedLoginWindowSeconds: 900,
+  };
+}
+
+function loginSettings({ host, port, database, user, password }: PostgresLogin) {
+  return {
+    databaseHost: host,
+    databasePort: port,
+    databaseName: database,
+    databaseUser: user,
+    databasePassword: password,
+    databasePoolSize: 10,
+    databaseStatementTimeoutMs: 5_000,
+    databaseConnectTimeoutMs: 1_000,
+  };
+}

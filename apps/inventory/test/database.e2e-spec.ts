@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+import { dataSourceOptions, runMigrations } from '#service-kit';
+import { createTestDatabase, type TestDatabase } from '#testing';
+import { entities, migrations } from '../src/database/index.js';
+import { connect, settingsFor } from './inventory-app.js';
+
+describe('the database of inventory', () => {
+  let database: TestDatabase;
+  let owner: DataSource;
+  let runtime: DataSource;
+  const options = () => dataSourceOptions(settingsFor(database.owner), { entities, migrations });
+  const insert = (values: object) => {
+    const row = { sku: 'A', name: 'A', price_cents: 1, currency: 'EUR', stock: 1, ...values };
+    const names = Object.keys(row);
+    const places = names.map((_name, index) => `$${index + 1}`);
+    return runtime.query(
+      `INSERT INTO products (${names.join()}) VALUES (${places.join()})`,
+      Object.values(row),
+    );
+  };
+
+  beforeAll(async () => {
+    database = await createTestDatabase('inventory');
+    await runMigrations(options());
+    [owner, runtime] = await Promise.all([connect(database.owner), connect(database.runtime)]);
+    await insert({ sku: 'KEPT' });
+  });
+  afterAll(async () => {
+    await Promise.all([owner.destroy(), runtime.destroy()]);
+    await database.drop();
+  });
+
+  it('is what the entities say, and migrating again does nothing', async () => {
+    const { upQueries } = await owner.driver.createSchemaBuilder().log();
+    expect(upQueries.map(({ query }) => query)).toEqual([]);
+    expect(await runMigrations(options())).toEqual([]);
+  });
+
+  it.each([
+    { sku: 'lower' },
+    { sku: '' },
+    { sku: 'A'.repeat(65) },
+    { name: '' },
+    { price_cents: -1 },
+    { price_cents: 100_000_001 },
+    { currency: 'euro' },
+    { stock: -1 },
+    { stock: 1_000_001 },
+  ])('holds no product with %j', async (values) => {
+    await expect(insert(values)).rejects.toMatchObject({ driverError: { code: '23514' } });
+  });
+
+  it.each([
+    'DELETE FROM products',
+    `UPDATE products SET price_cents = 0`,
+    `UPDATE products SET sku = 'STOLEN'`,
+    'TRUNCATE products',
+    'DROP TABLE products',
+  ])('does not let the service do: %s', async (sql) => {
+    await expect(runtime.query(sql)).rejects.toMatchObject({ driverError: { code: '42501' } });
+  });
+
+  it('goes back and forth', async () => {
+    const away = await createTestDatabase('inventory');
+    const emptied = await connect(away.owner);
+    try {
+      await emptied.runMigrations();
+      for (const _migration of migrations) await emptied.undoLastMigration();
+      expect(await emptied.query(`SELECT 1 FROM pg_tables WHERE tablename = 'products'`)).toEqual([]);
+      expect(await emptied.runMigrations()).toHaveLength(migrations.length);
+    } finally {
+      await emptied.destroy();
+      await away.drop();
+    }
+  });
+});

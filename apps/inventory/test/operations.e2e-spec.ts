@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startInventory, type InventoryApp } from './inventory-app.js';
+
+describe('inventory in operation', () => {
+  let app: InventoryApp;
+  beforeAll(async () => {
+    app = await startInventory();
+  });
+  afterAll(() => app.close());
+
+  it('is ready, though degraded, without NATS', async () => {
+    expect(await app.send('GET', '/health/ready')).toMatchObject({
+      status: 200,
+      body: {
+        status: 'degraded',
+        checks: {
+          database: { status: 'up' },
+          trust: { status: 'up', freshness: 'confirmed', epoch: expect.any(Number) },
+          nats: { status: 'degraded' },
+        },
+      },
+    });
+  });
+
+  it('counts what the key ring took over and how the guard judged', async () => {
+    await app.send('POST', '/products');
+    await app.send('PUT', '/products/NONE/stock', { token: app.token(), body: { stock: 1 } });
+    const { body } = await app.send('GET', '/metrics');
+    const { epoch } = (await app.send('GET', '/trust')).body;
+    expect(body).toContain(`trust_keyset_epoch ${epoch}`);
+    expect(body).toContain('trust_keyset_freshness{state="confirmed"} 1');
+    expect(body).toContain('trust_keyset_freshness{state="stale"} 0');
+    expect(body).toMatch(/trust_statements_accepted_total\{channel="http"\} [1-9]/);
+    expect(body).toContain('trust_requests_total{outcome="missing_token"} 1');
+    expect(body).toContain('trust_requests_total{outcome="accepted"} 1');
+    expect(body).toMatch(/http_request_duration_seconds_count\{method="PUT",route="\/products\/:sku\/stock"/);
+  });
+
+  it('shows the keys that it trusts, and nothing private of them', async () => {
+    const { body } = await app.send('GET', '/trust');
+    expect(body).toMatchObject({
+      freshness: 'confirmed',
+      keys: [{ status: 'active' }, { status: 'prepared' }],
+    });
+    expect(JSON.stringify(body)).not.toContain('"d"');
+  });
+
+  it('describes its routes: bodies, parameters, answers, problems, and which ones are open', async () => {
+    const { body } = await app.send('GET', '/docs/json');
+    const { get, post } = body.paths['/products'];
+    expect(get.parameters.map(({ name }: { name: string }) => name).sort()).toEqual(['cursor', 'limit']);
+    expect(get.security).toEqual([{}]);
+    expect(get.responses['200'].content['application/json'].schema.properties.items.type).toBe('array');
+    expect(post.security ?? body.security).toEqual([{ bearer: [] }]);
+    expect(post.requestBody.content['application/json'].schema).toMatchObject({
+      required: ['sku', 'name', 'priceCents', 'currency', 'stock'],
+      additionalProperties: false,
+      properties: { priceCents: { type: 'integer', minimum: 0, maximum: 100000000, example: 4900 } },
+    });
+    expect(Object.keys(post.responses)).toEqual(expect.arrayContaining(['201', '400', '401', '403', '409']));
+    expect(
+      post.responses['409'].content['application/problem+json'].examples.product_exists.value.status,
+    ).toBe(409);
+    expect(await app.send('GET', '/docs')).toMatchObject({ status: 200 });
+  });
+});
+
+describe('inventory without a word of the issuer', () => {
+  let app: InventoryApp;
+  beforeAll(async () => {
+    app = await startInventory({ statements: false });
+  });
+  afterAll(() => app.close());
+
+  it('lives, is not ready, and says why', async () => {
+    expect(await app.send('GET', '/health/live')).toMatchObject({ status: 200 });
+    expect(await app.send('GET', '/health/ready')).toMatchObject({
+      status: 503,
+      body: {
+        status: 'not_ready',
+        checks: { database: { status: 'up' }, trust: { status: 'down', freshness: 'empty' } },
+      },
+    });
+  });
+
+  it('answers 503 where a token is needed, and serves what is open', async () => {
+    const answer = await app.send('PUT', '/products/LAMP/stock', { token: app.token(), body: { stock: 1 } });
+    expect(answer).toMatchObject({ status: 503, body: { code: 'trust_stale' } });
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(await app.send('GET', '/products')).toMatchObject({ status: 200 });
+  });
+});

@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** When a process began, in its system's own words; undefined when there is none, or only its unreaped remains. */
+export function beginningOf(pid: number): string | undefined {
+  if (process.platform !== 'linux') return ps(pid, 'lstart');
+  const fields = procStat(pid);
+  return fields?.[0] === 'Z' ? undefined : fields?.[19]; // fields 3 and 22 of proc(5)
+}
+
+/** The name of the program that a process runs; undefined when there is none. */
+export function programOf(pid: number): string | undefined {
+  if (process.platform !== 'linux') return ps(pid, 'comm');
+  return readOrUndefined(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim());
+}
+
+/** The fields after the program's name, which may itself hold blanks and parentheses. */
+function procStat(pid: number): string[] | undefined {
+  const stat = readOrUndefined(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function ps(pid: number, field: string): string | undefined {
+  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
+  return readOrUndefined(() => execFileSync('ps', ['-o', `${field}=`, '-p', String(pid)], options).trim() || undefined);
+}
+
+function readOrUndefined<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,343 @@
+/** A service that knows three facts (issuer, audience, anchors) and dials a local server for the statement. */
+import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Controller, Get, Global, Logger, Module, type INestApplication } from '@nestjs/common';
+import { AuthModuleOptions } from '@nestjs/passport';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { createTestIssuer, createTestKey, eventually, fakeClock, published, type TestIssuer } from '#testing';
+import { TrustError } from '../trust-error.js';
+import { AnyAudience, CurrentCaller, Public, Scopes, TrustModule, type Caller, type TrustModuleOptions } from './index.js';
+
+@Controller('cats')
+class CatsController {
+  @Get()
+  mine(@CurrentCaller() caller: Caller) {
+    return { sub: caller.sub };
+  }
+
+  @Public()
+  @Get('open')
+  open() {
+    return { open: true };
+  }
+
+  @Scopes('cats:write', 'cats:groom')
+  @Get('scoped')
+  scoped() {
+    return { scoped: true };
+  }
+
+  @AnyAudience()
+  @Get('any')
+  any(@CurrentCaller() caller: Caller) {
+    return { aud: caller.aud };
+  }
+}
+
+@Public()
+@Controller('shop')
+class ShopController {
+  @Get()
+  browse() {
+    return { open: true };
+  }
+
+  @Scopes('shop:manage')
+  @Get('till')
+  till() {
+    return { till: true };
+  }
+}
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const clock = () => {
+  const fake = fakeClock(Math.floor(Date.now() / 1000) * 1000);
+  return fake;
+};
+
+/** Serves whatever `statement` holds at the time; 503 while it holds nothing. */
+async function serveStatement(holder: { statement?: string; gate?: Promise<void> }): Promise<string> {
+  const server: Server = createServer((request, response) => {
+    void Promise.resolve(holder.gate).then(() => {
+      response.statusCode = holder.statement && request.url === '/.well-known/keyset' ? 200 : 503;
+      response.end(holder.statement);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => new Promise((resolve) => server.close(resolve)).then(() => undefined));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function startService(options: TrustModuleOptions, imports: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']> = []) {
+  const module = await Test.createTestingModule({
+    imports: [TrustModule.forRoot(options), ...imports],
+    controllers: [CatsController, ShopController],
+  }).compile();
+  const app: INestApplication = module.createNestApplication(new FastifyAdapter(), { logger: false });
+  await app.listen(0, '127.0.0.1');
+  closers.push(() => app.close());
+  return app.getUrl();
+}
+
+async function setUp(overrides: Partial<TrustModuleOptions> = {}) {
+  const time = clock();
+  const issuer = createTestIssuer({ clock: time.now });
+  const holder: { statement?: string; gate?: Promise<void> } = { statement: issuer.statement() };
+  const issuerFetchUrl = await serveStatement(holder);
+  const facts = { issuer: issuer.issuer, audience: 'cats', anchors: issuer.anchors, issuerFetchUrl, clock: time.now };
+  const url = await startService({ ...facts, ...overrides });
+  const token = (claims = {}, signing = {}) => issuer.token({ aud: 'cats', scope: 'cats:read', ...claims }, signing);
+  await ready(url);
+  return { time, issuer, holder, facts, url, token };
+}
+
+const ready = (url: string) => eventually(async () => (await get(`${url}/trust`)).body['epoch'] !== null);
+
+async function get(url: string, token?: string, scheme = 'Bearer') {
+  const response = await fetch(url, token === undefined ? {} : { headers: { authorization: `${scheme} ${token}` } });
+  const content = await response.text();
+  return { status: response.status, headers: response.headers, content, body: JSON.parse(content) as Record<string, unknown> };
+}
+
+/** What a client gets that writes its own bytes. */
+async function raw(url: string, ...fields: string[]): Promise<string> {
+  const { hostname, port, pathname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.end([`GET ${pathname} HTTP/1.1`, 'Host: x', ...fields, 'Connection: close', '', ''].join('\r\n'));
+  return text(socket);
+}
+
+describe('a service with three facts', () => {
+  test('a public route needs no token, and heeds none', async () => {
+    const { url } = await setUp();
+    expect(await get(`${url}/cats/open`)).toMatchObject({ status: 200, body: { open: true } });
+    expect(await get(`${url}/cats/open`, 'junk')).toMatchObject({ status: 200 });
+  });
+
+  test('every other route is closed: a bare challenge where there is no token', async () => {
+    const { url } = await setUp();
+    const { status, headers, body } = await get(`${url}/cats`);
+    expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+    expect(body).toMatchObject({ status: 401, code: 'missing_token', title: expect.any(String) });
+  });
+
+  test('a good token opens it and names the caller', async () => {
+    const { url, token } = await setUp();
+    expect(await get(`${url}/cats`, token({ sub: 'felix' }))).toMatchObject({ status: 200, body: { sub: 'felix' } });
+    expect(await get(`${url}/cats`, token({ sub: 'tom' }), 'bearer')).toMatchObject({ status: 200, body: { sub: 'tom' } });
+  });
+
+  test('a route of a public controller that asks for scopes is closed', async () => {
+    const { url, token } = await setUp();
+    expect(await get(`${url}/shop`)).toMatchObject({ status: 200 });
+    expect(await get(`${url}/shop/till`)).toMatchObject({ status: 401 });
+    expect(await get(`${url}/shop/till`, token())).toMatchObject({ status: 403 });
+    expect(await get(`${url}/shop/till`, token({ scope: 'shop:manage' }))).toMatchObject({ status: 200 });
+  });
+
+  test('403 names the scopes of the route', async () => {
+    const { url, token } = await setUp();
+    const { status, headers, body } = await get(`${url}/cats/scoped`, token({ scope: 'cats:write' }));
+    expect([status, body['code']]).toEqual([403, 'insufficient_scope']);
+    expect(headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope", scope="cats:write cats:groom"');
+    expect(await get(`${url}/cats/scoped`, token({ scope: 'cats:groom cats:write' }))).toMatchObject({ status: 200 });
+  });
+
+  test('a token for another audience is refused, but where any will do', async () => {
+    const { url, token } = await setUp();
+    expect(await get(`${url}/cats`, token({ aud: 'dogs' }))).toMatchObject({ status: 401, body: { code: 'invalid_token' } });
+    expect(await get(`${url}/cats/any`, token({ aud: 'dogs' }))).toMatchObject({ status: 200, body: { aud: 'dogs' } });
+    expect(await get(`${url}/cats/any`)).toMatchObject({ status: 401 });
+  });
+
+  test('a doubled Authorization is refused, whichever of the two is good', async () => {
+    const { url, token } = await setUp();
+    const good = `Authorization: Bearer ${token()}`;
+    expect(await raw(`${url}/cats`, good)).toContain('HTTP/1.1 200');
+    for (const other of ['Authorization: Bearer junk', 'authorization: Basic YTpi', 'AUTHORIZATION:', good]) {
+      for (const fields of [[good, other], [other, good]]) {
+        const answer = await raw(`${url}/cats`, ...fields);
+        expect(answer).toContain('HTTP/1.1 400');
+        expect(answer.toLowerCase()).toContain('www-authenticate: bearer error="invalid_request"');
+      }
+    }
+  });
+
+  test('no answer to a bad token says why, or holds any part of it', async () => {
+    const { issuer, url, token } = await setUp();
+    const stranger = createTestKey();
+    const bad = [
+      token({ exp: 1, iat: 0 }),
+      token({}, { signWith: stranger }),
+      token({}, { signWith: stranger, header: { kid: issuer.key.kid } }),
+      token({ iss: 'https://other.test' }),
+      token({}, { header: { typ: 'JWT' } }),
+      issuer.statement(),
+      `${Buffer.from('{"secret-in-a-header"').toString('base64url')}.e30.AA`,
+      'junk.junk.junk',
+      'x'.repeat(9_000),
+    ];
+    const answers = await Promise.all(bad.map((each) => get(`${url}/cats`, each)));
+    for (const [i, { status, headers, content, body }] of answers.entries()) {
+      expect([i, status, headers.get('www-authenticate')]).toEqual([i, 401, 'Bearer error="invalid_token"']);
+      expect(body).toEqual(answers[0]!.body);
+      const all = content + JSON.stringify([...headers]);
+      for (const part of bad[i]!.split('.')) expect(part.length > 8 && all.includes(part.slice(0, 12))).toBe(false);
+      expect(all).not.toContain('secret');
+      expect(all).not.toContain(' at ');
+    }
+  });
+
+  test('once the statement has expired: 503 with Retry-After, public routes go on, and it recovers by itself', async () => {
+    const { holder, issuer, time, url, token } = await setUp();
+    delete holder.statement;
+    time.advance(900_000);
+    const { status, headers, body } = await get(`${url}/cats`, token());
+    expect([status, body['code'], headers.get('retry-after')]).toEqual([503, 'trust_stale', '1']);
+    expect(headers.get('www-authenticate')).toBeNull();
+    expect(await get(`${url}/cats/open`)).toMatchObject({ status: 200 });
+    expect((await get(`${url}/trust`)).body).toMatchObject({ freshness: 'stale', requests: { trust_stale: 1 } });
+    holder.statement = issuer.statement();
+    await eventually(async () => {
+      time.advance(5_000);
+      return (await get(`${url}/cats`, token())).status === 200;
+    }, { timeoutMs: 10_000 });
+  });
+
+  test('GET /trust tells the ring and how requests were judged', async () => {
+    const { issuer, url, token } = await setUp();
+    await get(`${url}/cats`, token());
+    await get(`${url}/cats`, token({ aud: 'dogs' }));
+    expect((await get(`${url}/trust`)).body).toMatchObject({
+      ...{ issuer: issuer.issuer, freshness: 'confirmed', epoch: 1, pin: issuer.anchor.kid, pins: [issuer.anchor.kid] },
+      keys: [{ kid: issuer.key.kid, status: 'active' }, { kid: issuer.standby.kid, status: 'prepared' }],
+      statements: { accepted: { http: 1 } },
+      requests: { accepted: 1, wrong_audience: 1 },
+    });
+  });
+});
+
+test('requests that wait for news together each get their own verdict', async () => {
+  const { holder, issuer, time, url, token } = await setUp();
+  const fresh = createTestKey();
+  time.advance(16_000);
+  holder.statement = issuer.statement({ keys: [published(fresh)] });
+  let open!: () => void;
+  holder.gate = new Promise((resolve) => (open = resolve));
+  const callers = ['alice', 'bob', 'carol'];
+  const sent = callers.map((sub) => get(`${url}/cats`, token({ sub }, { signWith: fresh })));
+  const intruder = get(`${url}/cats`, token({ sub: 'mallory' }, { signWith: createTestKey() }));
+  setTimeout(open, 100);
+  expect((await Promise.all(sent)).map(({ status, body }) => [status, body['sub']])).toEqual(callers.map((sub) => [200, sub]));
+  expect(await intruder).toMatchObject({ status: 401 });
+});
+
+test('requests pipelined on one connection each get their own verdict', async () => {
+  const { url, token } = await setUp();
+  const { hostname, port } = new URL(url);
+  const subs = ['alice', undefined, 'bob', undefined, 'carol'];
+  const requests = subs.map((sub, i) =>
+    ['GET /cats HTTP/1.1', 'Host: x', ...(sub ? [`Authorization: Bearer ${token({ sub })}`] : []), ...(i === 4 ? ['Connection: close'] : []), '', ''].join('\r\n'),
+  );
+  const socket = connect(Number(port), hostname);
+  socket.write(requests.join(''));
+  const answers = (await text(socket)).split(/(?=HTTP\/1\.1 )/);
+  expect(answers.map((answer) => /"sub":"(\w+)"/.exec(answer)?.[1])).toEqual(subs);
+});
+
+test('two services of two audiences in one process do not disturb each other', async () => {
+  const { facts, url, token } = await setUp();
+  const dogs = await startService({ ...facts, audience: 'dogs' });
+  await ready(dogs);
+  for (let round = 0; round < 2; round += 1) {
+    expect(await get(`${url}/cats`, token())).toMatchObject({ status: 200 });
+    expect(await get(`${dogs}/cats`, token())).toMatchObject({ status: 401 });
+    expect(await get(`${url}/cats`, token({ aud: 'dogs' }))).toMatchObject({ status: 401 });
+    expect(await get(`${dogs}/cats`, token({ aud: 'dogs' }))).toMatchObject({ status: 200 });
+  }
+});
+
+test("a global passport module of the application does not replace the guard's strategy", async () => {
+  const liar = {
+    success: (_user: unknown): void => undefined,
+    authenticate() {
+      this.success({ sub: 'liar' });
+    },
+  };
+  @Global()
+  @Module({ providers: [{ provide: AuthModuleOptions, useValue: { defaultStrategy: liar } }], exports: [AuthModuleOptions] })
+  class LiarModule {}
+  const { facts, token } = await setUp();
+  const url = await startService(facts, [LiarModule]);
+  await ready(url);
+  expect(await get(`${url}/cats`)).toMatchObject({ status: 401 });
+  expect(await get(`${url}/cats`, token({ sub: 'felix' }))).toMatchObject({ status: 200, body: { sub: 'felix' } });
+});
+
+describe('confirm', () => {
+  test('sees the claims of a good token alone, and may refuse it', async () => {
+    const asked: unknown[] = [];
+    const confirm = async ({ sid }: Caller) => {
+      asked.push(sid);
+      await Promise.resolve();
+      if (sid === 'ended') throw new TrustError('revoked', 'the session has ended');
+    };
+    const { url, token } = await setUp({ confirm });
+    expect(await get(`${url}/cats`, token({ sid: 'live' }))).toMatchObject({ status: 200 });
+    const { status, headers, body } = await get(`${url}/cats`, token({ sid: 'ended' }));
+    expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
+    expect(body).toMatchObject({ code: 'invalid_token' });
+    await get(`${url}/cats`, token({ sid: 'foreign', aud: 'dogs' }));
+    await get(`${url}/cats/open`);
+    expect(asked).toEqual(['live', 'ended']);
+  });
+
+  test('lets no one in when it fails', async () => {
+    const confirm = () => Promise.reject(new Error('the database is away'));
+    const { url, token } = await setUp({ confirm });
+    const { status, content } = await get(`${url}/cats`, token());
+    expect(status).toBe(500);
+    expect(content).not.toContain('database');
+  });
+});
+
+describe('a service that lacks a fact', () => {
+  test('does not compile', () => {
+    const issuer: TestIssuer = createTestIssuer();
+    const facts = { issuer: issuer.issuer, audience: 'cats', anchors: issuer.anchors };
+    const { issuer: _i, ...noIssuer } = facts;
+    const { audience: _a, ...noAudience } = facts;
+    const { anchors: _n, ...noAnchors } = facts;
+    TrustModule.forRoot(facts);
+    // @ts-expect-error an issuer is required
+    TrustModule.forRoot(noIssuer);
+    // @ts-expect-error an audience is required
+    TrustModule.forRoot(noAudience);
+    // @ts-expect-error anchors are required
+    TrustModule.forRoot(noAnchors);
+    // @ts-expect-error an audience cannot be switched off
+    TrustModule.forRoot({ ...facts, audience: undefined });
+    // @ts-expect-error a route asks for one scope at least
+    Scopes();
+  });
+
+  test.each([
+    ['audience', { audience: undefined as unknown as string }],
+    ['audience', { audience: '' }],
+    ['issuer', { issuer: '' }],
+    ['trust anchor', { anchors: [] }],
+    ['trust anchor', { anchors: ['junk'] }],
+  ])('and does not start without its %s', async (name, broken) => {
+    const issuer = createTestIssuer();
+    const facts = { issuer: issuer.issuer, audience: 'cats', anchors: issuer.anchors, issuerFetchUrl: 'none' };
+    Logger.overrideLogger(false);
+    await expect(startService({ ...facts, ...broken })).rejects.toThrow(name);
+  });
+});
