@@ -1,12 +1,14 @@
 // Native ESM under Jest: TypeScript goes through swc (decorators and their metadata on), and the `#alias`
 // imports of package.json, which Node resolves to dist/, are resolved to the sources instead.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 const { imports } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'));
 const aliases = Object.entries(imports).map(([alias, target]) => [
   `^${alias}$`,
   target.replace('./dist/', '<rootDir>/').replace(/\.js$/, '.ts'),
 ]);
+
+const folders = ['apps', 'libs', 'infra', 'scenarios', 'bench'];
 
 const swc = {
   jsc: {
@@ -20,7 +22,9 @@ const swc = {
 };
 
 export default {
-  roots: ['apps', 'libs', 'infra', 'scenarios', 'bench'].map((folder) => `<rootDir>/${folder}`),
+  roots: folders
+    .filter((folder) => existsSync(new URL(folder, import.meta.url)))
+    .map((folder) => `<rootDir>/${folder}`),
   testMatch: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   // js before ts: a package that ships its sources beside its build must run the build.

@@ -21,8 +21,11 @@ function procStat(pid: number): string[] | undefined {
 }
 
 function ps(pid: number, field: string): string | undefined {
-  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
-  return readOrUndefined(() => execFileSync('ps', ['-o', `${field}=`, '-p', String(pid)], options).trim() || undefined);
+  const args = ['-o', `${field}=`, '-p', String(pid)];
+  return readOrUndefined(() => {
+    const output = execFileSync('ps', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return output.trim() || undefined;
+  });
 }
 
 function readOrUndefined<T>(read: () => T): T | undefined {

@@ -23,7 +23,8 @@ if (liveLauncher(stateDir) !== undefined) {
   process.exitCode = 1;
 } else {
   await endLeftovers(stateDir);
-  const folders = [...new Set([stateDir, postgresDataParent(stateDir)])].filter((folder) =>
+  const data = postgresDataParent(stateDir);
+  const folders = [stateDir, ...(data.startsWith(stateDir) ? [] : [data])].filter((folder) =>
     existsSync(folder),
   );
   removePostgresData(stateDir);

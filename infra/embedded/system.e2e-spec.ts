@@ -140,7 +140,10 @@ describe('a system of processes', () => {
     system = await startSystem(options);
     const { running } = system;
     // As if it were gone: its claim names another process, its children run.
-    writeFileSync(statePaths.launcher(options.stateDir), JSON.stringify({ pid: process.pid, began: 'earlier' }));
+    writeFileSync(
+      statePaths.launcher(options.stateDir),
+      JSON.stringify({ pid: process.pid, began: 'earlier' }),
+    );
     system = await startSystem(options);
     expect(Object.values(running.services).filter(({ pid }) => isAlive(pid))).toEqual([]);
     expect(system.running.services).not.toEqual(running.services);

@@ -128,8 +128,8 @@ export class RunningSystem {
     await assertPortsFree(portClaims(this.options.portBase, this.rows));
     makeSecrets(this.stateDir, this.rows);
     await settleAll([
-      this.step('PostgreSQL', this.launch('postgres')),
-      this.step('NATS', this.launch('nats')),
+      this.step('PostgreSQL is up', this.launch('postgres')),
+      this.step('NATS is up', this.launch('nats')),
     ]);
     for (const row of this.rows) {
       await provisionDatabase(planSuperuser(this.addresses), planDatabase(row, this.stateDir));

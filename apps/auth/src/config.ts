@@ -11,7 +11,9 @@ import {
   trustSettings,
   type Settings,
 } from '#service-kit';
+import { readAnchor } from '#statements';
 import { z } from 'zod';
+import { StatementSigner } from './statements/statement-signer.js';
 
 const seconds = z.coerce.number().int().positive();
 const algorithm = z.enum(algorithmNames as [AlgorithmName]);
@@ -27,6 +29,9 @@ export const authSettings = defineSettings(
     }),
     keyEncryptionKey: secretFiles({
       doc: 'one or several files, separated by commas, with 32 random bytes in base64 each: the first seals signing keys, all open them',
+      schema: z
+        .string()
+        .refine((text) => Buffer.from(text, 'base64').length === 32, 'not 32 bytes in base64'),
     }),
     signingAlg: setting<AlgorithmName>(algorithm, {
       doc: `the algorithm of the first signing key: ${algorithmNames.join(', ')}`,
@@ -89,8 +94,20 @@ export const authSettings = defineSettings(
       statementSeconds - statementIntervalSeconds < accessTokenSeconds + clockSkewSeconds
         ? 'STATEMENT_SECONDS: too short. Expected: at least ACCESS_TOKEN_SECONDS + CLOCK_SKEW_SECONDS + STATEMENT_INTERVAL_SECONDS'
         : undefined,
+    ({ trustAnchorPrivate, trustAnchorPublic }) => anchorFault(trustAnchorPrivate, trustAnchorPublic),
   ],
 );
+
+/** An anchor that is not pinned here is pinned nowhere: every verifier would refuse every statement. */
+function anchorFault(privatePem: string, pins: readonly string[]): string | undefined {
+  try {
+    const { kid } = new StatementSigner(privatePem);
+    if (pins.some((pem) => readAnchor(pem).thumbprint === kid)) return undefined;
+    return 'TRUST_ANCHOR_PRIVATE_FILE: not the private half of any key in TRUST_ANCHOR_PUBLIC_FILE';
+  } catch (error) {
+    return `TRUST_ANCHOR_PRIVATE_FILE or TRUST_ANCHOR_PUBLIC_FILE: ${(error as Error).message}`;
+  }
+}
 
 export type AuthSettings = Settings<typeof authSettings>;
 

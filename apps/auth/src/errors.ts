@@ -7,10 +7,12 @@ export type AuthErrorCode =
   | 'too_many_failed_logins'
   | 'login_busy'
   | 'invalid_target'
+  | 'session_ended'
   | 'key_not_found'
   | 'key_not_revocable'
   | 'rotation_in_progress'
   | 'no_rotation'
+  | 'rotation_aborted'
   | 'too_many_keys'
   | 'no_signing_key';
 
@@ -24,9 +26,11 @@ export const authProblems = defineProblems<AuthErrorCode>({
   too_many_failed_logins: { status: 429, title: 'Too many failed logins; wait before the next' },
   login_busy: { status: 503, title: 'Too many logins at once; try again' },
   invalid_target: { status: 400, title: 'This account gets no token for this audience' },
+  session_ended: { status: 401, title: 'The session has ended' },
   key_not_found: { status: 404, title: 'There is no key of this kid' },
   key_not_revocable: { status: 409, title: 'The key is retired or revoked already' },
   rotation_in_progress: { status: 409, title: 'A rotation is in progress' },
+  rotation_aborted: { status: 409, title: 'The rotation was called off' },
   no_rotation: { status: 409, title: 'No rotation is in progress' },
   too_many_keys: { status: 409, title: 'The key set is full; wait until a retiring key has retired' },
   no_signing_key: { status: 503, title: 'No key may sign at the moment' },

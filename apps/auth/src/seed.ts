@@ -16,14 +16,23 @@ import { entities } from './database/index.js';
 import type { Role } from './sessions/scopes.js';
 
 const credentials = z.object({ email: z.email().toLowerCase(), password: z.string().min(20) });
+
+/** JSON.parse quotes the text that it cannot parse, and that is part of a secret. */
+function jsonOf(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue('the file is not JSON');
+    return z.NEVER;
+  }
+}
+
 const settings = settingsOrExit(
   defineSettings({
     ...databaseSettings,
     seedCredentials: secretFile({
       doc: 'a JSON file {admin: {email, password}, demo: {email, password}}',
-      schema: z
-        .string()
-        .transform((text) => z.object({ admin: credentials, demo: credentials }).parse(JSON.parse(text))),
+      schema: z.string().transform(jsonOf).pipe(z.object({ admin: credentials, demo: credentials })),
     }),
   }),
 );

@@ -101,7 +101,7 @@ async function startReplica(settings: AuthSettings) {
     version: '0.0.0',
     settings,
     problems: authProblems,
-    logger: createLogger({ service: SERVICE, level: settings.logLevel, destination }),
+    logger: createLogger({ service: SERVICE, level: 'trace', destination }),
   });
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
@@ -127,7 +127,7 @@ export function freshSettings(): AuthSettings {
     nodeEnv: 'test',
     host: '127.0.0.1',
     port: 0,
-    logLevel: 'debug',
+    logLevel: 'silent',
     corsAllowedOrigins: [],
     bodyLimitBytes: 65_536,
     natsUrl: 'nats://127.0.0.1:1',

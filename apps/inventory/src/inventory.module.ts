@@ -1,12 +1,20 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { databaseCheck, databaseModule, HealthModule, type HealthCheck, type NatsLink } from '#service-kit';
+import {
+  databaseCheck,
+  databaseModule,
+  HealthModule,
+  instanceName,
+  NATS_LINK,
+  natsCheck,
+  NatsModule,
+  type NatsLink,
+} from '#service-kit';
 import { KeyRing } from '#trust';
 import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
 import { SERVICE, type InventorySettings } from './config.js';
 import { entities } from './database/index.js';
-import { instance, NATS, NatsModule } from './nats.module.js';
 import { ProductsController } from './products/products.controller.js';
 import { ProductsService } from './products/products.service.js';
 
@@ -19,20 +27,20 @@ export class InventoryModule {
       imports: [
         databaseModule(settings, entities),
         TypeOrmModule.forFeature(entities),
-        NatsModule.with(settings),
+        NatsModule.forRoot(SERVICE, settings),
         TrustModule.forRootAsync({
-          inject: [NATS],
+          inject: [NATS_LINK],
           useFactory: ({ connection }: NatsLink) => ({
             issuer: settings.issuer,
             issuerFetchUrl: settings.issuerFetchUrl,
             audience: SERVICE,
             anchors: settings.trustAnchorPublic,
-            nats: { connection, service: SERVICE, instance },
+            nats: { connection, service: SERVICE, instance: instanceName },
           }),
         }),
         TrustMetricsModule,
         HealthModule.forRoot({
-          inject: [DataSource, KeyRing, NATS],
+          inject: [DataSource, KeyRing, NATS_LINK],
           checks: (dataSource: DataSource, ring: KeyRing, nats: NatsLink) => [
             databaseCheck(dataSource),
             trustCheck(ring),
@@ -44,9 +52,4 @@ export class InventoryModule {
       providers: [ProductsService],
     };
   }
-}
-
-/** Without NATS the trust module polls the issuer over HTTP, and requests keep being judged. */
-function natsCheck(nats: NatsLink): HealthCheck {
-  return { name: 'nats', check: () => ({ status: nats.state() === 'connected' ? 'up' : 'degraded' }) };
 }

@@ -5,8 +5,11 @@ import {
   databaseCheck,
   databaseModule,
   HealthModule,
+  instanceName,
+  NATS_LINK,
+  natsCheck,
+  NatsModule,
   ServiceClient,
-  type HealthCheck,
   type NatsLink,
 } from '#service-kit';
 import { KeyRing } from '#trust';
@@ -14,7 +17,6 @@ import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
 import { Catalogue } from './catalogue/catalogue.js';
 import { SERVICE, type OrdersSettings } from './config.js';
 import { entities } from './database/index.js';
-import { instance, NATS, NatsModule } from './nats.module.js';
 import { IdempotentRequests } from './idempotency/idempotent-requests.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { OrdersService } from './orders/orders.service.js';
@@ -28,20 +30,20 @@ export class OrdersModule {
       imports: [
         databaseModule(settings, entities),
         TypeOrmModule.forFeature(entities),
-        NatsModule.with(settings),
+        NatsModule.forRoot(SERVICE, settings),
         TrustModule.forRootAsync({
-          inject: [NATS],
+          inject: [NATS_LINK],
           useFactory: ({ connection }: NatsLink) => ({
             issuer: settings.issuer,
             issuerFetchUrl: settings.issuerFetchUrl,
             audience: SERVICE,
             anchors: settings.trustAnchorPublic,
-            nats: { connection, service: SERVICE, instance },
+            nats: { connection, service: SERVICE, instance: instanceName },
           }),
         }),
         TrustMetricsModule,
         HealthModule.forRoot({
-          inject: [DataSource, KeyRing, NATS],
+          inject: [DataSource, KeyRing, NATS_LINK],
           checks: (dataSource: DataSource, ring: KeyRing, nats: NatsLink) => [
             databaseCheck(dataSource),
             trustCheck(ring),
@@ -63,9 +65,4 @@ export class OrdersModule {
       ],
     };
   }
-}
-
-/** Without NATS the trust module polls the issuer over HTTP, and requests keep being judged. */
-function natsCheck(nats: NatsLink): HealthCheck {
-  return { name: 'nats', check: () => ({ status: nats.state() === 'connected' ? 'up' : 'degraded' }) };
 }

@@ -21,10 +21,14 @@ export interface Answer {
   readonly body: any;
 }
 
+interface Options extends Partial<OrdersSettings> {
+  readonly statements?: boolean;
+}
+
 export type OrdersApp = Awaited<ReturnType<typeof startOrders>>;
 
 /** Starts it with empty tables; `statements: false` leaves it without any word of the issuer. */
-export async function startOrders({ statements = true, inventoryTimeoutMs = 1000 } = {}) {
+export async function startOrders({ statements = true, inventoryTimeoutMs = 1000, ...other }: Options = {}) {
   const database = await createTestDatabase(SERVICE);
   await runMigrations(dataSourceOptions(settingsFor(database.owner), { entities, migrations }));
   const issuer = createTestIssuer();
@@ -40,6 +44,7 @@ export async function startOrders({ statements = true, inventoryTimeoutMs = 1000
     trustAnchorPublic: issuer.anchors,
     inventoryUrl: inventory.url,
     inventoryTimeoutMs,
+    ...other,
   };
   const app = await createHttpApp(OrdersModule.with(settings), {
     service: SERVICE,

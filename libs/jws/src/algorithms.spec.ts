@@ -90,6 +90,12 @@ describe.each(['ES256', 'ES384', 'ES512'] as const)('%s', (alg) => {
       expect(holds(alg, Buffer.concat(forged))).toBe(false);
   });
 
+  test('refuses r and s with a zero byte in front of each: a second spelling', () => {
+    const zero = Buffer.alloc(1);
+    const [r, s] = halves(signed(alg));
+    expect(holds(alg, Buffer.concat([zero, r, zero, s]))).toBe(false);
+  });
+
   test('refuses a signature in DER, whatever its length', () => {
     const size = signed(alg).length;
     for (let i = 0; i < 20; i += 1) {

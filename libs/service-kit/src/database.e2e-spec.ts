@@ -19,7 +19,7 @@ import { keysetPage, pageQuery } from './paging.js';
 class Note {
   @PrimaryColumn('uuid')
   id!: string;
-  @Column('timestamptz', { precision: 3 })
+  @Column({ type: 'timestamptz', precision: 3 })
   createdAt!: Date;
 }
 

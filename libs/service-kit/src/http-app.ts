@@ -5,7 +5,6 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { createHttpAdapter } from './http-server.js';
 import type { Logger } from './logging.js';
@@ -52,7 +51,7 @@ export async function createHttpApp(
   });
   app.useGlobalFilters(filter);
   app.useGlobalPipes(new ValidationPipe());
-  observeRequests(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, app.get(Registry));
+  observeRequests(app.getHttpAdapter().getInstance(), app.get(Registry));
   openToOrigins(app, settings.corsAllowedOrigins);
   serveDocumentation(app, service, version);
   return app;

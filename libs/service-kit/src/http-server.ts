@@ -45,7 +45,7 @@ export function createHttpAdapter({
     clientErrorHandler: answerBrokenRequest,
   };
   const adapter = new FastifyAdapter(options);
-  const server = adapter.getInstance() as unknown as FastifyInstance;
+  const server = adapter.getInstance<FastifyInstance>();
   // Twice, because reading the body goes on in the context of the socket.
   server.addHook('onRequest', (request, _reply, done) => withRequestId(request.id, done));
   server.addHook('preValidation', (request, _reply, done) => withRequestId(request.id, done));

@@ -38,7 +38,8 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
     redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
     serializers: { err: describeError },
   };
-  return destination ? pino(options, destination) : pino(options);
+  // By default pino writes behind the caller's back and loses the last line of a process that exits.
+  return pino(options, destination ?? pino.destination({ dest: 1, sync: true }));
 }
 
 /** Nest's own messages, as lines of the same log. */

@@ -96,7 +96,7 @@ describe('connectNats', () => {
     const received: string[] = [];
     const authConnection = await auth.connection;
     authConnection.subscribe('trust.ack.>', {
-      callback: (_error, message) => received.push(message.subject),
+      callback: (_error, message) => void received.push(message.subject),
     });
     await authConnection.flush();
     const orders = open();

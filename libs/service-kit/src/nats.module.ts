@@ -10,12 +10,18 @@ import type { HttpSettings, NatsSettings } from './setting-groups.js';
 export const NATS_LINK = Symbol('nats-link');
 
 /** The name of this process among the instances of its service; no dots, which separate the tokens of a subject. */
-export const instanceName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`.replace(/[^\w-]/g, '-');
+export const instanceName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`.replace(
+  /[^\w-]/g,
+  '-',
+);
 
 /** The connection to NATS under the service's own nkey; drained and closed after all who use it. */
 @Module({})
 export class NatsModule implements OnApplicationShutdown {
-  static forRoot(service: string, { natsUrl, natsNkeySeed, logLevel }: NatsSettings & Pick<HttpSettings, 'logLevel'>): DynamicModule {
+  static forRoot(
+    service: string,
+    { natsUrl, natsNkeySeed, logLevel }: NatsSettings & Pick<HttpSettings, 'logLevel'>,
+  ): DynamicModule {
     const link = {
       provide: NATS_LINK,
       useFactory: () =>

@@ -20,9 +20,9 @@ export type NatsState = 'connecting' | 'connected' | 'disconnected' | 'closed';
 export interface NatsLink {
   /** Resolves with the first connection, which then reconnects by itself; rejects only when closed before. */
   readonly connection: Promise<NatsConnection>;
-  state(): NatsState;
+  readonly state: () => NatsState;
   /** Drains and closes, within 2 s or so, connected or not. Idempotent. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const retryEveryMs = 500;

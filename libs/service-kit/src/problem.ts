@@ -5,6 +5,7 @@
  * shape puts its own filter on top of the same function.
  */
 import { STATUS_CODES } from 'node:http';
+// Nest and its guards throw these; this is where they end.
 import { HttpException } from '@nestjs/common';
 import { isDatabaseUnavailable } from './database-errors.js';
 import type { FieldError, ProblemTable } from './service-error.js';
@@ -56,7 +57,6 @@ const codeByStatus: Readonly<Record<number, KitCode>> = {
   404: 'route_not_found',
   413: 'body_too_large',
   415: 'unsupported_media_type',
-  503: 'shutting_down',
 };
 const bodyParserCodes = /^FST_ERR_CTP_(EMPTY_JSON_BODY|INVALID_JSON_BODY|INVALID_CONTENT_LENGTH)$/;
 
@@ -67,7 +67,7 @@ export function problemOf(exception: unknown, problems: ProblemTable = kitProble
     return { status, title, code: problems[code] ? code : 'internal_error' };
   };
   if (exception instanceof ServiceError) {
-    const { code, errors, retryAfterSeconds } = exception;
+    const { code, errors, retryAfterSeconds } = exception as ServiceError;
     return { ...named(code), errors, retryAfterSeconds };
   }
   if (isDatabaseUnavailable(exception)) return { ...named('database_unavailable'), retryAfterSeconds: 1 };

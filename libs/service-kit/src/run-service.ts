@@ -2,11 +2,14 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import type { HttpAppOptions } from './http-app.js';
 import { createHttpApp } from './http-app.js';
 import { createLogger } from './logging.js';
-import type { HttpSettings } from './setting-groups.js';
+import type { HttpSettings, httpSettings } from './setting-groups.js';
 import type { Settings, SettingsDefinition } from './settings.js';
 import { loadSettings, SettingsError } from './settings.js';
 
-interface RunOptions<D extends SettingsDefinition> extends Pick<
+/** The definition holds at least `httpSettings`. */
+type ServiceDefinition = SettingsDefinition<typeof httpSettings>;
+
+interface RunOptions<D extends ServiceDefinition> extends Pick<
   HttpAppOptions,
   'service' | 'version' | 'problems'
 > {
@@ -20,7 +23,7 @@ const shutdownTimeoutMs = 20_000;
  * The main of a service: settings, app, listen, one line in the log. SIGTERM and SIGINT drain and exit with 0. A boot
  * that fails exits with 1: bad settings are told on standard error, all at once, anything else in the log.
  */
-export async function runService<D extends SettingsDefinition>(
+export async function runService<D extends ServiceDefinition>(
   moduleOf: (settings: Settings<D>) => Type<unknown> | DynamicModule,
   { service, version, problems, settings: definition }: RunOptions<D>,
 ): Promise<void> {

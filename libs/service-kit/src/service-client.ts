@@ -101,7 +101,7 @@ export class ServiceClient {
     const chunks: Uint8Array[] = [];
     let size = 0;
     try {
-      for await (const chunk of response.body ?? []) {
+      for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
         size += chunk.byteLength;
         if (size > this.maxResponseBytes) throw upstream('upstream_invalid', `${what} answered too much`);
         chunks.push(chunk);

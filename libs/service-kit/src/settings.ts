@@ -101,7 +101,7 @@ export function defineSettings<F extends Fields>(
 export function loadSettings<F extends Fields>(
   definition: SettingsDefinition<F>,
   env: NodeJS.ProcessEnv,
-): Settings<SettingsDefinition<F>> {
+): ValuesOf<F> {
   const production = !['development', 'test'].includes(env['NODE_ENV'] ?? '');
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
@@ -119,7 +119,7 @@ export function loadSettings<F extends Fields>(
   const complete = values as ValuesOf<F>;
   if (faults.length === 0) faults.push(...definition.rules.flatMap((rule) => rule(complete) ?? []));
   if (faults.length > 0) throw new SettingsError(faults);
-  return deepFreeze(complete) as Settings<SettingsDefinition<F>>;
+  return deepFreeze<ValuesOf<F>>(complete);
 }
 
 /** One row for each field, in order of declaration, for the configuration reference. */

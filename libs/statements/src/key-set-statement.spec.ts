@@ -43,17 +43,67 @@ describe('refuses', () => {
     ['padding', `${good}=`, 'malformed', 'signature is not canonical base64url'],
     ['b64', signed({}, { header: { b64: true } }), 'malformed', 'header b64 is not accepted'],
     ['crit', signed({}, { header: { crit: ['exp'] } }), 'malformed', 'header crit is not accepted'],
-    ['the typ of an access token', signed({}, { header: { typ: 'at+jwt' } }), 'wrong_typ', 'a token of another type'],
-    ['the typ of an event', signed({}, { header: { typ: 'secevent+jwt' } }), 'wrong_typ', 'a token of another type'],
+    [
+      'the typ of an access token',
+      signed({}, { header: { typ: 'at+jwt' } }),
+      'wrong_typ',
+      'a token of another type',
+    ],
+    [
+      'the typ of an event',
+      signed({}, { header: { typ: 'secevent+jwt' } }),
+      'wrong_typ',
+      'a token of another type',
+    ],
     ['no typ', signed({}, { header: { typ: undefined } }), 'wrong_typ', 'a token of another type'],
-    ['a stranger', signed({}, { signWith: stranger }), 'unknown_anchor', 'kid names none of the pinned anchors'],
-    ['a signing key of the issuer', signed({}, { signWith: key }), 'unknown_anchor', 'kid names none of the pinned anchors'],
-    ['no kid', signed({}, { header: { kid: undefined } }), 'unknown_anchor', 'kid names none of the pinned anchors'],
-    ["a stranger under the anchor's kid", signed({}, { signWith: stranger, header: { kid: anchor.kid } }), 'bad_signature', 'the signature does not hold'],
-    ['another payload', `${head}.${segment({ epoch: 9 })}.${tail}`, 'bad_signature', 'the signature does not hold'],
-    ['alg none', `${segment({ alg: 'none', typ: 'jwk-set+jwt', kid: anchor.kid })}.${body}.`, 'bad_signature', "alg is not the key's"],
-    ['another issuer', signed({ iss: 'https://other.test' }), 'wrong_issuer', 'iss is not the configured issuer'],
-    ['the issuer with a slash', signed({ iss: `${issuer.issuer}/` }), 'wrong_issuer', 'iss is not the configured issuer'],
+    [
+      'a stranger',
+      signed({}, { signWith: stranger }),
+      'unknown_anchor',
+      'kid names none of the pinned anchors',
+    ],
+    [
+      'a signing key of the issuer',
+      signed({}, { signWith: key }),
+      'unknown_anchor',
+      'kid names none of the pinned anchors',
+    ],
+    [
+      'no kid',
+      signed({}, { header: { kid: undefined } }),
+      'unknown_anchor',
+      'kid names none of the pinned anchors',
+    ],
+    [
+      "a stranger under the anchor's kid",
+      signed({}, { signWith: stranger, header: { kid: anchor.kid } }),
+      'bad_signature',
+      'the signature does not hold',
+    ],
+    [
+      'another payload',
+      `${head}.${segment({ epoch: 9 })}.${tail}`,
+      'bad_signature',
+      'the signature does not hold',
+    ],
+    [
+      'alg none',
+      `${segment({ alg: 'none', typ: 'jwk-set+jwt', kid: anchor.kid })}.${body}.`,
+      'bad_signature',
+      "alg is not the key's",
+    ],
+    [
+      'another issuer',
+      signed({ iss: 'https://other.test' }),
+      'wrong_issuer',
+      'iss is not the configured issuer',
+    ],
+    [
+      'the issuer with a slash',
+      signed({ iss: `${issuer.issuer}/` }),
+      'wrong_issuer',
+      'iss is not the configured issuer',
+    ],
     ['exp that is now', signed({ exp: now }), 'expired', 'exp has passed'],
     ['no exp', signed({ exp: undefined }), 'invalid_payload', /exp/],
     ['exp as text', signed({ exp: String(now + 900) }), 'invalid_payload', /exp/],
@@ -68,12 +118,42 @@ describe('refuses', () => {
     ['65 keys', signed({ keys: many }), 'invalid_payload', /keys/],
     ['a key without status', signed({ keys: [key.publicJwk] }), 'invalid_payload', /status/],
     ['a revoked key', signed({ keys: [published(key, { status: 'revoked' })] }), 'invalid_payload', /status/],
-    ['a key of another kid', signed({ keys: [published(key, { kid: 'mine' })] }), 'invalid_payload', "a kid is not its key's thumbprint"],
-    ['a key twice', signed({ keys: [published(key), published(key)] }), 'invalid_payload', 'a kid occurs twice'],
-    ['a private key', signed({ keys: [published(key, { d: 'AQ' })] }), 'invalid_payload', 'the key has a private or symmetric member'],
-    ['a symmetric key', signed({ keys: [{ kty: 'oct', k: 'AQ', alg: 'HS256', kid: 'k', status: 'active' }] }), 'invalid_payload', 'the key has a private or symmetric member'],
-    ['a key for encryption among good ones', signed({ keys: [published(key), published(issuer.standby, { use: 'enc' })] }), 'invalid_payload', 'the key use is not sig'],
-    ['a verify_until as text', signed({ keys: [published(key, { verify_until: 'never' } as never)] }), 'invalid_payload', /verify_until/],
+    [
+      'a key of another kid',
+      signed({ keys: [published(key, { kid: 'mine' })] }),
+      'invalid_payload',
+      "a kid is not its key's thumbprint",
+    ],
+    [
+      'a key twice',
+      signed({ keys: [published(key), published(key)] }),
+      'invalid_payload',
+      'a kid occurs twice',
+    ],
+    [
+      'a private key',
+      signed({ keys: [published(key, { d: 'AQ' })] }),
+      'invalid_payload',
+      'the key has a private or symmetric member',
+    ],
+    [
+      'a symmetric key',
+      signed({ keys: [{ kty: 'oct', k: 'AQ', alg: 'HS256', kid: 'k', status: 'active' }] }),
+      'invalid_payload',
+      'the key has a private or symmetric member',
+    ],
+    [
+      'a key for encryption among good ones',
+      signed({ keys: [published(key), published(issuer.standby, { use: 'enc' })] }),
+      'invalid_payload',
+      'the key use is not sig',
+    ],
+    [
+      'a verify_until as text',
+      signed({ keys: [published(key, { verify_until: 'never' } as never)] }),
+      'invalid_payload',
+      /verify_until/,
+    ],
   ])('%s', (_what, jws, code, message) => {
     const error = refusal(() => verify(jws));
     expect(error.code).toBe(code);
@@ -84,7 +164,10 @@ describe('refuses', () => {
   test('a payload name twice, though the anchor signed it', () => {
     const text = Buffer.from(body, 'base64url').toString().replace('{', '{"epoch":99,');
     const jws = signCompact({ alg: 'ES256', typ: 'jwk-set+jwt', kid: anchor.kid }, text, anchor);
-    expect(refusal(() => verify(jws))).toMatchObject({ code: 'malformed', message: 'payload has a member name twice' });
+    expect(refusal(() => verify(jws))).toMatchObject({
+      code: 'malformed',
+      message: 'payload has a member name twice',
+    });
   });
 });
 
@@ -94,7 +177,9 @@ test('one second before exp is still ahead', () => {
 
 test('a full statement of 64 RSA keys is within the size limit', () => {
   const rsa = published(createTestKey('RS256'), { status: 'retiring', verify_until: now });
-  expect(issuer.statement({ keys: Array.from({ length: 64 }, () => rsa) }).length).toBeLessThan(MAX_STATEMENT_BYTES);
+  expect(issuer.statement({ keys: Array.from({ length: 64 }, () => rsa) }).length).toBeLessThan(
+    MAX_STATEMENT_BYTES,
+  );
 });
 
 test('pin is the place of the anchor that signed', () => {

@@ -9,7 +9,11 @@ import { createVerifyAccessToken, type VerifyAccessToken } from './verify-access
 function setUp({ verify: replaced }: { verify?: VerifyAccessToken } = {}) {
   const clock = fakeClock();
   const issuer = createTestIssuer({ clock: clock.now });
-  const ring = new KeyRing({ issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor), clock: clock.now });
+  const ring = new KeyRing({
+    issuer: issuer.issuer,
+    anchors: issuer.anchors.map(readAnchor),
+    clock: clock.now,
+  });
   const state = (payload?: Record<string, unknown>) => ring.accept(issuer.statement(payload), 'nats');
   state();
   const refreshes: (() => void)[] = [];
@@ -32,7 +36,9 @@ test('outcomes are counted by their code', async () => {
   await judge(issuer.token());
   await judge(issuer.token());
   await judge(issuer.token({ aud: 'inventory' }));
-  await expect(authenticator.authenticate([], { audience: 'orders' })).rejects.toMatchObject({ code: 'missing_token' });
+  await expect(authenticator.authenticate([], { audience: 'orders' })).rejects.toMatchObject({
+    code: 'missing_token',
+  });
   expect(authenticator.counts()).toEqual({ accepted: 2, wrong_audience: 1, missing_token: 1 });
 });
 
@@ -52,7 +58,9 @@ describe('an unknown kid', () => {
   test('on a confirmed ring: refused with no fetch, were it 1,000', async () => {
     const { clock, issuer, judge, refreshes } = setUp();
     clock.advance(15_000);
-    const tokens = Array.from({ length: 1_000 }, (_, i) => issuer.token({}, { header: { kid: `random-${i}` } }));
+    const tokens = Array.from({ length: 1_000 }, (_, i) =>
+      issuer.token({}, { header: { kid: `random-${i}` } }),
+    );
     expect(new Set(await Promise.all(tokens.map(judge)))).toEqual(new Set(['unknown_kid']));
     expect(refreshes).toHaveLength(0);
     expect(await judge(issuer.token())).toBe('accepted');
@@ -62,7 +70,10 @@ describe('an unknown kid', () => {
     const { clock, issuer, judge, refreshes, state } = setUp();
     const fresh = createTestKey();
     clock.advance(15_001);
-    const judged = [judge(issuer.token({}, { signWith: fresh })), judge(issuer.token({}, { header: { kid: 'random' } }))];
+    const judged = [
+      judge(issuer.token({}, { signWith: fresh })),
+      judge(issuer.token({}, { header: { kid: 'random' } })),
+    ];
     await settle();
     expect(refreshes).toHaveLength(1);
     state({ keys: [published(fresh)] });

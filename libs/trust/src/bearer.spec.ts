@@ -8,7 +8,10 @@ describe('bearerToken (RFC 6750 §2.1)', () => {
     ['the name in any case', ['AUTHORIZATION', 'Bearer a.b.c']],
     ['the scheme in any case (RFC 7235 §2.1)', ['authorization', 'bEaReR a.b.c']],
     ['several spaces', ['authorization', 'Bearer   a.b.c']],
-    ['the word as the value of another field', ['x', 'authorization', 'Authorization', 'Bearer a.b.c', 'y', 'Authorization']],
+    [
+      'the word as the value of another field',
+      ['x', 'authorization', 'Authorization', 'Bearer a.b.c', 'y', 'Authorization'],
+    ],
   ])('finds the token: %s', (_what, rawHeaders) => expect(bearerToken(rawHeaders)).toBe('a.b.c'));
 
   test('takes the whole alphabet of a token68', () => {
@@ -25,13 +28,38 @@ describe('bearerToken (RFC 6750 §2.1)', () => {
     ['the scheme alone', ['Authorization', 'Bearer'], 'malformed', 'not a token after Bearer'],
     ['the scheme and a space', ['Authorization', 'Bearer '], 'malformed', 'not a token after Bearer'],
     ['two tokens', ['Authorization', 'Bearer a b'], 'malformed', 'not a token after Bearer'],
-    ['two joined by a comma', ['Authorization', 'Bearer a, Bearer b'], 'malformed', 'not a token after Bearer'],
+    [
+      'two joined by a comma',
+      ['Authorization', 'Bearer a, Bearer b'],
+      'malformed',
+      'not a token after Bearer',
+    ],
     ['a line feed behind', ['Authorization', 'Bearer a\n'], 'malformed', 'not a token after Bearer'],
     ['padding inside', ['Authorization', 'Bearer a=b'], 'malformed', 'not a token after Bearer'],
-    ['a letter outside of ASCII', ['Authorization', 'Bearer \u0131'], 'malformed', 'not a token after Bearer'],
-    ['two fields', ['Authorization', 'Bearer a', 'authorization', 'Bearer a'], 'repeated_authorization', 'more than one Authorization field'],
-    ['two fields, the first empty', ['Authorization', '', 'Authorization', 'Bearer a'], 'repeated_authorization', 'more than one Authorization field'],
-    ['two fields of two schemes', ['Authorization', 'Basic YTpi', 'Authorization', 'Bearer a'], 'repeated_authorization', 'more than one Authorization field'],
+    [
+      'a letter outside of ASCII',
+      ['Authorization', 'Bearer \u0131'],
+      'malformed',
+      'not a token after Bearer',
+    ],
+    [
+      'two fields',
+      ['Authorization', 'Bearer a', 'authorization', 'Bearer a'],
+      'repeated_authorization',
+      'more than one Authorization field',
+    ],
+    [
+      'two fields, the first empty',
+      ['Authorization', '', 'Authorization', 'Bearer a'],
+      'repeated_authorization',
+      'more than one Authorization field',
+    ],
+    [
+      'two fields of two schemes',
+      ['Authorization', 'Basic YTpi', 'Authorization', 'Bearer a'],
+      'repeated_authorization',
+      'more than one Authorization field',
+    ],
   ])('refuses %s', (_what, rawHeaders, code, message) => {
     let error: unknown;
     try {

@@ -20,9 +20,15 @@ describe('epochs', () => {
     const other = issuer.statement({ epoch: 5, keys: [published(issuer.standby)] });
     expect(ring.accept(other, 'nats')).toBe('old_epoch');
     expect(ring.accept(issuer.statement({ epoch: 4 }), 'http')).toBe('old_epoch');
-    expect(ring.facts()).toEqual({ ...before, statements: { ...before.statements, refused: { old_epoch: 2 } } });
+    expect(ring.facts()).toEqual({
+      ...before,
+      statements: { ...before.statements, refused: { old_epoch: 2 } },
+    });
     expect(ring.accept(issuer.statement({ epoch: 6 }), 'http')).toBeUndefined();
-    expect(ring.facts()).toMatchObject({ epoch: 6, statements: { accepted: { nats: 1, http: 1, local: 0 } } });
+    expect(ring.facts()).toMatchObject({
+      epoch: 6,
+      statements: { accepted: { nats: 1, http: 1, local: 0 } },
+    });
   });
 
   test('the very same statement again is neither news nor a fault', () => {
@@ -43,7 +49,10 @@ describe('epochs', () => {
       freshness: 'empty',
       epoch: null,
       keys: [],
-      statements: { accepted: { nats: 0, http: 0 }, refused: { unknown_anchor: 1, malformed: 2, expired: 1 } },
+      statements: {
+        accepted: { nats: 0, http: 0 },
+        refused: { unknown_anchor: 1, malformed: 2, expired: 1 },
+      },
     });
   });
 
@@ -65,7 +74,9 @@ describe('anchor exchange', () => {
     expect(ring.accept(issuer.statement({ epoch: 101 }), 'nats')).toBe('closed_anchor');
     expect(ring.accept(issuer.statement({ epoch: 3 }, { signWith: later[0]! }), 'nats')).toBe('old_epoch');
     expect(ring.accept(issuer.statement({ epoch: 1 }, { signWith: later[1]! }), 'nats')).toBeUndefined();
-    expect(ring.accept(issuer.statement({ epoch: 900 }, { signWith: later[0]! }), 'nats')).toBe('closed_anchor');
+    expect(ring.accept(issuer.statement({ epoch: 900 }, { signWith: later[0]! }), 'nats')).toBe(
+      'closed_anchor',
+    );
     expect(ring.facts()).toMatchObject({ epoch: 1, pin: later[1]!.kid });
   });
 
@@ -75,7 +86,9 @@ describe('anchor exchange', () => {
   });
 
   test('a ring without an anchor is not made', () => {
-    expect(() => new KeyRing({ issuer: 'i', anchors: [] })).toThrow('a key ring needs at least one trust anchor');
+    expect(() => new KeyRing({ issuer: 'i', anchors: [] })).toThrow(
+      'a key ring needs at least one trust anchor',
+    );
   });
 });
 
@@ -103,7 +116,10 @@ test('freshness: confirmed for 15 s, then unconfirmed, and stale exactly at exp'
 test('facts tell age, status and end of each key', () => {
   const { clock, issuer, ring } = setUp();
   const iat = clock.now() / 1000;
-  const keys = [published(issuer.key, { status: 'retiring', verify_until: iat + 60 }), published(issuer.standby)];
+  const keys = [
+    published(issuer.key, { status: 'retiring', verify_until: iat + 60 }),
+    published(issuer.standby),
+  ];
   ring.accept(issuer.statement({ keys }), 'nats');
   clock.advance(1_234);
   expect(ring.facts()).toMatchObject({

@@ -173,7 +173,8 @@ export class StatementFeed {
 async function readBounded(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | Uint8Array[] = response.body ?? [];
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > MAX_STATEMENT_BYTES) throw new Error(`an answer of more than ${MAX_STATEMENT_BYTES} bytes`);
     chunks.push(chunk);

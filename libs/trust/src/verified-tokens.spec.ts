@@ -58,7 +58,10 @@ describe('VerifiedTokens', () => {
 
   test('behaves as a list walked by a hand does', () => {
     // Six tokens over four map keys, so that collisions occur.
-    const token = fc.constantFrom(...['p', 'q'].flatMap((p) => ['1', '2', '3'].map((n) => p + tail(n))), 'short');
+    const token = fc.constantFrom(
+      ...['p', 'q'].flatMap((p) => ['1', '2', '3'].map((n) => p + tail(n))),
+      'short',
+    );
     const step = fc.record({ add: fc.boolean(), token });
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4 }), fc.array(step, { maxLength: 60 }), (capacity, steps) => {

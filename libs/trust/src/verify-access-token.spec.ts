@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { readAnchor } from '#statements';
-import { createTestIssuer, createTestKey, fakeClock, published, segment, signCompact, type TestAlg } from '#testing';
+import {
+  createTestIssuer,
+  createTestKey,
+  fakeClock,
+  published,
+  segment,
+  signCompact,
+  type TestAlg,
+} from '#testing';
 import { KeyRing } from './key-ring.js';
 import { TrustError, type TrustErrorCode } from './trust-error.js';
 import { createVerifyAccessToken, type VerifyOptions } from './verify-access-token.js';
@@ -8,7 +16,11 @@ import { createVerifyAccessToken, type VerifyOptions } from './verify-access-tok
 function setUp(options: Partial<VerifyOptions> = {}) {
   const clock = fakeClock();
   const issuer = createTestIssuer({ clock: clock.now });
-  const ring = new KeyRing({ issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor), clock: clock.now });
+  const ring = new KeyRing({
+    issuer: issuer.issuer,
+    anchors: issuer.anchors.map(readAnchor),
+    clock: clock.now,
+  });
   const state = (payload?: Record<string, unknown>) => ring.accept(issuer.statement(payload), 'nats');
   expect(state()).toBeUndefined();
   const verify = createVerifyAccessToken({ ring, clock: clock.now, ...options });
@@ -27,8 +39,18 @@ type Parts = ReturnType<typeof setUp>;
 
 test('a good token gives its claims, frozen', () => {
   const { issuer, verify, now } = setUp();
-  const claims = verify(issuer.token({ sub: 'me', roles: ['customer'] }), { audience: 'orders', scopes: ['orders:read'] });
-  expect(claims).toMatchObject({ sub: 'me', aud: 'orders', iat: now, exp: now + 300, client_id: 'web', roles: ['customer'] });
+  const claims = verify(issuer.token({ sub: 'me', roles: ['customer'] }), {
+    audience: 'orders',
+    scopes: ['orders:read'],
+  });
+  expect(claims).toMatchObject({
+    sub: 'me',
+    aud: 'orders',
+    iat: now,
+    exp: now + 300,
+    client_id: 'web',
+    roles: ['customer'],
+  });
   expect(Object.isFrozen(claims)).toBe(true);
 });
 
@@ -53,26 +75,62 @@ describe('one check after the other', () => {
     ['a JWE of five segments', 'malformed', ({ issuer }) => `${issuer.token()}.a.b`],
     ['padding', 'malformed', ({ issuer }) => `${issuer.token()}==`],
     ['a claim twice', 'malformed', ({ issuer }) => twice(issuer)],
-    ['a payload that is no object', 'malformed', ({ issuer }) => signCompact(headerOf(issuer), '[]', issuer.key)],
+    [
+      'a payload that is no object',
+      'malformed',
+      ({ issuer }) => signCompact(headerOf(issuer), '[]', issuer.key),
+    ],
     ['typ of a statement', 'wrong_typ', ({ issuer }) => issuer.token({}, { header: { typ: 'jwk-set+jwt' } })],
     ['a statement as a token', 'wrong_typ', ({ issuer }) => issuer.statement()],
     ['typ JWT', 'wrong_typ', ({ issuer }) => issuer.token({}, { header: { typ: 'JWT' } })],
     ['no typ', 'wrong_typ', ({ issuer }) => issuer.token({}, { header: { typ: undefined } })],
-    ['typ with its media type', 'accepted', ({ issuer }) => issuer.token({}, { header: { typ: 'application/at+jwt' } })],
+    [
+      'typ with its media type',
+      'accepted',
+      ({ issuer }) => issuer.token({}, { header: { typ: 'application/at+jwt' } }),
+    ],
     ['typ in capitals', 'accepted', ({ issuer }) => issuer.token({}, { header: { typ: 'AT+JWT' } })],
     ['crit', 'unsupported_header', ({ issuer }) => issuer.token({}, { header: { crit: ['exp'] } })],
     ['b64', 'unsupported_header', ({ issuer }) => issuer.token({}, { header: { b64: false } })],
     ['zip', 'unsupported_header', ({ issuer }) => issuer.token({}, { header: { zip: 'DEF' } })],
-    ['a kid that is not in the ring', 'unknown_kid', ({ issuer }) => issuer.token({}, { signWith: stranger })],
+    [
+      'a kid that is not in the ring',
+      'unknown_kid',
+      ({ issuer }) => issuer.token({}, { signWith: stranger }),
+    ],
     ['no kid', 'unknown_kid', ({ issuer }) => issuer.token({}, { header: { kid: undefined } })],
-    ['a kid that is a list', 'unknown_kid', ({ issuer }) => issuer.token({}, { header: { kid: [issuer.key.kid] } })],
-    ['the anchor as a signing key', 'unknown_kid', ({ issuer }) => issuer.token({}, { signWith: issuer.anchor })],
-    ['a key that it brings along', 'unknown_kid', ({ issuer }) => issuer.token({}, { signWith: stranger, header: { jwk: stranger.publicJwk } })],
+    [
+      'a kid that is a list',
+      'unknown_kid',
+      ({ issuer }) => issuer.token({}, { header: { kid: [issuer.key.kid] } }),
+    ],
+    [
+      'the anchor as a signing key',
+      'unknown_kid',
+      ({ issuer }) => issuer.token({}, { signWith: issuer.anchor }),
+    ],
+    [
+      'a key that it brings along',
+      'unknown_kid',
+      ({ issuer }) => issuer.token({}, { signWith: stranger, header: { jwk: stranger.publicJwk } }),
+    ],
     ['alg none', 'alg_mismatch', ({ issuer }) => unsigned(issuer)],
     ['alg HS256', 'alg_mismatch', ({ issuer }) => issuer.token({}, { header: { alg: 'HS256' } })],
-    ['the alg of another key', 'alg_mismatch', ({ issuer }) => issuer.token({}, { header: { alg: 'ES384' } })],
-    ["a stranger's signature", 'bad_signature', ({ issuer }) => issuer.token({}, { signWith: stranger, header: { kid: issuer.key.kid } })],
-    ["the standby's signature under the active kid", 'bad_signature', ({ issuer }) => issuer.token({}, { signWith: issuer.standby, header: { kid: issuer.key.kid } })],
+    [
+      'the alg of another key',
+      'alg_mismatch',
+      ({ issuer }) => issuer.token({}, { header: { alg: 'ES384' } }),
+    ],
+    [
+      "a stranger's signature",
+      'bad_signature',
+      ({ issuer }) => issuer.token({}, { signWith: stranger, header: { kid: issuer.key.kid } }),
+    ],
+    [
+      "the standby's signature under the active kid",
+      'bad_signature',
+      ({ issuer }) => issuer.token({}, { signWith: issuer.standby, header: { kid: issuer.key.kid } }),
+    ],
     ['no signature', 'bad_signature', ({ issuer }) => issuer.token().replace(/[^.]*$/, '')],
     ['the payload of another token', 'bad_signature', ({ issuer }) => mixed(issuer)],
     ['no sub', 'invalid_claim', ({ issuer }) => issuer.token({ sub: undefined })],
@@ -90,12 +148,20 @@ describe('one check after the other', () => {
     ['a life of 301 s', 'lifetime_too_long', ({ issuer, now }) => issuer.token({ exp: now + 301 })],
     ['a life of 300 s', 'accepted', ({ issuer, now }) => issuer.token({ exp: now + 300 })],
     ['exp = iat', 'lifetime_too_long', ({ issuer, now }) => issuer.token({ exp: now })],
-    ['exp before iat', 'lifetime_too_long', ({ issuer, now }) => issuer.token({ iat: now + 3, exp: now + 2 })],
+    [
+      'exp before iat',
+      'lifetime_too_long',
+      ({ issuer, now }) => issuer.token({ iat: now + 3, exp: now + 2 }),
+    ],
     ['iat 5 s ahead', 'accepted', ({ issuer, now }) => issuer.token({ iat: now + 5, exp: now + 300 })],
     ['iat 6 s ahead', 'not_yet_valid', ({ issuer, now }) => issuer.token({ iat: now + 6, exp: now + 300 })],
     ['nbf 5 s ahead', 'accepted', ({ issuer, now }) => issuer.token({ nbf: now + 5 })],
     ['nbf 6 s ahead', 'not_yet_valid', ({ issuer, now }) => issuer.token({ nbf: now + 6 })],
-    ['iat 6 s ahead behind an early nbf', 'not_yet_valid', ({ issuer, now }) => issuer.token({ iat: now + 6, nbf: now, exp: now + 300 })],
+    [
+      'iat 6 s ahead behind an early nbf',
+      'not_yet_valid',
+      ({ issuer, now }) => issuer.token({ iat: now + 6, nbf: now, exp: now + 300 }),
+    ],
     ['exp 4 s ago', 'accepted', ({ issuer, now }) => issuer.token({ iat: now - 304, exp: now - 4 })],
     ['exp 5 s ago', 'expired', ({ issuer, now }) => issuer.token({ iat: now - 305, exp: now - 5 })],
   ])('%s: %s', (_what, code, tokenOf) => {
@@ -177,7 +243,11 @@ describe('audience and scopes', () => {
 describe('the ring', () => {
   test('empty or stale: trust_stale, for good tokens and junk alike', () => {
     const { clock, issuer, judge, state } = setUp();
-    const empty = new KeyRing({ issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor), clock: clock.now });
+    const empty = new KeyRing({
+      issuer: issuer.issuer,
+      anchors: issuer.anchors.map(readAnchor),
+      clock: clock.now,
+    });
     const verify = createVerifyAccessToken({ ring: empty, clock: clock.now });
     expect(() => verify(issuer.token(), { audience: 'orders' })).toThrow(
       new TrustError('trust_stale', 'no key-set statement yet'),
@@ -200,7 +270,9 @@ describe('remembered tokens', () => {
     expect(verify(token, { audience: 'orders' })).toBe(verify(token, { audience: 'orders' }));
     const forgetful = setUp({ cacheSize: 0 });
     const other = forgetful.issuer.token();
-    expect(forgetful.verify(other, { audience: 'orders' })).not.toBe(forgetful.verify(other, { audience: 'orders' }));
+    expect(forgetful.verify(other, { audience: 'orders' })).not.toBe(
+      forgetful.verify(other, { audience: 'orders' }),
+    );
   });
 
   test('survive a re-issued statement', () => {
@@ -266,8 +338,15 @@ describe('remembered tokens', () => {
 
 describe('options', () => {
   test.each<Partial<VerifyOptions>>([
-    { clockSkewSeconds: 6 }, { clockSkewSeconds: -1 }, { clockSkewSeconds: NaN }, { maxLifetimeSeconds: NaN },
-    { maxLifetimeSeconds: 0 }, { maxTokenBytes: NaN }, { maxTokenBytes: 0 }, { cacheSize: -1 }, { cacheSize: NaN },
+    { clockSkewSeconds: 6 },
+    { clockSkewSeconds: -1 },
+    { clockSkewSeconds: NaN },
+    { maxLifetimeSeconds: NaN },
+    { maxLifetimeSeconds: 0 },
+    { maxTokenBytes: NaN },
+    { maxTokenBytes: 0 },
+    { cacheSize: -1 },
+    { cacheSize: NaN },
   ])('%p is refused at once', (options) => expect(() => setUp(options)).toThrow(RangeError));
 
   test('skew 0, a shorter life and a smaller size are held to', () => {
@@ -288,7 +367,8 @@ function twice(issuer: Issuer): string {
   return signCompact(headerOf(issuer), payload, issuer.key);
 }
 
-const unsigned = (issuer: Issuer) => `${segment({ ...headerOf(issuer), alg: 'none' })}.${segment(issuer.claims())}.`;
+const unsigned = (issuer: Issuer) =>
+  `${segment({ ...headerOf(issuer), alg: 'none' })}.${segment(issuer.claims())}.`;
 
 function mixed(issuer: Issuer): string {
   const [head, , tail] = issuer.token().split('.') as [string, string, string];

@@ -27,8 +27,14 @@ export class FailedLogins {
   constructor(dataSource: DataSource, { perAccount, perAddress, windowSeconds }: FailedLoginLimits) {
     const limiter = (keyPrefix: string, points: number) =>
       new RateLimiterPostgres({
-        storeClient: dataSource,
-        storeType: 'typeorm',
+        // Not the driver's pool, which is not there before the first connection.
+        storeClient: {
+          query: async ({ text, values }: { text: string; values: unknown[] }) => {
+            const rows = await dataSource.query<unknown[]>(text, values);
+            return { rows, rowCount: rows.length };
+          },
+        },
+        storeType: 'client',
         tableName: 'failed_login',
         tableCreated: true,
         keyPrefix,
@@ -79,10 +85,16 @@ function tooMany({ msBeforeNext }: RateLimiterRes): AuthError {
 /** Keys are short and say nothing to who reads the table. */
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
-/** Whoever has one IPv6 address has the /64 around it. */
-function network(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
-  const full = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1);
+/**
+ * What an address is counted under, however it is spelled: an IPv4 address as it is, also where it is mapped into IPv6;
+ * of an IPv6 address the /64, since whoever has one address there has all of them.
+ */
+export function network(address: string): string {
+  const [plain = ''] = address.split('%');
+  if (!isIPv6(plain)) return address;
+  const full = new URL(`http://[${plain}]`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(full);
+  if (mapped) return mapped.slice(1).flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255]).join('.');
   const [head = '', tail] = full.split('::');
   const groups = head.split(':').filter(Boolean);
   const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(':').filter(Boolean).length;

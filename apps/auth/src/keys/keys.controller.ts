@@ -13,7 +13,13 @@ const rotateBody = z.strictObject({
   alg: z.enum(algorithmNames as [AlgorithmName]).optional(),
 });
 const revokeBody = z.strictObject({
-  reason: z.string().trim().min(1).max(200),
+  // Verifiers refuse a statement with half of a surrogate pair in it, and would not learn of the revocation.
+  reason: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .regex(/^\P{Surrogate}*$/u, 'must be well-formed Unicode'),
   includeStandby: z.boolean().default(false),
 });
 

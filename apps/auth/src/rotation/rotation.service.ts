@@ -59,7 +59,7 @@ export class RotationService {
   /**
    * Makes another key the active one, of the same algorithm or another, and waits up to 10 s for it.
    *
-   * @throws AuthError `rotation_in_progress` · `too_many_keys`
+   * @throws AuthError `rotation_in_progress` · `rotation_aborted` · `too_many_keys`
    */
   async rotate(alg?: AlgorithmName): Promise<RotationResult> {
     const startedAt = Date.now();
@@ -202,7 +202,8 @@ export class RotationService {
     const { kid, outcome, requestedAt } = await this.dataSource.manager.findOneByOrFail(Rotation, {
       id: rotationId,
     });
-    if (outcome !== 'activated')
+    if (outcome === 'aborted') throw new AuthError('rotation_aborted');
+    if (outcome === null)
       return { done: false, rotationId, kid, since: requestedAt, waitingFor: this.waitingFor(kid) };
     const { alg } = (await this.keySet.list()).find((key) => key.kid === kid)!;
     return { done: true, kid, alg, epoch: this.keySet.current!.epoch, waitedMs };

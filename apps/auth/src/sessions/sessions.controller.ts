@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AnyAudience, CurrentCaller, Public, type Caller } from '#trust/nest';
 import { emailField } from '../accounts/accounts.controller.js';
+import { AuthError } from '../errors.js';
 import { SessionsService } from './sessions.service.js';
 
 const loginBody = z.strictObject({
@@ -31,7 +32,10 @@ export class SessionsController {
   @ApiBearerAuth()
   @ApiOperation({ summary: 'The account of the caller, with a token for any audience' })
   async me(@CurrentCaller() { sid }: Caller) {
-    const { id, email, roles, createdAt } = (await this.sessions.accountOf(sid!))!;
+    const account = await this.sessions.accountOf(sid!);
+    // The guard found it live; that was a moment ago.
+    if (!account) throw new AuthError('session_ended');
+    const { id, email, roles, createdAt } = account;
     return { id, email, roles, createdAt, sid };
   }
 }

@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, IsNull } from 'typeorm';
+import { z } from 'zod';
 import { TrustError, type AccessTokenClaims } from '#trust';
 import { Account } from '../accounts/account.entity.js';
 import { AccountsService, type Credentials } from '../accounts/accounts.service.js';
+import { SERVICE } from '../config.js';
 import { AuthError } from '../errors.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import { defaultAudience, scopesFor, type Role } from './scopes.js';
@@ -69,16 +71,21 @@ export class SessionsService {
   }
 
   /**
-   * What auth asks beyond a good signature: the session is live, it is the subject's, and the roles that the token
-   * names are still held.
+   * What auth asks beyond a good signature: the session is live, it is the subject's, the roles that the token names
+   * are still held, and its scopes for auth are those of the roles in the database. So a stolen signing key makes
+   * nobody an administrator.
    *
    * @throws TrustError `revoked`
    */
-  async confirm({ sid, sub, roles = [] }: AccessTokenClaims): Promise<void> {
-    const account = sid === undefined ? undefined : await this.accountOf(sid);
+  async confirm({ sid, sub, aud, scope, roles = [] }: AccessTokenClaims): Promise<void> {
+    const account = z.uuid().safeParse(sid).success ? await this.accountOf(sid!) : undefined;
     if (account?.id !== sub) throw new TrustError('revoked', 'no live session of this subject');
     if (!roles.every((role) => account.roles.includes(role as Role))) {
       throw new TrustError('revoked', 'a role of the token is no longer held');
+    }
+    const granted = scopesFor(account.roles, SERVICE);
+    if (aud === SERVICE && !scope?.split(' ').every((name) => granted.includes(name))) {
+      throw new TrustError('revoked', 'a scope of the token is not one of the account');
     }
   }
 }

@@ -36,7 +36,7 @@ export class WellKnownController {
     void reply
       .header('Cache-Control', `public, max-age=${this.settings.jwksMaxAgeSeconds}`)
       .header('ETag', etag);
-    if (request.headers['if-none-match'] === etag) void reply.status(304).send();
+    if (names(request.headers['if-none-match'], etag)) void reply.status(304).send();
     else void reply.type('application/jwk-set+json').send(body);
   }
 
@@ -66,4 +66,10 @@ export class WellKnownController {
       });
     return current;
   }
+}
+
+/** Whether `If-None-Match` names the entity tag; caches that compress make it a weak one (RFC 9110 §13.1.2). */
+function names(ifNoneMatch: string | undefined, etag: string): boolean {
+  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags !== undefined && (tags.includes(etag) || tags.includes('*'));
 }

@@ -29,8 +29,16 @@ export class OrdersController {
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   })
   @ApiCreatedResponse({ standardSchema: order })
-  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'unknown_sku', 'mixed_currencies')
-  @ApiProblems('idempotency_key_in_flight', 'idempotency_key_reused', 'inventory_unavailable')
+  @ApiProblems(
+    'invalid_request',
+    'invalid_token',
+    'insufficient_scope',
+    'unknown_sku',
+    'mixed_currencies',
+    'idempotency_key_in_flight',
+    'idempotency_key_reused',
+    'inventory_unavailable',
+  )
   place(
     @CurrentCaller() { sub }: Caller,
     @Body({ schema: orderRequest }) body: OrderRequest,

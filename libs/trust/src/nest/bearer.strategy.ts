@@ -2,8 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import passport from 'passport';
 import { Strategy } from 'passport-jwt';
+import type { AccessTokenClaims } from '../access-token-claims.js';
 import { Authenticator } from '../authenticate.js';
 import type { Expectation } from '../verify-access-token.js';
+
+/** What passport adds to a strategy: closures over one request, which use no `this`. */
+interface Answers {
+  readonly success: (claims: AccessTokenClaims) => void;
+  readonly fail: (reason: unknown) => void;
+}
 
 /**
  * passport-jwt's strategy with our verification in place of its own: `authenticate` is overridden, so each token
@@ -15,7 +22,8 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
   constructor(private readonly authenticator: Authenticator) {
     super({
       jwtFromRequest: () => null,
-      secretOrKeyProvider: (_request, _token, done) => done(new Error('verification happens in authenticate()')),
+      secretOrKeyProvider: (_request, _token, done) =>
+        done(new Error('verification happens in authenticate()')),
     });
   }
 
@@ -23,10 +31,10 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
     const { raw } = request as { raw: { rawHeaders: string[] } };
     // Passport writes these two onto the one strategy object anew for each request. After an await they are another
     // request's: its caller would get these claims.
-    const { success, fail } = this;
+    const { success, fail } = this as unknown as Answers;
     this.authenticator.authenticate(raw.rawHeaders, options.expected).then(
-      (claims) => this.success(claims),
-      (error: unknown) => this.fail(error as never),
+      (claims) => success(claims),
+      (error: unknown) => fail(error),
     );
   }
 

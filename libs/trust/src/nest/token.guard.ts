@@ -39,11 +39,18 @@ export class TokenGuard extends AuthGuard() {
     return { session: false, expected: this.requirements(context) } as { session: boolean };
   }
 
-  override handleRequest<Claims>(error: unknown, claims: Claims | false, info: unknown, context: ExecutionContext): Claims {
+  override handleRequest<Claims>(
+    error: unknown,
+    claims: Claims | false,
+    info: unknown,
+    context: ExecutionContext,
+  ): Claims {
     if (claims) return claims;
     const reason = error ?? info;
     throw this.refuse(
-      reason instanceof TrustError ? reason : new TrustError('internal', 'authentication failed', { cause: reason }),
+      reason instanceof TrustError
+        ? reason
+        : new TrustError('internal', 'authentication failed', { cause: reason }),
       context,
     );
   }

@@ -16,7 +16,7 @@ export interface TrustModuleOptions extends Pick<
   /** Pinned trust anchors (PEM, SPKI) in order of succession. */
   readonly anchors: readonly string[];
   /** Where to fetch the key-set statement; default `issuer`. `none` if this process feeds the ring itself. */
-  readonly issuerFetchUrl?: string | 'none';
+  readonly issuerFetchUrl?: string;
   /** Live statements and acknowledgements; without it the statement is polled over HTTP. */
   readonly nats?: FeedNats;
   /** A further check after the token was found good; it refuses by throwing a TrustError. */

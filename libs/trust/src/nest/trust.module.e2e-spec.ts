@@ -9,7 +9,15 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { createTestIssuer, createTestKey, eventually, fakeClock, published, type TestIssuer } from '#testing';
 import { TrustError } from '../trust-error.js';
-import { AnyAudience, CurrentCaller, Public, Scopes, TrustModule, type Caller, type TrustModuleOptions } from './index.js';
+import {
+  AnyAudience,
+  CurrentCaller,
+  Public,
+  Scopes,
+  TrustModule,
+  type Caller,
+  type TrustModuleOptions,
+} from './index.js';
 
 @Controller('cats')
 class CatsController {
@@ -57,11 +65,6 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-const clock = () => {
-  const fake = fakeClock(Math.floor(Date.now() / 1000) * 1000);
-  return fake;
-};
-
 /** Serves whatever `statement` holds at the time; 503 while it holds nothing. */
 async function serveStatement(holder: { statement?: string; gate?: Promise<void> }): Promise<string> {
   const server: Server = createServer((request, response) => {
@@ -75,7 +78,10 @@ async function serveStatement(holder: { statement?: string; gate?: Promise<void>
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function startService(options: TrustModuleOptions, imports: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']> = []) {
+async function startService(
+  options: TrustModuleOptions,
+  imports: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']> = [],
+) {
   const module = await Test.createTestingModule({
     imports: [TrustModule.forRoot(options), ...imports],
     controllers: [CatsController, ShopController],
@@ -87,13 +93,20 @@ async function startService(options: TrustModuleOptions, imports: NonNullable<Pa
 }
 
 async function setUp(overrides: Partial<TrustModuleOptions> = {}) {
-  const time = clock();
+  const time = fakeClock();
   const issuer = createTestIssuer({ clock: time.now });
   const holder: { statement?: string; gate?: Promise<void> } = { statement: issuer.statement() };
   const issuerFetchUrl = await serveStatement(holder);
-  const facts = { issuer: issuer.issuer, audience: 'cats', anchors: issuer.anchors, issuerFetchUrl, clock: time.now };
+  const facts = {
+    issuer: issuer.issuer,
+    audience: 'cats',
+    anchors: issuer.anchors,
+    issuerFetchUrl,
+    clock: time.now,
+  };
   const url = await startService({ ...facts, ...overrides });
-  const token = (claims = {}, signing = {}) => issuer.token({ aud: 'cats', scope: 'cats:read', ...claims }, signing);
+  const token = (claims = {}, signing = {}) =>
+    issuer.token({ aud: 'cats', scope: 'cats:read', ...claims }, signing);
   await ready(url);
   return { time, issuer, holder, facts, url, token };
 }
@@ -101,9 +114,17 @@ async function setUp(overrides: Partial<TrustModuleOptions> = {}) {
 const ready = (url: string) => eventually(async () => (await get(`${url}/trust`)).body['epoch'] !== null);
 
 async function get(url: string, token?: string, scheme = 'Bearer') {
-  const response = await fetch(url, token === undefined ? {} : { headers: { authorization: `${scheme} ${token}` } });
+  const response = await fetch(
+    url,
+    token === undefined ? {} : { headers: { authorization: `${scheme} ${token}` } },
+  );
   const content = await response.text();
-  return { status: response.status, headers: response.headers, content, body: JSON.parse(content) as Record<string, unknown> };
+  return {
+    status: response.status,
+    headers: response.headers,
+    content,
+    body: JSON.parse(content) as Record<string, unknown>,
+  };
 }
 
 /** What a client gets that writes its own bytes. */
@@ -130,8 +151,14 @@ describe('a service with three facts', () => {
 
   test('a good token opens it and names the caller', async () => {
     const { url, token } = await setUp();
-    expect(await get(`${url}/cats`, token({ sub: 'felix' }))).toMatchObject({ status: 200, body: { sub: 'felix' } });
-    expect(await get(`${url}/cats`, token({ sub: 'tom' }), 'bearer')).toMatchObject({ status: 200, body: { sub: 'tom' } });
+    expect(await get(`${url}/cats`, token({ sub: 'felix' }))).toMatchObject({
+      status: 200,
+      body: { sub: 'felix' },
+    });
+    expect(await get(`${url}/cats`, token({ sub: 'tom' }), 'bearer')).toMatchObject({
+      status: 200,
+      body: { sub: 'tom' },
+    });
   });
 
   test('a route of a public controller that asks for scopes is closed', async () => {
@@ -146,14 +173,24 @@ describe('a service with three facts', () => {
     const { url, token } = await setUp();
     const { status, headers, body } = await get(`${url}/cats/scoped`, token({ scope: 'cats:write' }));
     expect([status, body['code']]).toEqual([403, 'insufficient_scope']);
-    expect(headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope", scope="cats:write cats:groom"');
-    expect(await get(`${url}/cats/scoped`, token({ scope: 'cats:groom cats:write' }))).toMatchObject({ status: 200 });
+    expect(headers.get('www-authenticate')).toBe(
+      'Bearer error="insufficient_scope", scope="cats:write cats:groom"',
+    );
+    expect(await get(`${url}/cats/scoped`, token({ scope: 'cats:groom cats:write' }))).toMatchObject({
+      status: 200,
+    });
   });
 
   test('a token for another audience is refused, but where any will do', async () => {
     const { url, token } = await setUp();
-    expect(await get(`${url}/cats`, token({ aud: 'dogs' }))).toMatchObject({ status: 401, body: { code: 'invalid_token' } });
-    expect(await get(`${url}/cats/any`, token({ aud: 'dogs' }))).toMatchObject({ status: 200, body: { aud: 'dogs' } });
+    expect(await get(`${url}/cats`, token({ aud: 'dogs' }))).toMatchObject({
+      status: 401,
+      body: { code: 'invalid_token' },
+    });
+    expect(await get(`${url}/cats/any`, token({ aud: 'dogs' }))).toMatchObject({
+      status: 200,
+      body: { aud: 'dogs' },
+    });
     expect(await get(`${url}/cats/any`)).toMatchObject({ status: 401 });
   });
 
@@ -162,7 +199,10 @@ describe('a service with three facts', () => {
     const good = `Authorization: Bearer ${token()}`;
     expect(await raw(`${url}/cats`, good)).toContain('HTTP/1.1 200');
     for (const other of ['Authorization: Bearer junk', 'authorization: Basic YTpi', 'AUTHORIZATION:', good]) {
-      for (const fields of [[good, other], [other, good]]) {
+      for (const fields of [
+        [good, other],
+        [other, good],
+      ]) {
         const answer = await raw(`${url}/cats`, ...fields);
         expect(answer).toContain('HTTP/1.1 400');
         expect(answer.toLowerCase()).toContain('www-authenticate: bearer error="invalid_request"');
@@ -189,7 +229,8 @@ describe('a service with three facts', () => {
       expect([i, status, headers.get('www-authenticate')]).toEqual([i, 401, 'Bearer error="invalid_token"']);
       expect(body).toEqual(answers[0]!.body);
       const all = content + JSON.stringify([...headers]);
-      for (const part of bad[i]!.split('.')) expect(part.length > 8 && all.includes(part.slice(0, 12))).toBe(false);
+      for (const part of bad[i]!.split('.'))
+        expect(part.length > 8 && all.includes(part.slice(0, 12))).toBe(false);
       expect(all).not.toContain('secret');
       expect(all).not.toContain(' at ');
     }
@@ -203,12 +244,18 @@ describe('a service with three facts', () => {
     expect([status, body['code'], headers.get('retry-after')]).toEqual([503, 'trust_stale', '1']);
     expect(headers.get('www-authenticate')).toBeNull();
     expect(await get(`${url}/cats/open`)).toMatchObject({ status: 200 });
-    expect((await get(`${url}/trust`)).body).toMatchObject({ freshness: 'stale', requests: { trust_stale: 1 } });
+    expect((await get(`${url}/trust`)).body).toMatchObject({
+      freshness: 'stale',
+      requests: { trust_stale: 1 },
+    });
     holder.statement = issuer.statement();
-    await eventually(async () => {
-      time.advance(5_000);
-      return (await get(`${url}/cats`, token())).status === 200;
-    }, { timeoutMs: 10_000 });
+    await eventually(
+      async () => {
+        time.advance(5_000);
+        return (await get(`${url}/cats`, token())).status === 200;
+      },
+      { timeoutMs: 10_000 },
+    );
   });
 
   test('GET /trust tells the ring and how requests were judged', async () => {
@@ -216,8 +263,17 @@ describe('a service with three facts', () => {
     await get(`${url}/cats`, token());
     await get(`${url}/cats`, token({ aud: 'dogs' }));
     expect((await get(`${url}/trust`)).body).toMatchObject({
-      ...{ issuer: issuer.issuer, freshness: 'confirmed', epoch: 1, pin: issuer.anchor.kid, pins: [issuer.anchor.kid] },
-      keys: [{ kid: issuer.key.kid, status: 'active' }, { kid: issuer.standby.kid, status: 'prepared' }],
+      ...{
+        issuer: issuer.issuer,
+        freshness: 'confirmed',
+        epoch: 1,
+        pin: issuer.anchor.kid,
+        pins: [issuer.anchor.kid],
+      },
+      keys: [
+        { kid: issuer.key.kid, status: 'active' },
+        { kid: issuer.standby.kid, status: 'prepared' },
+      ],
       statements: { accepted: { http: 1 } },
       requests: { accepted: 1, wrong_audience: 1 },
     });
@@ -235,8 +291,11 @@ test('requests that wait for news together each get their own verdict', async ()
   const sent = callers.map((sub) => get(`${url}/cats`, token({ sub }, { signWith: fresh })));
   const intruder = get(`${url}/cats`, token({ sub: 'mallory' }, { signWith: createTestKey() }));
   setTimeout(open, 100);
-  expect((await Promise.all(sent)).map(({ status, body }) => [status, body['sub']])).toEqual(callers.map((sub) => [200, sub]));
+  // Sent last: were verdicts mixed up, it would get the first caller's.
   expect(await intruder).toMatchObject({ status: 401 });
+  expect((await Promise.all(sent)).map(({ status, body }) => [status, body['sub']])).toEqual(
+    callers.map((sub) => [200, sub]),
+  );
 });
 
 test('requests pipelined on one connection each get their own verdict', async () => {
@@ -244,7 +303,14 @@ test('requests pipelined on one connection each get their own verdict', async ()
   const { hostname, port } = new URL(url);
   const subs = ['alice', undefined, 'bob', undefined, 'carol'];
   const requests = subs.map((sub, i) =>
-    ['GET /cats HTTP/1.1', 'Host: x', ...(sub ? [`Authorization: Bearer ${token({ sub })}`] : []), ...(i === 4 ? ['Connection: close'] : []), '', ''].join('\r\n'),
+    [
+      'GET /cats HTTP/1.1',
+      'Host: x',
+      ...(sub ? [`Authorization: Bearer ${token({ sub })}`] : []),
+      ...(i === 4 ? ['Connection: close'] : []),
+      '',
+      '',
+    ].join('\r\n'),
   );
   const socket = connect(Number(port), hostname);
   socket.write(requests.join(''));
@@ -272,13 +338,19 @@ test("a global passport module of the application does not replace the guard's s
     },
   };
   @Global()
-  @Module({ providers: [{ provide: AuthModuleOptions, useValue: { defaultStrategy: liar } }], exports: [AuthModuleOptions] })
+  @Module({
+    providers: [{ provide: AuthModuleOptions, useValue: { defaultStrategy: liar } }],
+    exports: [AuthModuleOptions],
+  })
   class LiarModule {}
   const { facts, token } = await setUp();
   const url = await startService(facts, [LiarModule]);
   await ready(url);
   expect(await get(`${url}/cats`)).toMatchObject({ status: 401 });
-  expect(await get(`${url}/cats`, token({ sub: 'felix' }))).toMatchObject({ status: 200, body: { sub: 'felix' } });
+  expect(await get(`${url}/cats`, token({ sub: 'felix' }))).toMatchObject({
+    status: 200,
+    body: { sub: 'felix' },
+  });
 });
 
 describe('confirm', () => {
@@ -336,7 +408,12 @@ describe('a service that lacks a fact', () => {
     ['trust anchor', { anchors: ['junk'] }],
   ])('and does not start without its %s', async (name, broken) => {
     const issuer = createTestIssuer();
-    const facts = { issuer: issuer.issuer, audience: 'cats', anchors: issuer.anchors, issuerFetchUrl: 'none' };
+    const facts = {
+      issuer: issuer.issuer,
+      audience: 'cats',
+      anchors: issuer.anchors,
+      issuerFetchUrl: 'none',
+    };
     Logger.overrideLogger(false);
     await expect(startService({ ...facts, ...broken })).rejects.toThrow(name);
   });

@@ -36,12 +36,19 @@ const FEED = Symbol('statement-feed');
     BearerStrategy,
     // Passport takes a strategy itself where a registered name could stand; the types only know of names. It is this
     // module's own provider so that a global PassportModule of the application cannot put its strategy in the place.
-    { provide: AuthModuleOptions, useFactory: (strategy) => ({ defaultStrategy: strategy }), inject: [BearerStrategy] },
+    {
+      provide: AuthModuleOptions,
+      useFactory: (strategy: BearerStrategy) => ({ defaultStrategy: strategy }),
+      inject: [BearerStrategy],
+    },
     { provide: APP_GUARD, useClass: TokenGuard },
   ],
   exports: [KeyRing, Authenticator],
 })
-export class TrustModule extends ConfigurableModuleClass implements OnApplicationBootstrap, OnApplicationShutdown {
+export class TrustModule
+  extends ConfigurableModuleClass
+  implements OnApplicationBootstrap, OnApplicationShutdown
+{
   constructor(@Inject(FEED) private readonly feed: StatementFeed | null) {
     super();
   }
@@ -67,10 +74,20 @@ function createFeed(options: TrustModuleOptions, ring: KeyRing): StatementFeed |
   if (issuerFetchUrl === 'none') return null;
   const logger = new Logger('trust');
   const log = (message: string) => logger.warn(message);
-  return new StatementFeed({ ring, fetchUrl: issuerFetchUrl, log, ...(nats && { nats }), ...(clock && { clock }) });
+  return new StatementFeed({
+    ring,
+    fetchUrl: issuerFetchUrl,
+    log,
+    ...(nats && { nats }),
+    ...(clock && { clock }),
+  });
 }
 
-function createAuthenticator(options: TrustModuleOptions, ring: KeyRing, feed: StatementFeed | null): Authenticator {
+function createAuthenticator(
+  options: TrustModuleOptions,
+  ring: KeyRing,
+  feed: StatementFeed | null,
+): Authenticator {
   const verify = createVerifyAccessToken({ ...options, ring });
   const refresh = async () => feed?.poll();
   return new Authenticator({ verify, ring, refresh, ...(options.clock && { clock: options.clock }) });

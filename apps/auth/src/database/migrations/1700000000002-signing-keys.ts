@@ -1,5 +1,55 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
+/** A key begins as prepared, takes only the steps of its life cycle, none of them early, and stays the key it is. */
+const LIFE_CYCLE = `
+  CREATE FUNCTION signing_key_life_cycle() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF TG_OP = 'INSERT' THEN
+      IF NEW.status <> 'prepared' THEN
+        RAISE EXCEPTION 'a key begins as prepared, not as %', NEW.status USING ERRCODE = 'check_violation';
+      END IF;
+      RETURN NEW;
+    END IF;
+    IF (NEW.kid, NEW.alg, NEW.public_jwk, NEW.prepared_at) IS DISTINCT FROM (OLD.kid, OLD.alg, OLD.public_jwk, OLD.prepared_at) THEN
+      RAISE EXCEPTION 'a key stays the key it is' USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.verify_until IS NOT NULL AND NEW.verify_until IS DISTINCT FROM OLD.verify_until THEN
+      RAISE EXCEPTION 'verify_until is set once' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
+      ('prepared', 'active'), ('active', 'retiring'), ('retiring', 'retired'),
+      ('prepared', 'revoked'), ('active', 'revoked'), ('retiring', 'revoked')
+    ) THEN
+      RAISE EXCEPTION 'no key goes from % to %', OLD.status, NEW.status USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.status = 'retiring' AND NEW.status = 'retired' AND OLD.verify_until > clock_timestamp() THEN
+      RAISE EXCEPTION 'a retiring key verifies until %', OLD.verify_until USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+  END $$;
+  CREATE TRIGGER life_cycle BEFORE INSERT OR UPDATE ON signing_key
+    FOR EACH ROW EXECUTE FUNCTION signing_key_life_cycle()`;
+
+/** There are never two statements of one epoch. */
+const EPOCH_ONLY_GROWS = `
+  CREATE FUNCTION key_set_epoch_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF NEW.epoch < OLD.epoch OR (NEW.epoch = OLD.epoch AND NEW.statement IS DISTINCT FROM OLD.statement) THEN
+      RAISE EXCEPTION 'epoch % does not follow %', NEW.epoch, OLD.epoch USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+  END $$;
+  CREATE TRIGGER epoch_only_grows BEFORE UPDATE ON key_set
+    FOR EACH ROW EXECUTE FUNCTION key_set_epoch_only_grows()`;
+
+const HISTORY_STAYS = `
+  CREATE FUNCTION history_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    RAISE EXCEPTION 'history is never deleted' USING ERRCODE = 'check_violation';
+  END $$;
+  CREATE TRIGGER history_stays BEFORE DELETE OR TRUNCATE ON signing_key EXECUTE FUNCTION history_stays();
+  CREATE TRIGGER history_stays BEFORE DELETE OR TRUNCATE ON key_set EXECUTE FUNCTION history_stays()`;
+
 /** The signing keys, the statement counter, rotations and verifiers. What SQL can see of the rules is kept here too. */
 export class SigningKeys1700000000002 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
@@ -35,7 +85,7 @@ export class SigningKeys1700000000002 implements MigrationInterface {
     await db.query(`
       CREATE TABLE rotation (
         id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-        kid          text NOT NULL REFERENCES signing_key (kid),
+        kid          text NOT NULL REFERENCES signing_key (kid) DEFERRABLE INITIALLY DEFERRED,
         cause        text NOT NULL CHECK (cause IN ('requested', 'emergency')),
         requested_at timestamptz NOT NULL,
         ended_at     timestamptz,
@@ -54,8 +104,10 @@ export class SigningKeys1700000000002 implements MigrationInterface {
         seen_at  timestamptz NOT NULL,
         PRIMARY KEY (service, instance)
       )`);
-    // History is never deleted, and the counter never replaced, whatever the service is made to do. The runtime role
-    // is named like the database.
+    await db.query(LIFE_CYCLE);
+    await db.query(EPOCH_ONLY_GROWS);
+    await db.query(HISTORY_STAYS);
+    // The runtime role, which is named like the database, could not even try.
     await db.query(`
       DO $$ BEGIN
         EXECUTE format('REVOKE DELETE ON signing_key, rotation FROM %I', current_database());
@@ -65,5 +117,6 @@ export class SigningKeys1700000000002 implements MigrationInterface {
 
   async down(db: QueryRunner): Promise<void> {
     await db.query('DROP TABLE verifier, rotation, key_set, signing_key');
+    await db.query('DROP FUNCTION signing_key_life_cycle, key_set_epoch_only_grows, history_stays');
   }
 }

@@ -1,0 +1,179 @@
+// Who may import whom. Paths are those of the sources; `$1` is the first group of the rule's `from`.
+//
+//   apps -> service-kit -> trust/nest -> trust -> statements -> jws
+//
+// and nothing but apps/auth reaches what signs. To allow an edge is to change the security argument of README.md.
+const specs = '[.](e2e-)?spec[.]ts$';
+const tests = `${specs}|^apps/[^/]+/test/|^libs/testing/|^scenarios/|^bench/`;
+const ours = '^(apps|libs|infra|scenarios|bench)/';
+// What is started by name: programs, configuration, and what jest loads.
+const entryPoints = [
+  '/(main|migrate|seed)[.]ts$',
+  '^libs/[^/]+/src/index[.]ts$',
+  '^infra/embedded/(start|reset|reaper)[.]ts$',
+  '^infra/checks/run[.]ts$',
+  '^infra/tour/tour[.]ts$',
+  '^(bench|scenarios)/',
+  '[.]mjs$',
+  specs,
+];
+
+/** A rule by which modules of `from` use, of the modules that match `of`, none or only those that match `only`. */
+function forbid(name, comment, from, of, { fromNot, only, ...to } = {}) {
+  const path = only === undefined ? { path: of } : { path: of, pathNot: only };
+  return {
+    name,
+    comment,
+    severity: 'error',
+    from: fromNot === undefined ? { path: from } : { path: from, pathNot: fromNot },
+    to: { ...path, ...to },
+  };
+}
+
+export default {
+  forbidden: [
+    forbid('no-app-imports-an-app', 'Services talk over HTTP and NATS.', '^apps/([^/]+)/', '^apps/', {
+      only: '^apps/$1/',
+    }),
+    forbid(
+      'auth-is-private',
+      'Nothing outside apps/auth may reach the code that signs.',
+      ours,
+      '^apps/auth/',
+      {
+        fromNot: '^apps/auth/',
+      },
+    ),
+    forbid(
+      'apps-use-libs-only',
+      'Of our code an app uses itself and the libraries.',
+      '^apps/([^/]+)/',
+      ours,
+      {
+        only: ['^apps/', '^libs/'],
+      },
+    ),
+    forbid(
+      'infra-is-outside',
+      'infra runs the services; only libs/testing may use it.',
+      '^(apps|libs)/',
+      '^infra/',
+      {
+        fromNot: '^libs/testing/',
+      },
+    ),
+    forbid(
+      'libs-and-infra-import-no-app',
+      'Dependencies point from the apps to the libs.',
+      '^(libs|infra)/',
+      '^apps/',
+    ),
+
+    forbid(
+      'jws-stands-alone',
+      'Parsing and checking signatures must be readable alone.',
+      '^libs/jws/',
+      ours,
+      {
+        fromNot: tests,
+        only: '^libs/jws/',
+      },
+    ),
+    forbid(
+      'statements-use-jws-only',
+      'What verifies the keys knows signatures alone.',
+      '^libs/statements/',
+      ours,
+      {
+        fromNot: tests,
+        only: '^libs/(statements|jws)/',
+      },
+    ),
+    forbid('trust-uses-statements-and-jws-only', 'Trust knows no service.', '^libs/trust/', ours, {
+      fromNot: tests,
+      only: '^libs/(trust|statements|jws)/',
+    }),
+    forbid(
+      'trust-core-knows-no-nest',
+      'Outside libs/trust/src/nest the verifier runs without a framework.',
+      '^libs/(jws|statements|trust)/src/',
+      '^node_modules/@nestjs/|^libs/trust/src/nest/',
+      { fromNot: '^libs/trust/src/nest/' },
+    ),
+    forbid(
+      'service-kit-uses-trust-nest-only',
+      'It opens its health routes, no more.',
+      '^libs/service-kit/',
+      ours,
+      {
+        fromNot: tests,
+        only: '^libs/(service-kit|trust/src/nest)/',
+      },
+    ),
+    forbid(
+      'testing-is-for-tests',
+      'Programs must not hold test issuers and test servers.',
+      ours,
+      '^libs/testing/',
+      {
+        fromNot: tests,
+      },
+    ),
+
+    forbid(
+      'only-auth-signs-tokens',
+      'Tokens are signed in apps/auth alone.',
+      ours,
+      '^node_modules/(@nestjs/jwt|jsonwebtoken)/',
+      { fromNot: '^apps/auth/' },
+    ),
+    forbid(
+      'only-auth-and-tests-use-jose',
+      'jose signs; verification is libs/jws.',
+      ours,
+      '^node_modules/jose/',
+      { fromNot: `^apps/auth/|${tests}` },
+    ),
+
+    forbid(
+      'no-circular',
+      'A cycle has no order to read it in, and entities in one do not load.',
+      ours,
+      ours,
+      {
+        circular: true,
+      },
+    ),
+    forbid(
+      'no-dev-dependency-in-programs',
+      'A deployed service has no devDependencies.',
+      '^(apps|libs)/',
+      '^node_modules/',
+      { fromNot: tests, dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    ),
+    forbid('no-undeclared-package', 'List it in package.json.', ours, '', {
+      dependencyTypes: ['npm-no-pkg', 'npm-unknown'],
+    }),
+    forbid('no-unresolvable', 'It is not there.', ours, '', { couldNotResolve: true }),
+    {
+      name: 'no-orphan',
+      comment: 'Nothing imports it and nothing starts it: remove it, or name it under entryPoints.',
+      severity: 'error',
+      from: {},
+      module: { path: ours, pathNot: entryPoints, numberOfDependentsLessThan: 1 },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^dist/' },
+    // Also what is imported for its type alone: knowing is depending.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    webpackConfig: { fileName: 'infra/checks/import-aliases.mjs' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types', 'default'],
+      mainFields: ['module', 'main', 'types'],
+    },
+  },
+};

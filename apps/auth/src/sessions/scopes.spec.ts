@@ -1,0 +1,38 @@
+import { describe, expect, it } from '@jest/globals';
+import { allScopes, defaultAudience, scopesFor, type Role } from './scopes.js';
+
+describe('scopes', () => {
+  it.each<[Role[], string, string[]]>([
+    [['customer'], 'orders', ['orders:read', 'orders:write']],
+    [['customer'], 'auth', []],
+    [['customer'], 'inventory', []],
+    [['admin'], 'auth', ['keys:manage']],
+    [['admin'], 'inventory', ['inventory:write']],
+    [['admin'], 'orders', []],
+    [['customer', 'admin'], 'orders', ['orders:read', 'orders:write']],
+    [['customer', 'admin'], 'auth', ['keys:manage']],
+    [[], 'orders', []],
+  ])('gives %j at %s %j', (roles, audience, scopes) => {
+    expect(scopesFor(roles, audience)).toEqual(scopes);
+  });
+
+  it.each(['', 'ORDERS', 'orders ', 'nowhere', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+    'gives nothing at %j',
+    (audience) => {
+      expect(scopesFor(['customer', 'admin'], audience)).toEqual([]);
+    },
+  );
+
+  it('has a default audience for each role, at which the role has scopes', () => {
+    expect(defaultAudience(['customer'])).toBe('orders');
+    expect(defaultAudience(['admin'])).toBe('auth');
+    expect(defaultAudience(['customer', 'admin'])).toBe('auth');
+    for (const role of ['customer', 'admin'] as const) {
+      expect(scopesFor([role], defaultAudience([role]))).not.toEqual([]);
+    }
+  });
+
+  it('names every scope once', () => {
+    expect([...allScopes].sort()).toEqual(['inventory:write', 'keys:manage', 'orders:read', 'orders:write']);
+  });
+});

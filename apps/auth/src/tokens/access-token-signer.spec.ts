@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { JwtService } from '@nestjs/jwt';
+import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
+import type { EntityManager } from 'typeorm';
+import { algorithmNames, type AlgorithmName } from '#jws';
+import type { AuthSettings } from '../config.js';
+import { generateKey } from '../keys/generate-key.js';
+import { KeySeal } from '../keys/key-seal.js';
+import type { SigningKey } from '../keys/signing-key.entity.js';
+import { AccessTokenSigner } from './access-token-signer.js';
+
+const seal = new KeySeal([randomBytes(32).toString('base64')]);
+const now = 1_800_000_000;
+const claims = { sub: 'u', aud: 'orders', client_id: 'web', scope: 'a b', sid: 's', roles: ['customer'] };
+
+const keyFor = async (alg: AlgorithmName) => (await generateKey(alg, 2048, seal)) as SigningKey;
+
+/** A transaction in which each look for the active key finds the next of `keys`. */
+function transaction(...keys: (SigningKey | null)[]) {
+  const asked: unknown[] = [];
+  const tx = {
+    findOne: async (_entity: unknown, options: unknown) => {
+      asked.push(options);
+      return keys.length > 1 ? keys.shift() : (keys[0] ?? null);
+    },
+    query: async () => [{ now }],
+  };
+  return { tx: tx as unknown as EntityManager, asked };
+}
+
+function signer() {
+  const settings = { issuer: 'https://issuer.test', accessTokenSeconds: 300 } as AuthSettings;
+  return new AccessTokenSigner(new JwtService({}), seal, settings);
+}
+
+describe('AccessTokenSigner', () => {
+  it.each(algorithmNames)('signs with %s what jose verifies', async (alg) => {
+    const key = await keyFor(alg);
+    const { token, expiresIn } = await signer().sign(transaction(key).tx, claims);
+    expect(expiresIn).toBe(300);
+    expect(decodeProtectedHeader(token)).toEqual({ alg, typ: 'at+jwt', kid: key.kid });
+    const { payload } = await jwtVerify(token, await importJWK(key.publicJwk as object, alg), {
+      typ: 'at+jwt',
+      currentDate: new Date(now * 1000),
+    });
+    expect(payload).toEqual({
+      ...claims,
+      iss: 'https://issuer.test',
+      iat: now,
+      exp: now + 300,
+      jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+  });
+
+  it('gives every token another jti', async () => {
+    const [subject, { tx }] = [signer(), transaction(await keyFor('ES256'))];
+    const jtis = await Promise.all([1, 2].map(async () => decodeJwt((await subject.sign(tx, claims)).token).jti));
+    expect(new Set(jtis).size).toBe(2);
+  });
+
+  it('locks the row of the active key', async () => {
+    const { tx, asked } = transaction(await keyFor('ES256'));
+    await signer().sign(tx, claims);
+    expect(asked).toEqual([{ where: { status: 'active' }, lock: { mode: 'pessimistic_read' } }]);
+  });
+
+  it('looks again where the key ceased to be active while it waited for the lock', async () => {
+    const key = await keyFor('ES256');
+    const { token } = await signer().sign(transaction(null, null, key).tx, claims);
+    expect(decodeProtectedHeader(token).kid).toBe(key.kid);
+  });
+
+  it('refuses where nothing is active', async () => {
+    const refused = signer().sign(transaction(null).tx, claims);
+    await expect(refused).rejects.toMatchObject({ code: 'no_signing_key', retryAfterSeconds: 1 });
+  });
+
+  it('signs with the new key from its first token on, and with none whose private half is gone', async () => {
+    const [first, second, subject] = [await keyFor('ES256'), await keyFor('ES256'), signer()];
+    await subject.sign(transaction(first).tx, claims);
+    const { token } = await subject.sign(transaction(second).tx, claims);
+    expect(decodeProtectedHeader(token).kid).toBe(second.kid);
+    await expect(jwtVerify(token, await importJWK(second.publicJwk as object), { currentDate: new Date(now * 1000) }),
+    ).resolves.toBeDefined();
+    const destroyed = { ...first, seal: seal.seal(first, null) };
+    await expect(subject.sign(transaction(destroyed).tx, claims)).rejects.toThrow('has no private half');
+  });
+
+  it('signs with no key whose row was written by another hand', async () => {
+    const [ours, theirs] = [await keyFor('ES256'), await keyFor('ES256')];
+    const forged = { ...theirs, seal: ours.seal };
+    await expect(signer().sign(transaction(forged).tx, claims)).rejects.toThrow('does not open');
+  });
+});

@@ -1,0 +1,52 @@
+/** A verifier as specs run it: the ring and the feed of `#trust` on a NATS account of its own, without an application. */
+import { connectNats, type Logger } from '#service-kit';
+import { readAnchor } from '#statements';
+import type { TestNats } from '#testing';
+import { createVerifyAccessToken, KeyRing, StatementFeed, type AccessTokenClaims } from '#trust';
+import type { AuthSettings } from '../src/config.js';
+
+export type VerifierFixture = ReturnType<typeof startVerifier>;
+
+const silent: Pick<Logger, 'info' | 'warn'> = { info: () => undefined, warn: () => undefined };
+
+/** Starts one; it hears auth over NATS, and over HTTP if `fetchUrl` is given. */
+export function startVerifier(
+  { issuer, trustAnchorPublic }: Pick<AuthSettings, 'issuer' | 'trustAnchorPublic'>,
+  nats: TestNats,
+  {
+    service = 'orders',
+    instance = 'one',
+    fetchUrl = 'http://127.0.0.1:1',
+  }: { service?: string; instance?: string; fetchUrl?: string } = {},
+) {
+  const ring = new KeyRing({ issuer, anchors: trustAnchorPublic.map(readAnchor) });
+  const link = connectNats({
+    servers: nats.url,
+    nkeySeed: nats.nkeySeed(service),
+    name: instance,
+    inboxPrefix: `_INBOX_${service}`,
+    logger: silent,
+  });
+  const feed = new StatementFeed({ ring, fetchUrl, nats: { connection: link.connection, service, instance } });
+  const verify = createVerifyAccessToken({ ring });
+  feed.start();
+  return {
+    ring,
+    link,
+    name: `${service}/${instance}`,
+    /** The claims, or the code of the refusal. */
+    judge(token: string, audience = service): AccessTokenClaims | string {
+      try {
+        return verify(token, { audience });
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    },
+    epoch: () => ring.facts().epoch ?? 0,
+    kids: () => ring.facts().keys.map((key) => key.kid),
+    async stop() {
+      await feed.stop();
+      await link.close();
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '#testing';
+import { json, lamp, startOrders, type Answer, type OrdersApp } from './orders-app.js';
+
+describe('orders when inventory', () => {
+  let app: OrdersApp;
+  const place = (lines = [{ sku: 'LAMP', quantity: 1 }]): Promise<Answer> =>
+    app.send('POST', '/orders', { token: app.token(), body: { lines } });
+
+  beforeAll(async () => {
+    app = await startOrders({ inventoryTimeoutMs: 300 });
+  });
+  afterEach(() => app.inventory.reset());
+  afterAll(async () => {
+    // Each of these failures left nothing behind.
+    const { body } = await app.send('GET', '/orders', { token: app.token() });
+    expect(body.items).toHaveLength(2);
+    await app.close();
+  });
+
+  it.each<[string, Parameters<typeof behave>[0]]>([
+    ['answers 500', (_sku, response) => response.writeHead(500).end('boom')],
+    ['answers 503 twice', (_sku, response) => response.writeHead(503).end()],
+    ['hangs up', (_sku, response) => response.destroy()],
+    ['does not answer', () => undefined],
+    ['begins to answer and stalls', (_sku, response) => response.writeHead(200).write('{"sku":')],
+    ['answers no JSON', (_sku, response) => response.end('<html>')],
+    ['answers nothing', (_sku, response) => response.end()],
+    ['answers another product', (_sku, response) => json(response, 200, { ...lamp, sku: 'CHAIR' })],
+    ['names no price', (_sku, response) => json(response, 200, { ...lamp, priceCents: undefined })],
+    ['names a price as text', (_sku, response) => json(response, 200, { ...lamp, priceCents: '1999' })],
+    ['names a negative price', (_sku, response) => json(response, 200, { ...lamp, priceCents: -1 })],
+    ['names an absurd price', (_sku, response) => json(response, 200, { ...lamp, priceCents: 2 ** 53 })],
+    ['redirects', (_sku, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()],
+    ['is not inventory', (_sku, response) => json(response, 404, { code: 'route_not_found' })],
+    ['wants a token', (_sku, response) => json(response, 401, { code: 'missing_token' })],
+    ['answers without end', (_sku, response) => response.end(Buffer.alloc(3_000_000, ' '))],
+  ])('%s: 503, soon', async (_what, behaviour) => {
+    behave(behaviour);
+    const begun = Date.now();
+    const answer = await place();
+    expect(answer).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
+    expect(answer.body).not.toHaveProperty('errors');
+    expect(answer.headers.get('retry-after')).toBe('2');
+    expect(JSON.stringify(answer.body)).not.toContain('127.0.0.1');
+    expect(Date.now() - begun).toBeLessThan(2000);
+  });
+
+  it('fails once in passing: it is asked once more', async () => {
+    behave((_sku, response) => {
+      behave(app.inventory.sell);
+      response.writeHead(503).end();
+    });
+    expect(await place()).toMatchObject({ status: 201 });
+    expect(app.inventory.asked).toEqual(['LAMP', 'LAMP']);
+  });
+
+  it('fails for one product of many: no order, and no more questions than were on their way', async () => {
+    behave((sku, response) =>
+      sku === 'S-0' ? response.writeHead(500).end() : setTimeout(() => response.end(), 50),
+    );
+    const lines = Array.from({ length: 50 }, (_value, n) => ({ sku: `S-${n}`, quantity: 1 }));
+    expect(await place(lines)).toMatchObject({ status: 503 });
+    expect(app.inventory.asked.length).toBeLessThanOrEqual(8);
+  });
+
+  it('is back: orders needs no restart', async () => {
+    behave((_sku, response) => response.destroy());
+    expect(await place()).toMatchObject({ status: 503 });
+    app.inventory.reset();
+    expect(await place()).toMatchObject({ status: 201 });
+  });
+
+  it('is away altogether: what is no question to it still works, and orders is ready', async () => {
+    const closed = await startOrders({ inventoryUrl: `http://127.0.0.1:${await freePort()}` });
+    try {
+      const token = closed.token();
+      const body = { lines: [{ sku: 'LAMP', quantity: 1 }] };
+      expect(await closed.send('POST', '/orders', { token, body })).toMatchObject({ status: 503 });
+      expect(await closed.send('GET', '/orders', { token })).toMatchObject({ status: 200 });
+      expect(await closed.send('GET', '/health/ready')).toMatchObject({ status: 200 });
+    } finally {
+      await closed.close();
+    }
+  });
+
+  it('does not even speak HTTP', async () => {
+    const server = createServer((socket) => socket.end('220 mail.test ESMTP\r\n')).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const other = await startOrders({ inventoryUrl: `http://127.0.0.1:${port}` });
+    try {
+      const body = { lines: [{ sku: 'LAMP', quantity: 1 }] };
+      const answer = await other.send('POST', '/orders', { token: other.token(), body });
+      expect(answer).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
+    } finally {
+      await other.close();
+      server.close();
+    }
+  });
+
+  function behave(behaviour: OrdersApp['inventory']['behave']): void {
+    app.inventory.behave = behaviour;
+  }
+});

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { createTestIssuer, eventually, freePort, startTestNats, type TestNats } from '#testing';
+import { startOrders, type OrdersApp } from './orders-app.js';
+
+describe('orders fed by NATS alone', () => {
+  const issuer = createTestIssuer();
+  const acknowledged: { subject: string; epoch: number }[] = [];
+  let nats: TestNats;
+  let auth: NatsConnection;
+  let app: OrdersApp;
+
+  beforeAll(async () => {
+    nats = await startTestNats();
+    const authenticator = nkeyAuthenticator(new TextEncoder().encode(nats.nkeySeed('auth')));
+    auth = await connect({ servers: nats.url, authenticator, inboxPrefix: '_INBOX_auth' });
+    auth.subscribe('trust.ack.>', {
+      callback: (_error, message) => {
+        acknowledged.push({ subject: message.subject, ...message.json<{ epoch: number }>() });
+      },
+    });
+    await auth.flush();
+    app = await startOrders({
+      issuer: issuer.issuer,
+      issuerFetchUrl: `http://127.0.0.1:${await freePort()}`,
+      trustAnchorPublic: issuer.anchors,
+      natsUrl: nats.url,
+      natsNkeySeed: nats.nkeySeed('orders'),
+      statements: false,
+    });
+  });
+  afterAll(async () => {
+    await app.close();
+    await auth.close();
+    await nats.close();
+  });
+
+  const read = () => app.send('GET', '/orders', { token: issuer.token() });
+
+  it('judges nothing before the first statement; takes it over, acknowledges it, and judges', async () => {
+    expect(await read()).toMatchObject({ status: 503, body: { code: 'trust_stale' } });
+    await eventually(async () => {
+      auth.publish('trust.keyset', issuer.statement());
+      const { body } = await app.send('GET', '/health/ready');
+      expect(body).toMatchObject({
+        status: 'ready',
+        checks: { nats: { status: 'up' }, trust: { status: 'up' } },
+      });
+    });
+    expect(await read()).toMatchObject({ status: 200 });
+    const { epoch } = (await app.send('GET', '/trust')).body;
+    await eventually(() => {
+      expect(acknowledged.at(-1)).toMatchObject({
+        epoch,
+        subject: expect.stringMatching(/^trust\.ack\.orders\.[\w-]+$/),
+      });
+    });
+  });
+
+  it('refuses a key at once when a statement without it arrives', async () => {
+    const old = issuer.token();
+    expect(await app.send('GET', '/orders', { token: old })).toMatchObject({ status: 200 });
+    auth.publish(
+      'trust.keyset',
+      issuer.statement({ keys: [{ ...issuer.standby.publicJwk, status: 'active' }] }),
+    );
+    await eventually(async () => {
+      expect(await app.send('GET', '/orders', { token: old })).toMatchObject({ status: 401 });
+    });
+    const fresh = issuer.token({}, { signWith: issuer.standby });
+    expect(await app.send('GET', '/orders', { token: fresh })).toMatchObject({ status: 200 });
+  });
+
+  it('goes on judging when NATS is gone, and says so', async () => {
+    await nats.stop();
+    await eventually(async () => {
+      const { status, body } = await app.send('GET', '/health/ready');
+      expect({ status, nats: body.checks.nats.status }).toEqual({ status: 200, nats: 'degraded' });
+    });
+    const fresh = issuer.token({}, { signWith: issuer.standby });
+    expect(await app.send('GET', '/orders', { token: fresh })).toMatchObject({ status: 200 });
+    await nats.start();
+    await eventually(async () => {
+      expect((await app.send('GET', '/health/ready')).body.checks.nats.status).toBe('up');
+    });
+  });
+});

@@ -1,0 +1,26 @@
+import { describe, expect, it } from '@jest/globals';
+import { dependencyReasonFaults } from './dependency-reasons.js';
+
+const page = [
+  '| package | reason |',
+  '| --- | --- |',
+  '| `@a/b` | Because.  |',
+  '| `c`    |          |',
+  '',
+].join('\n');
+
+describe('dependencyReasonFaults', () => {
+  it('is content when both name the same', () => {
+    expect(
+      dependencyReasonFaults({ devDependencies: { '@a/b': '1' } }, page.replace(/.*`c`.*\n/, '')),
+    ).toEqual([]);
+  });
+
+  it('finds a package with an empty reason, one without a row and a row without a package', () => {
+    expect(dependencyReasonFaults({ dependencies: { c: '1' }, overrides: { d: '1' } }, page)).toEqual([
+      'c of package.json has no reason',
+      'd of package.json has no reason',
+      '@a/b has a reason and is not in package.json',
+    ]);
+  });
+});

@@ -1,0 +1,32 @@
+import type { Check } from './check.js';
+import { readProjectFile } from './packages.js';
+
+const page = 'docs/decisions/0002-dependencies.md';
+
+/** Every package that package.json asks for has its reason on one page, and the page names no other. */
+export const dependencyReasons: Check = {
+  name: 'dependency-reasons',
+  remedy: `Give each its line in ${page}: | \`name\` | reason |`,
+  run: () =>
+    dependencyReasonFaults(JSON.parse(readProjectFile('package.json')) as Manifest, readProjectFile(page)),
+};
+
+interface Manifest {
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+  overrides?: Record<string, unknown>;
+}
+
+/** Compares the manifest with the rows of the page's tables. */
+export function dependencyReasonFaults(manifest: Manifest, text: string): string[] {
+  const { dependencies, devDependencies, overrides } = manifest;
+  const asked = Object.keys({ ...dependencies, ...devDependencies, ...overrides });
+  const rows = [...text.matchAll(/^\| *`([^`]+)` *\|(.*)\|\s*$/gm)];
+  const reasons = new Map(rows.map(([, name = '', reason = '']) => [name, reason.trim()]));
+  return [
+    ...asked.filter((name) => !reasons.get(name)).map((name) => `${name} of package.json has no reason`),
+    ...[...reasons.keys()]
+      .filter((name) => !asked.includes(name))
+      .map((name) => `${name} has a reason and is not in package.json`),
+  ];
+}

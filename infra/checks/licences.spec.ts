@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import { licenceFaults } from './licences.js';
+
+const locked = (license?: string) => ({
+  '': {},
+  'node_modules/a/node_modules/@x/thing': { version: '1.0.0', ...(license !== undefined && { license }) },
+});
+
+describe('licenceFaults', () => {
+  it.each(['MIT', '(MIT OR GPL-3.0)', 'GPL-3.0 OR ISC', 'Apache-2.0 AND MIT'])('accepts %s', (license) => {
+    expect(licenceFaults(locked(license))).toEqual([]);
+  });
+
+  it.each(['GPL-3.0', 'MIT AND GPL-3.0', 'GPL-3.0 OR AGPL-3.0', 'UNLICENSED', 'constructor'])(
+    'refuses %s',
+    (license) => {
+      expect(licenceFaults(locked(license))).toEqual([
+        `@x/thing@1.0.0 is under ${license}, which is not on the list`,
+      ]);
+    },
+  );
+
+  it('refuses a package that names none, unless it is known where its licence stands', () => {
+    expect(licenceFaults(locked())).toEqual(['@x/thing@1.0.0 names no licence']);
+    expect(licenceFaults({ 'node_modules/pause': { version: '0.0.1' } })).toEqual([]);
+  });
+});

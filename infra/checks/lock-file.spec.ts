@@ -1,0 +1,72 @@
+import { describe, expect, it } from '@jest/globals';
+import { lockFileFaults } from './lock-file.js';
+import type { LockedPackages } from './packages.js';
+
+const platforms = [
+  ['linux', 'x64'],
+  ['linux', 'arm64'],
+  ['darwin', 'x64'],
+  ['darwin', 'arm64'],
+] as const;
+
+/** A package with a native build for each platform, locked but for those left out. */
+function family({ without = [] as string[] } = {}): LockedPackages {
+  const name = (os: string, cpu: string) => `native-${os}-${cpu}`;
+  const builds = platforms.map(([os, cpu]) => ({ name: name(os, cpu), os: [os], cpu: [cpu] }));
+  return {
+    '': {},
+    'node_modules/native': {
+      version: '1.0.0',
+      integrity: 'sha512-a',
+      optionalDependencies: Object.fromEntries(builds.map((build) => [build.name, '1.0.0'])),
+    },
+    ...Object.fromEntries(
+      builds
+        .filter((build) => !without.includes(build.name))
+        .map(({ name: build, os, cpu }) => [
+          `node_modules/${build}`,
+          { version: '1.0.0', integrity: 'sha512-b', os, cpu },
+        ]),
+    ),
+  };
+}
+
+describe('lockFileFaults', () => {
+  it('is content with a build for every platform', () => {
+    expect(lockFileFaults(family())).toEqual([]);
+  });
+
+  it('finds a build that npm left out', () => {
+    expect(lockFileFaults(family({ without: ['native-darwin-arm64'] }))).toEqual([
+      'native@1.0.0 lacks its optional packages native-darwin-arm64',
+      'native@1.0.0 has no build for darwin-arm64',
+    ]);
+  });
+
+  it('finds a platform that a family does not offer', () => {
+    const packages = family({ without: ['native-linux-arm64'] });
+    delete packages['node_modules/native']!.optionalDependencies!['native-linux-arm64'];
+    expect(lockFileFaults(packages)).toEqual(['native@1.0.0 has no build for linux-arm64']);
+  });
+
+  it('finds optional packages that are nested below the one that asks for them', () => {
+    const packages = family({ without: ['native-linux-x64'] });
+    packages['node_modules/native/node_modules/native-linux-x64'] = {
+      version: '1.0.0',
+      integrity: 'sha512-c',
+      os: ['linux'],
+      cpu: ['x64'],
+    };
+    expect(lockFileFaults(packages)).toEqual([]);
+  });
+
+  it('refuses the name of a registry and a package without a digest', () => {
+    const packages = {
+      'node_modules/@a/b': { version: '2.0.0', resolved: 'https://registry.example/b.tgz' },
+    };
+    expect(lockFileFaults(packages)).toEqual([
+      '@a/b@2.0.0 names its host ("resolved": "https://registry.example/b.tgz")',
+      '@a/b@2.0.0 has no "integrity"',
+    ]);
+  });
+});

@@ -1,0 +1,62 @@
+/**
+ * `npm run check:static [-- NAME...]`: every check, or the named ones. All of them run whatever fails before; the
+ * report has a line for each, then what is wrong, then a last line, and the exit code is 1 if anything is.
+ */
+import pLimit from 'p-limit';
+import { toolCheck, type Check } from './check.js';
+import { dependencyReasons } from './dependency-reasons.js';
+import { licences } from './licences.js';
+import { lockFile } from './lock-file.js';
+import { migrations } from './migrations.js';
+
+/** The long ones first: two run at a time. */
+const checks: Check[] = [
+  toolCheck('lint', 'Some of it: npx eslint . --fix', 'eslint/bin/eslint.js', ['.', '--max-warnings', '0']),
+  toolCheck('types', 'npx tsc -p tsconfig.json', 'typescript/bin/tsc', ['-p', 'tsconfig.json']),
+  toolCheck('format', 'npm run format', 'prettier/bin/prettier.cjs', ['--check', '.']),
+  migrations,
+  toolCheck(
+    'boundaries',
+    'Each rule and its reason: .dependency-cruiser.mjs',
+    'dependency-cruiser/bin/dependency-cruise.mjs',
+    ['--output-type', 'err-long', 'apps', 'libs', 'infra', 'scenarios', 'bench'],
+  ),
+  lockFile,
+  licences,
+  dependencyReasons,
+];
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !checks.some((check) => check.name === name));
+if (unknown.length > 0) {
+  const names = checks.map(({ name }) => name).join(', ');
+  console.error(`No such check: ${unknown.join(', ')}. There are: ${names}`);
+  process.exit(1);
+}
+
+const begun = Date.now();
+const chosen = wanted.length === 0 ? checks : checks.filter(({ name }) => wanted.includes(name));
+const outcomes = await pLimit(2).map(chosen, report);
+const failed = outcomes.filter(({ faults }) => faults.length > 0);
+for (const { check, faults } of failed) {
+  console.error(`\n${check.name} failed:\n${faults.join('\n')}\n-> ${check.remedy}`);
+}
+const verdict =
+  failed.length === 0
+    ? `${chosen.length} static checks passed`
+    : `Static checks failed: ${failed.map(({ check }) => check.name).join(', ')}`;
+console.log(`\n${verdict} (${seconds(begun)} s)`);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+async function report(check: Check): Promise<{ check: Check; faults: string[] }> {
+  const started = Date.now();
+  const faults = await Promise.resolve()
+    .then(() => check.run())
+    .catch((error: unknown) => [String(error)]);
+  console.log(`${faults.length === 0 ? 'ok    ' : 'FAILED'} ${check.name.padEnd(18)} ${seconds(started)} s`);
+  return { check, faults };
+}
+
+function seconds(since: number): string {
+  return ((Date.now() - since) / 1000).toFixed(1).padStart(5);
+}

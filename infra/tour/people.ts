@@ -1,0 +1,56 @@
+/** Who takes part in the tour, and the two requests that show whether a service accepts a token. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Exchange } from './exchange.js';
+import type { Guide, ServiceName } from './guide.js';
+
+/** A person who can log in. */
+export interface Login {
+  readonly email: string;
+  readonly password: string;
+}
+
+/** A product as inventory shows it. */
+export interface Product {
+  readonly sku: string;
+  readonly priceCents: number;
+  readonly stock: number;
+}
+
+/** A token with its kid and whom it is for. */
+export interface Grant {
+  readonly token: string;
+  readonly audience: Audience;
+}
+
+/** The resource services that take a token. */
+export type Audience = Extract<ServiceName, 'orders' | 'inventory'>;
+
+/** Somebody nobody has heard of. */
+export const stranger = (): Login => ({
+  email: `tour-${randomUUID()}@example.com`,
+  password: randomBytes(18).toString('base64url'),
+});
+
+/** Logs in without showing it. @throws Error if the login is refused */
+export async function tokenFor(guide: Guide, { email, password }: Login, audience: string): Promise<string> {
+  const body = { email, password, audience };
+  const answer = await guide.send<{ access_token: string }>('auth', 'POST /auth/login', { body });
+  if (answer.status !== 200) throw new Error(`the login of ${email} was answered ${answer.status}`);
+  return answer.body.access_token;
+}
+
+/** A request that each resource service answers with 200 if it accepts the token, and that changes nothing. */
+export function knock(product: Product) {
+  const { sku, stock } = product;
+  return {
+    orders: { route: 'GET /orders' },
+    // The stock that it has already: inventory has no protected route that only reads.
+    inventory: { route: `PUT /products/${sku}/stock`, body: { stock } },
+  } as const satisfies Record<Audience, { route: string; body?: unknown }>;
+}
+
+/** Knocks without showing it. */
+export function knockAt(guide: Guide, product: Product, { token, audience }: Grant): Promise<Exchange> {
+  const { route, ...parts } = knock(product)[audience];
+  return guide.send(audience, route, { token, ...parts });
+}

@@ -1,0 +1,81 @@
+/**
+ * How things look on the screen. Everything that is printed of a request or an answer passes through here, so that no
+ * password and no whole token is ever shown.
+ */
+import { styleText } from 'node:util';
+import type { Exchange } from './exchange.js';
+
+const width = 100;
+const longestBody = 330;
+const hidden = new Set(['password']);
+
+export type Style = 'title' | 'faint' | 'good' | 'bad' | 'key';
+
+const styles = { title: 'bold', faint: 'dim', good: 'green', bad: 'red', key: 'yellow' } as const;
+
+/** Paints text, or leaves it as it is where colour is not wanted. */
+export type Paint = (style: Style, text: string) => string;
+
+export const painter =
+  (colour: boolean): Paint =>
+  (style, text) =>
+    colour ? styleText(styles[style], text, { validateStream: false }) : text;
+
+/** The beginning of a kid: enough to tell keys apart. */
+export const shortKid = (kid: string): string => `${kid.slice(0, 8)}…`;
+
+/** The first characters of each of a token's parts. */
+export const shortToken = (token: string): string =>
+  token
+    .split('.')
+    .map((part) => (part.length > 8 ? `${part.slice(0, 6)}…` : part))
+    .join('.');
+
+/** Shortens whatever looks like a token or a kid; what a reader of this screen could use is not on it. */
+export const redact = (text: string): string =>
+  text.replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, shortToken).replace(/(?<![\w-])[\w-]{43}(?![\w-])/g, shortKid);
+
+/** A value as one line of JSON: secrets hidden, tokens and kids shortened, cut where it gets long. */
+export function shortJson(value: unknown): string {
+  const text =
+    typeof value === 'string'
+      ? value
+      : JSON.stringify(value, (name, field: unknown) => (hidden.has(name) ? '(hidden)' : field));
+  const line = redact(text);
+  return line.length > longestBody ? `${line.slice(0, longestBody)} …` : line;
+}
+
+/** Breaks text into lines of equal indentation. */
+export function wrapped(text: string, indent = '   '): string[] {
+  const lines: string[] = [];
+  for (const paragraph of text.split('\n')) {
+    let line = '';
+    for (const word of paragraph.split(' ')) {
+      if (line !== '' && line.length + word.length >= width - indent.length) {
+        lines.push(indent + line);
+        line = '';
+      }
+      line += line === '' ? word : ` ${word}`;
+    }
+    lines.push(indent + line);
+  }
+  return lines;
+}
+
+/** Request and answer, a few lines each. */
+export function exchangeLines(
+  { method, url, sent, status, headers, body, ms }: Exchange,
+  paint: Paint,
+): string[] {
+  const challenge = headers.get('www-authenticate');
+  const shownHeaders = Object.entries(sent.headers).filter(([name]) => name !== 'content-type');
+  const answer = status < 400 ? paint('good', String(status)) : paint('bad', String(status));
+  return [
+    `   → ${method} ${redact(url)}`,
+    ...shownHeaders.map(([name, value]) => paint('faint', `     ${name}: ${redact(value)}`)),
+    ...(sent.body === undefined ? [] : [paint('faint', `     ${shortJson(sent.body)}`)]),
+    `   ← ${answer} ${paint('faint', `in ${ms.toFixed(0)} ms`)}`,
+    ...(challenge === null ? [] : [paint('faint', `     www-authenticate: ${challenge}`)]),
+    ...(body === '' ? [] : [paint('faint', `     ${shortJson(body)}`)]),
+  ];
+}

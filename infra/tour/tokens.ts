@@ -1,0 +1,41 @@
+/** Tokens as anyone sees them who gets hold of one. */
+
+export type ClaimKind = 'registered' | 'public' | 'private';
+
+export interface TokenParts {
+  readonly header: { readonly alg: string; readonly typ: string; readonly kid: string };
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** Reads a token without any key, as anyone can. Nothing in it is proven by that. */
+export function decode(token: string): TokenParts {
+  const [header = '', claims = ''] = token.split('.');
+  const read = (part: string): unknown => JSON.parse(Buffer.from(part, 'base64url').toString());
+  return { header: read(header), claims: read(claims) } as TokenParts;
+}
+
+/** The kid that a token names. */
+export const kidOf = (token: string): string => decode(token).header.kid;
+
+// https://www.iana.org/assignments/jwt lists the public ones, each with the RFC that brought it.
+const registered = new Set(['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti']);
+const publicNames: Readonly<Record<string, string>> = {
+  client_id: 'RFC 8693',
+  scope: 'RFC 8693',
+  act: 'RFC 8693',
+  txn: 'RFC 8417',
+  sid: 'OpenID Connect',
+  roles: 'RFC 7643',
+};
+
+/** Sorts claim names into the three kinds of RFC 7519 §4. */
+export function kindsOfClaims(claims: TokenParts['claims']): Record<ClaimKind, string[]> {
+  const kinds: Record<ClaimKind, string[]> = { registered: [], public: [], private: [] };
+  for (const name of Object.keys(claims)) {
+    if (registered.has(name)) kinds.registered.push(name);
+    else if (Object.hasOwn(publicNames, name)) kinds.public.push(`${name} (${publicNames[name]})`);
+    else if (URL.canParse(name)) kinds.public.push(name);
+    else kinds.private.push(name);
+  }
+  return kinds;
+}

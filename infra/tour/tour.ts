@@ -1,0 +1,87 @@
+/** `npm run tour [-- --port-base N] [--state-dir DIR]`: tells the story on the running system; 0 if all is as told. */
+import { existsSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readCredentials, secretPaths } from '../composition/secrets.js';
+import { services } from '../composition/services.js';
+import { defaultStateDir, readRunning } from '../embedded/state-dir.js';
+import { SetupError } from '../setup-error.js';
+import { painter } from './presentation.js';
+import { runTour, type TourOptions } from './story.js';
+
+const usage = 'npm run tour [-- --port-base 3000 --state-dir .signet]';
+const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
+
+process.stdout.on('error', () => process.exit(1)); // nobody reads on: `npm run tour | head`
+try {
+  const { urls, admin } = await findSystem();
+  await runTour({ urls, admin, colour, print: (line) => console.log(line) });
+  console.log(`\n   ${painter(colour)('good', 'Everything was as told.')} Once more: npm run tour`);
+} catch (error) {
+  const { message } = error as Error;
+  console.error(`\n${painter(colour)('bad', message)}`);
+  process.exitCode = 1;
+}
+
+async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin'>> {
+  const { portBase, stateDir } = readArguments();
+  const urls = portBase === undefined ? urlsOfRunning(stateDir) : urlsAt(portBase);
+  for (const url of Object.values(urls)) await requireAnswer(url);
+  const file = secretPaths.credentials(stateDir);
+  if (!existsSync(file)) {
+    const problem = `${file} is not there, so the tour has no administrator`;
+    throw new SetupError('bad_argument', `${problem}. Name the state folder: ${usage}`);
+  }
+  return { urls, admin: readCredentials(stateDir).admin };
+}
+
+function readArguments(): { portBase: number | undefined; stateDir: string } {
+  try {
+    const { values } = parseArgs({
+      options: { 'port-base': { type: 'string' }, 'state-dir': { type: 'string' } },
+    });
+    const portBase = values['port-base'] === undefined ? undefined : Number(values['port-base']);
+    if (portBase !== undefined && !(Number.isInteger(portBase) && portBase > 0 && portBase <= 65_000))
+      throw new Error('--port-base takes a number up to 65000');
+    return { portBase, stateDir: resolve(values['state-dir'] ?? defaultStateDir) };
+  } catch (cause) {
+    throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
+  }
+}
+
+function urlsOfRunning(stateDir: string): TourOptions['urls'] {
+  const running = readRunning(stateDir);
+  if (running === undefined) throw notRunning(`No system of ${relative(process.cwd(), stateDir)} is ready`);
+  return toUrls((name) => running.services[name]?.url);
+}
+
+function urlsAt(portBase: number): TourOptions['urls'] {
+  return toUrls((name) => {
+    const row = services.find((candidate) => candidate.name === name);
+    return row && `http://localhost:${portBase + row.portOffset}`;
+  });
+}
+
+function toUrls(urlOf: (name: string) => string | undefined): TourOptions['urls'] {
+  const url = (name: string): string => {
+    const found = urlOf(name);
+    if (found === undefined) throw notRunning(`The system has no service named ${name}`);
+    return found;
+  };
+  return { auth: url('auth'), orders: url('orders'), inventory: url('inventory') };
+}
+
+async function requireAnswer(url: string): Promise<void> {
+  const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch(
+    () => undefined,
+  );
+  if (answer === undefined) throw notRunning(`Nothing answers at ${url}`);
+  if (answer.status !== 200) throw notRunning(`${url} is not ready (${answer.status})`);
+}
+
+function notRunning(problem: string): SetupError {
+  return new SetupError(
+    'not_ready',
+    `${problem}. Start it in another terminal and wait until it is ready: npm start`,
+  );
+}
