@@ -135,14 +135,13 @@ export default {
       { fromNot: `^apps/auth/|${tests}` },
     ),
 
+    // Within one app, one library or infra; between them the rules above leave no way round.
     forbid(
       'no-circular',
       'A cycle has no order to read it in, and entities in one do not load.',
-      ours,
-      ours,
-      {
-        circular: true,
-      },
+      '^((?:apps|libs)/[^/]+|infra)/',
+      '^$1/',
+      { circular: true, viaOnly: { path: '^$1/' } },
     ),
     forbid(
       'no-dev-dependency-in-programs',

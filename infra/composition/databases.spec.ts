@@ -48,6 +48,11 @@ describe('the databases and their roles', () => {
     });
   });
 
+  it('many can be provisioned at once', async () => {
+    const made = await Promise.all(Array.from({ length: 8 }, () => createTestDatabase('crowd')));
+    await Promise.all(made.map((database) => database.drop()));
+  });
+
   it('provisioning again keeps the rows and takes a changed password', async () => {
     await query(orders.owner, `INSERT INTO lines (sku) VALUES ('kept')`);
     const { database } = orders.owner;

@@ -21,6 +21,9 @@ export interface SuperuserLogin {
 export async function provisionDatabase(superuser: SuperuserLogin, plan: DatabasePlan): Promise<void> {
   const { database, owner, runtime } = plan;
   await asSuperuser(superuser, 'postgres', async (client) => {
+    // Two sessions that change rights on one object at once fail ("tuple concurrently updated"); the lock goes with
+    // the session.
+    await client.query(`SELECT pg_advisory_lock(hashtext('provision databases'))`);
     await client.query('REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC');
     for (const role of [owner, runtime]) await ensureRole(client, role);
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);

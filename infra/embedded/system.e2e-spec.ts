@@ -33,6 +33,8 @@ describe('a system of processes', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'test-system-'));
     const appsDir = join(folder, 'apps');
+    mkdirSync(appsDir);
+    writeFileSync(join(appsDir, 'package.json'), '{ "type": "commonjs" }');
     for (const { name } of services) {
       const src = join(appsDir, name, 'src');
       mkdirSync(src, { recursive: true });

@@ -141,7 +141,8 @@ export class RunningSystem {
   /** Stops everything: services first, which drain; then NATS, then PostgreSQL. */
   async stop(): Promise<void> {
     for (const names of [this.rows.map((row) => row.name), ['nats'], ['postgres']]) {
-      await Promise.all(names.map((name) => this.parts.get(name)?.stop()));
+      const children = names.flatMap((name) => this.parts.get(name) ?? []);
+      await Promise.all(children.map((child) => child.stop()));
     }
     this.letGo();
   }

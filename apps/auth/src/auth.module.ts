@@ -9,9 +9,11 @@ import {
   MetricsModule,
   NATS_LINK,
   natsCheck,
+  type HealthCheck,
   NatsModule,
   type NatsLink,
 } from '#service-kit';
+import { readAnchor } from '#statements';
 import { KeyRing } from '#trust';
 import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
 import { AccountsController } from './accounts/accounts.controller.js';
@@ -20,6 +22,7 @@ import { FailedLogins } from './accounts/failed-logins.js';
 import { PasswordHasher } from './accounts/password-hasher.js';
 import { SERVICE, SETTINGS, type AuthSettings } from './config.js';
 import { entities } from './database/index.js';
+import { EpochWitness } from './keys/epoch-witness.js';
 import { KeyCustodianService } from './keys/key-custodian.service.js';
 import { KeySeal } from './keys/key-seal.js';
 import { KeySetService } from './keys/key-set.service.js';
@@ -29,7 +32,7 @@ import { RotationService } from './rotation/rotation.service.js';
 import { SessionsController } from './sessions/sessions.controller.js';
 import { SessionsService } from './sessions/sessions.service.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';
-import { StatementSigner } from './statements/statement-signer.js';
+import { StatementSigners } from './statements/statement-signer.js';
 import { WellKnownController } from './statements/well-known.controller.js';
 import { AccessTokenSigner } from './tokens/access-token-signer.js';
 
@@ -61,9 +64,11 @@ export class AuthModule {
         MetricsModule,
         TrustMetricsModule,
         HealthModule.forRoot({
-          inject: [DataSource, KeyRing, NATS_LINK],
-          checks: (dataSource: DataSource, ring: KeyRing, nats: NatsLink) => [
+          imports: [issuer],
+          inject: [DataSource, KeySetService, KeyRing, NATS_LINK],
+          checks: (dataSource: DataSource, keySet: KeySetService, ring: KeyRing, nats: NatsLink) => [
             databaseCheck(dataSource),
+            keySetCheck(keySet),
             trustCheck(ring),
             natsCheck(nats),
           ],
@@ -94,11 +99,12 @@ export class IssuerModule {
         SessionsService,
         // keys
         { provide: KeySeal, useValue: new KeySeal(settings.keyEncryptionKey) },
-        { provide: StatementSigner, useValue: new StatementSigner(settings.trustAnchorPrivate) },
+        { provide: StatementSigners, useValue: new StatementSigners(settings.trustAnchorPrivate) },
+        { provide: EpochWitness, useValue: epochWitness(settings) },
         {
           provide: KeySetService,
-          inject: [DataSource, KeySeal, StatementSigner],
-          useFactory: (...parts: [DataSource, KeySeal, StatementSigner]) =>
+          inject: [DataSource, KeySeal, StatementSigners, EpochWitness],
+          useFactory: (...parts: [DataSource, KeySeal, StatementSigners, EpochWitness]) =>
             new KeySetService(...parts, settings),
         },
         AccessTokenSigner,
@@ -107,9 +113,22 @@ export class IssuerModule {
         KeyCustodianService,
         StatementBroadcast,
       ],
-      exports: [SessionsService],
+      exports: [SessionsService, KeySetService, RotationService],
     };
   }
+}
+
+/** Down while nothing may be signed because the database was restored from an older backup. */
+function keySetCheck(keySet: KeySetService): HealthCheck {
+  return {
+    name: 'keySet',
+    check: () =>
+      keySet.databaseWentBack ? { status: 'down', reason: 'database_went_back' } : { status: 'up' },
+  };
+}
+
+function epochWitness({ issuer, trustAnchorPublic, statementCopy }: AuthSettings): EpochWitness {
+  return new EpochWitness(issuer, trustAnchorPublic.map(readAnchor), statementCopy);
 }
 
 function failedLogins(dataSource: DataSource, settings: AuthSettings): FailedLogins {

@@ -5,7 +5,6 @@ import {
   defineSettings,
   httpSettings,
   natsSettings,
-  secretFile,
   secretFiles,
   setting,
   trustSettings,
@@ -24,8 +23,18 @@ export const authSettings = defineSettings(
     ...databaseSettings,
     ...natsSettings,
     ...trustSettings,
-    trustAnchorPrivate: secretFile({
-      doc: 'a PEM file (PKCS#8, P-256): the private half of the trust anchor',
+    trustAnchorPrivate: secretFiles({
+      env: 'TRUST_ANCHOR_PRIVATE_FILE',
+      doc: 'a PEM file (PKCS#8, P-256): the private half of the trust anchor; while it is exchanged several, separated by commas, the oldest first',
+    }),
+    statementCopy: setting(z.string().optional(), {
+      env: 'STATEMENT_COPY_FILE',
+      doc: 'a file beside the trust anchor that keeps a copy of the last statement, to notice a database that was restored',
+    }),
+    rotationSeconds: setting(z.coerce.number().int().nonnegative(), {
+      doc: 'the age at which the signing key is rotated, give or take a tenth; 0 never rotates by itself',
+      unit: 's',
+      default: 7 * 24 * 3600,
     }),
     keyEncryptionKey: secretFiles({
       doc: 'one or several files, separated by commas, with 32 random bytes in base64 each: the first seals signing keys, all open them',
@@ -99,10 +108,10 @@ export const authSettings = defineSettings(
 );
 
 /** An anchor that is not pinned here is pinned nowhere: every verifier would refuse every statement. */
-function anchorFault(privatePem: string, pins: readonly string[]): string | undefined {
+function anchorFault(privatePems: readonly string[], pins: readonly string[]): string | undefined {
   try {
-    const { kid } = new StatementSigner(privatePem);
-    if (pins.some((pem) => readAnchor(pem).thumbprint === kid)) return undefined;
+    const pinned = pins.map((pem) => readAnchor(pem).thumbprint);
+    if (privatePems.every((pem) => pinned.includes(new StatementSigner(pem).kid))) return undefined;
     return 'TRUST_ANCHOR_PRIVATE_FILE: not the private half of any key in TRUST_ANCHOR_PUBLIC_FILE';
   } catch (error) {
     return `TRUST_ANCHOR_PRIVATE_FILE or TRUST_ANCHOR_PUBLIC_FILE: ${(error as Error).message}`;

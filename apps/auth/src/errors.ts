@@ -14,7 +14,8 @@ export type AuthErrorCode =
   | 'no_rotation'
   | 'rotation_aborted'
   | 'too_many_keys'
-  | 'no_signing_key';
+  | 'no_signing_key'
+  | 'database_went_back';
 
 export class AuthError extends ServiceError<AuthErrorCode> {}
 
@@ -33,5 +34,9 @@ export const authProblems = defineProblems<AuthErrorCode>({
   rotation_aborted: { status: 409, title: 'The rotation was called off' },
   no_rotation: { status: 409, title: 'No rotation is in progress' },
   too_many_keys: { status: 409, title: 'The key set is full; wait until a retiring key has retired' },
+  database_went_back: {
+    status: 503,
+    title: 'The key store is older than what was published; it must be recovered',
+  },
   no_signing_key: { status: 503, title: 'No key may sign at the moment' },
 });

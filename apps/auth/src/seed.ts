@@ -32,7 +32,10 @@ const settings = settingsOrExit(
     ...databaseSettings,
     seedCredentials: secretFile({
       doc: 'a JSON file {admin: {email, password}, demo: {email, password}}',
-      schema: z.string().transform(jsonOf).pipe(z.object({ admin: credentials, demo: credentials })),
+      schema: z
+        .string()
+        .transform(jsonOf)
+        .pipe(z.object({ admin: credentials, demo: credentials })),
     }),
   }),
 );

@@ -5,7 +5,7 @@ let auth: AuthFixture;
 beforeAll(async () => {
   auth = await startAuth({ settings: { failedLoginsPerAccount: 1_000, failedLoginsPerAddress: 10_000 } });
 });
-afterAll(async () => { console.log(auth.logged().split('\n').filter((l) => /"level":"(error|warn)"/.test(l)).slice(0, 3).join('\n')); await auth?.close(); });
+afterAll(() => auth?.close());
 
 const register = (body: unknown) => auth.send('POST', '/auth/register', { body });
 const login = (body: unknown) => auth.send('POST', '/auth/login', { body });
@@ -63,10 +63,9 @@ describe('register, log in, ask who one is', () => {
       body: { code: 'email_taken' },
     });
     expect((await login({ email: spelling, password: PASSWORD })).status).toBe(200);
-    const [row] = await auth.owner.query(
-      'SELECT count(*)::int AS count FROM account WHERE email ILIKE $1',
-      [email],
-    );
+    const [row] = await auth.owner.query('SELECT count(*)::int AS count FROM account WHERE email ILIKE $1', [
+      email,
+    ]);
     expect(row.count).toBe(1);
   });
 

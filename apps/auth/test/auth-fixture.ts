@@ -41,8 +41,10 @@ export async function startAuth({ settings: overrides, nats }: AuthOptions = {})
     ...overrides,
   };
   const replicas: AuthReplica[] = [];
+  // Of all replicas, because Nest's own logger is one for the process.
+  const lines: string[] = [];
   const replica = async (more: Partial<AuthSettings> = {}) => {
-    const started = await startReplica({ ...settings, ...more });
+    const started = await startReplica({ ...settings, ...more }, lines);
     replicas.push(started);
     return started;
   };
@@ -56,6 +58,8 @@ export async function startAuth({ settings: overrides, nats }: AuthOptions = {})
     owner,
     /** Logins, for a connection of one's own. */
     logins: { owner: database.owner, runtime: database.runtime },
+    /** Everything that was logged so far. */
+    logged: () => lines.join(''),
     /** Between auth and its database: shut it and the database is away. */
     database: gate,
     /** Starts another replica on the same database, with the same secrets. */
@@ -88,8 +92,7 @@ export async function startAuth({ settings: overrides, nats }: AuthOptions = {})
   };
 }
 
-async function startReplica(settings: AuthSettings) {
-  const lines: string[] = [];
+async function startReplica(settings: AuthSettings, lines: string[]) {
   const destination = new Writable({
     write(line: Buffer, _encoding, done) {
       lines.push(line.toString());
@@ -113,8 +116,6 @@ async function startReplica(settings: AuthSettings) {
     ...client(url),
     /** The application's own connections, as the runtime role. */
     dataSource: app.get(DataSource, { strict: false }),
-    /** Everything it has logged so far. */
-    logged: () => lines.join(''),
     close: () => (closed ??= app.close()),
   };
 }
@@ -134,7 +135,9 @@ export function freshSettings(): AuthSettings {
     natsNkeySeed: 'none',
     issuer: 'https://issuer.test',
     issuerFetchUrl: 'https://issuer.test',
-    trustAnchorPrivate: anchor.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    trustAnchorPrivate: [anchor.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string],
+    statementCopy: undefined,
+    rotationSeconds: 0,
     trustAnchorPublic: [anchor.publicKey.export({ type: 'spki', format: 'pem' }) as string],
     keyEncryptionKey: [randomBytes(32).toString('base64')],
     signingAlg: 'ES256',

@@ -73,7 +73,9 @@ describe('failed logins', () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => login(email)));
     expect(tally(answers)).toEqual({ 401: 3, 429: 47 });
     // What was refused was not counted: the account is free again when its three are forgotten, and the address has five left.
-    const rows = await auth.owner.query<{ key: string; points: number }[]>('SELECT key, points FROM failed_login');
+    const rows = await auth.owner.query<{ key: string; points: number }[]>(
+      'SELECT key, points FROM failed_login',
+    );
     expect(rows.map(({ key, points }) => [key.split(':')[0], points]).sort()).toEqual([
       ['account', 3],
       ['address', 3],

@@ -6,7 +6,12 @@ import { startAuth, type AuthFixture } from './auth-fixture.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
 
 /** Short enough to wait for, long enough that a live verifier is always counted. */
-const SETTINGS = { countedSeconds: 3, statementIntervalSeconds: 1, accessTokenSeconds: 60, statementSeconds: 900 };
+const SETTINGS = {
+  countedSeconds: 3,
+  statementIntervalSeconds: 1,
+  accessTokenSeconds: 60,
+  statementSeconds: 900,
+};
 
 let nats: TestNats;
 let auth: AuthFixture;
@@ -36,7 +41,14 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  if (process.env.DEBUG) console.log(auth.logged().split('\n').filter((l) => /"level":"(error|warn)/.test(l)).join('\n'));
+  if (process.env.DEBUG)
+    console.log(
+      auth
+        .logged()
+        .split('\n')
+        .filter((l) => /"level":"(error|warn)/.test(l))
+        .join('\n'),
+    );
   await Promise.all(verifiers.map((verifier) => verifier.stop()));
   await auth.close();
   await nats.close();
@@ -53,10 +65,15 @@ async function startDeafVerifier(instance: string) {
   });
   const connection = await link.connection;
   const acknowledge = () =>
-    connection.publish(ackSubject('orders', instance), JSON.stringify({ epoch: 1, kids: [], pins: [], at: Date.now() }));
+    connection.publish(
+      ackSubject('orders', instance),
+      JSON.stringify({ epoch: 1, kids: [], pins: [], at: Date.now() }),
+    );
   acknowledge();
   const heartbeat = setInterval(acknowledge, 200);
-  await eventually(async () => JSON.stringify((await manage('GET', '/verifiers')).body).includes(`"${instance}"`));
+  await eventually(async () =>
+    JSON.stringify((await manage('GET', '/verifiers')).body).includes(`"${instance}"`),
+  );
   return {
     fallSilent: () => clearInterval(heartbeat),
     async stop() {
@@ -174,7 +191,9 @@ describe('revocation', () => {
       expect(verifier.kids()).not.toContain(active!.kid);
       expect(verifier.judge(token, 'orders')).toBe('unknown_kid');
     }
-    expect(verifiers[0]!.ring.facts().revoked).toContainEqual(expect.objectContaining({ kid: active!.kid, reason: 'stolen' }));
+    expect(verifiers[0]!.ring.facts().revoked).toContainEqual(
+      expect.objectContaining({ kid: active!.kid, reason: 'stolen' }),
+    );
     expect(verifiers[0]!.judge(await auth.login())).toMatchObject({ aud: 'orders' });
     admin = await auth.login('admin');
   });
@@ -183,7 +202,10 @@ describe('revocation', () => {
     await eventually(async () => (await withStatus('prepared')).length > 0);
     const before = await keys();
     const [active] = await withStatus('active');
-    const { status, body } = await manage('POST', `/keys/${active!.kid}/revoke`, { reason: 'store lost', includeStandby: true });
+    const { status, body } = await manage('POST', `/keys/${active!.kid}/revoke`, {
+      reason: 'store lost',
+      includeStandby: true,
+    });
     expect(status).toBe(200);
     expect(body.activeKid).not.toBeNull();
     expect(before.map(({ kid }) => kid)).not.toContain(body.activeKid);
@@ -199,7 +221,10 @@ describe('revocation', () => {
   it('refuses what makes no sense', async () => {
     const [revoked] = await withStatus('revoked');
     const reason = 'test';
-    expect(await manage('POST', '/keys/nobody/revoke', { reason })).toMatchObject({ status: 404, body: { code: 'key_not_found' } });
+    expect(await manage('POST', '/keys/nobody/revoke', { reason })).toMatchObject({
+      status: 404,
+      body: { code: 'key_not_found' },
+    });
     expect(await manage('POST', `/keys/${revoked!.kid}/revoke`, { reason })).toMatchObject({
       status: 409,
       body: { code: 'key_not_revocable' },

@@ -27,7 +27,11 @@ export function startVerifier(
     inboxPrefix: `_INBOX_${service}`,
     logger: silent,
   });
-  const feed = new StatementFeed({ ring, fetchUrl, nats: { connection: link.connection, service, instance } });
+  const feed = new StatementFeed({
+    ring,
+    fetchUrl,
+    nats: { connection: link.connection, service, instance },
+  });
   const verify = createVerifyAccessToken({ ring });
   feed.start();
   return {

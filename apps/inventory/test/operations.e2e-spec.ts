@@ -25,6 +25,7 @@ describe('inventory in operation', () => {
   it('counts what the key ring took over and how the guard judged', async () => {
     await app.send('POST', '/products');
     await app.send('PUT', '/products/NONE/stock', { token: app.token(), body: { stock: 1 } });
+    await app.send('GET', '/metrics');
     const { body } = await app.send('GET', '/metrics');
     const { epoch } = (await app.send('GET', '/trust')).body;
     expect(body).toContain(`trust_keyset_epoch ${epoch}`);

@@ -22,7 +22,8 @@ export const ordersSettings = defineSettings({
     z.url({ protocol: /^https?$/ }).refine((url) => !url.endsWith('/'), 'must not end with a slash'),
     { doc: 'the base URL of inventory, e.g. http://127.0.0.1:3002' },
   ),
-  inventoryTimeoutMs: setting(z.coerce.number().int().min(1).max(10_000), {
+  // The slowest pricing that can succeed, 7 rounds of two attempts, must end before the claim of a key does (30 s).
+  inventoryTimeoutMs: setting(z.coerce.number().int().min(1).max(2000), {
     doc: 'the longest wait for one answer of inventory',
     unit: 'ms',
     default: 2000,

@@ -142,6 +142,20 @@ describe('Idempotency-Key', () => {
     expect(await place('k')).toMatchObject({ status: 201 });
   });
 
+  it('is given back when the order fails at the very end, at the commit', async () => {
+    newUser();
+    await owner.query(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END'`);
+    await owner.query(
+      `CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+       FOR EACH ROW EXECUTE FUNCTION fail()`,
+    );
+    expect(await place('k')).toMatchObject({ status: 500 });
+    await owner.query('DROP FUNCTION fail CASCADE');
+    const { status, body: order } = await place('k');
+    expect(status).toBe(201);
+    expect(await ordersOf()).toEqual([order]);
+  });
+
   it('outlives a process that died with it, but not for long', async () => {
     newUser();
     await owner.query(

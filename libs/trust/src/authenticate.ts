@@ -13,8 +13,16 @@ export interface AuthenticatorOptions {
   readonly ring: KeyRing;
   /** Asks the issuer for its statement; shared, never rejects. */
   readonly refresh: () => Promise<void>;
+  /**
+   * A further check of a token that was found good; it refuses by throwing a TrustError. Whatever else it throws is
+   * passed on as it is: not to be able to check is not to have found fault.
+   */
+  readonly confirm?: ((claims: AccessTokenClaims) => Promise<void>) | undefined;
   readonly clock?: Clock;
 }
+
+/** `unconfirmed`: the further check could not be made. */
+type Outcome = TrustErrorCode | 'accepted' | 'unconfirmed';
 
 /**
  * Judges requests: takes the bearer token out of the header fields and verifies it, and where an unknown kid may
@@ -23,7 +31,7 @@ export interface AuthenticatorOptions {
  * for at most 500 ms.
  */
 export class Authenticator {
-  private readonly outcomes = new Map<TrustErrorCode | 'accepted', number>();
+  private readonly outcomes = new Map<Outcome, number>();
   private readonly clock: Clock;
   private refreshing: { readonly startedAt: number; readonly done: Promise<void> } | undefined;
 
@@ -31,19 +39,21 @@ export class Authenticator {
     this.clock = options.clock ?? systemClock;
   }
 
-  /** @throws TrustError */
+  /** @throws TrustError, or what `confirm` threw */
   async authenticate(rawHeaders: readonly string[], expected: Expectation): Promise<AccessTokenClaims> {
     try {
-      const claims = await this.judge(bearerToken(rawHeaders), expected);
+      const token = bearerToken(rawHeaders);
+      let claims = await this.judge(token, expected);
+      if (this.options.confirm) {
+        await this.options.confirm(claims);
+        // The key may have been revoked meanwhile.
+        claims = this.verify(token, expected);
+      }
       this.count('accepted');
       return claims;
     } catch (error) {
-      const refusal =
-        error instanceof TrustError
-          ? error
-          : new TrustError('internal', 'verification failed', { cause: error });
-      this.count(refusal.code);
-      throw refusal;
+      this.count(error instanceof TrustError ? error.code : 'unconfirmed');
+      throw error;
     }
   }
 
@@ -53,20 +63,30 @@ export class Authenticator {
   }
 
   private async judge(token: string, expected: Expectation): Promise<AccessTokenClaims> {
-    const { verify, ring } = this.options;
+    const { ring } = this.options;
     try {
-      return verify(token, expected);
+      return this.verify(token, expected);
     } catch (error) {
       const mayBeNews = error instanceof TrustError && error.code === 'unknown_kid';
       if (!mayBeNews || ring.freshness() === 'confirmed') throw error;
     }
     await this.refreshed();
     try {
-      return verify(token, expected);
+      return this.verify(token, expected);
     } catch (error) {
       if (!(error instanceof TrustError) || error.code !== 'unknown_kid' || ring.freshness() === 'confirmed')
         throw error;
       throw new TrustError('trust_stale', 'unknown kid, and the issuer cannot be asked', { cause: error });
+    }
+  }
+
+  /** Any exception that is no refusal is a fault of ours, and still no reason to let anybody in. */
+  private verify(token: string, expected: Expectation): AccessTokenClaims {
+    try {
+      return this.options.verify(token, expected);
+    } catch (error) {
+      if (error instanceof TrustError) throw error;
+      throw new TrustError('internal', 'verification failed', { cause: error });
     }
   }
 
@@ -81,7 +101,7 @@ export class Authenticator {
     ]);
   }
 
-  private count(outcome: TrustErrorCode | 'accepted'): void {
+  private count(outcome: Outcome): void {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
   }
 }

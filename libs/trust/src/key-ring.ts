@@ -101,7 +101,8 @@ export class KeyRing {
     if (!statement) return 'empty';
     const now = numericDate(this.clock);
     if (statement.exp <= now) return 'stale';
-    return now - statement.iat <= this.confirmedSeconds ? 'confirmed' : 'unconfirmed';
+    // Also by absolute value: a statement from a far future says nothing of the present.
+    return Math.abs(now - statement.iat) <= this.confirmedSeconds ? 'confirmed' : 'unconfirmed';
   }
 
   /** Calls `listener` after each acceptance. */

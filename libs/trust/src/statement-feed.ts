@@ -93,7 +93,7 @@ export class StatementFeed {
   private polled(error: unknown): void {
     if (this.stopping.signal.aborted) return;
     // An old answer is as little use as none: back off until the ring is confirmed again.
-    const jitter = 0.5 + Math.random();
+    const jitter = 0.5 + Math.random() / 2;
     this.nextPollAt = this.clock() + this.backoffMs * jitter;
     this.backoffMs = Math.min(this.backoffMs * 2, LAST_BACKOFF_MS);
     this.report(
@@ -121,9 +121,10 @@ export class StatementFeed {
         else this.offerMessage(message);
       },
     });
-    await connection.flush();
+    const statuses = connection.status();
+    await connection.flush().catch(this.natsFault);
     await this.getLast(connection);
-    for await (const status of connection.status()) {
+    for await (const status of statuses) {
       if (status.type === 'reconnect') await this.getLast(connection);
     }
   }

@@ -19,7 +19,7 @@ describe('generateKey', () => {
   it.each(algorithmNames)('makes a key for %s', async (alg) => {
     const key = await generateKey(alg, 2048, seal);
     expect(key.publicJwk).toMatchObject({ ...shapes[alg], alg, use: 'sig', kid: key.kid });
-    expect(key.kid).toBe(await calculateJwkThumbprint(key.publicJwk as object, 'sha256'));
+    expect(key.kid).toBe(await calculateJwkThumbprint(key.publicJwk, 'sha256'));
     const privateKey = seal.open(key)!;
     const { kty, crv, x, y, n, e } = createPublicKey(privateKey).export({ format: 'jwk' });
     expect(key.publicJwk).toMatchObject(JSON.parse(JSON.stringify({ kty, crv, x, y, n, e })));
@@ -39,7 +39,10 @@ describe('generateKey', () => {
   });
 
   it('never makes the same key twice', async () => {
-    const [one, other] = await Promise.all([generateKey('ES256', 2048, seal), generateKey('ES256', 2048, seal)]);
+    const [one, other] = await Promise.all([
+      generateKey('ES256', 2048, seal),
+      generateKey('ES256', 2048, seal),
+    ]);
     expect(one.kid).not.toBe(other.kid);
   });
 });

@@ -54,9 +54,20 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
   private async round(): Promise<void> {
     const age = await this.keySet.refresh();
     await this.acknowledgements.load();
+    await this.rotations.rotateWhenDue();
     await this.rotations.advance();
+    await this.exchangeAnchor();
     await this.completeKeys(await this.keySet.list());
     if (age >= this.settings.statementIntervalSeconds) await this.keySet.change(this.reissue);
+  }
+
+  /** Goes over to the next anchor as soon as every verifier has pinned it; the first statement under it is due now. */
+  private async exchangeAnchor(): Promise<void> {
+    const next = this.keySet.nextAnchor();
+    if (next === undefined || !this.acknowledgements.isComplete()) return;
+    if (this.acknowledgements.lackingPin(next).length > 0) return;
+    await this.keySet.change((keys) => keys, { anchor: next });
+    this.log.log(`statements are signed by the anchor ${next} from now on`);
   }
 
   /** Makes the first key, and a standby of the active key's algorithm. */

@@ -17,7 +17,7 @@ import {
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 const now = at(30);
 const verifyUntil = at(59);
-const destroy = ({ kid }: KeyRecord) => `destroyed ${kid}`;
+const destroy = ({ kid }: { kid: string }) => `destroyed ${kid}`;
 const leaked = { now, reason: 'leaked', includeStandby: false, destroy };
 
 /** A key as it stands when it has reached a status. */
@@ -81,7 +81,9 @@ describe('activate', () => {
   });
 
   it('refuses a kid that there is not', () => {
-    expect(() => activate([active], 'x', options)).toThrow(expect.objectContaining({ code: 'key_not_found' }));
+    expect(() => activate([active], 'x', options)).toThrow(
+      expect.objectContaining({ code: 'key_not_found' }),
+    );
   });
 });
 
@@ -93,10 +95,13 @@ describe('retireExpired', () => {
     expect(retireExpired(retiring(at(29)), now)[0]).toMatchObject({ status: 'retired', retiredAt: now });
   });
 
-  it.each(keyStatuses.filter((status) => status !== 'retiring'))('leaves a key that is %s as it is', (status) => {
-    const before = key('x', status, { verifyUntil: at(1) });
-    expect(retireExpired([before], now)[0]).toBe(before);
-  });
+  it.each(keyStatuses.filter((status) => status !== 'retiring'))(
+    'leaves a key that is %s as it is',
+    (status) => {
+      const before = key('x', status, { verifyUntil: at(1) });
+      expect(retireExpired([before], now)[0]).toBe(before);
+    },
+  );
 });
 
 describe('revoke', () => {

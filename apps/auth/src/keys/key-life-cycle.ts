@@ -18,7 +18,7 @@ export type KeySet = readonly KeyRecord[];
 export type NewKey = Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk' | 'seal'>;
 
 /** Replaces the seal of a key whose private half is destroyed. */
-export type DestroyPrivateHalf = (key: KeyRecord) => string;
+export type DestroyPrivateHalf = (key: Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk'>) => string;
 
 export const isPublished = ({ status }: KeyRecord): boolean =>
   status === 'prepared' || status === 'active' || status === 'retiring';

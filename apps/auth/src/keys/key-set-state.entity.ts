@@ -17,6 +17,10 @@ export class KeySetState {
   @Column('text', { nullable: true })
   statement!: string | null;
 
+  /** kid of the anchor that signs; null until the first statement. */
+  @Column('text', { nullable: true })
+  anchor!: string | null;
+
   @Column('timestamptz', { name: 'issued_at', nullable: true })
   issuedAt!: Date | null;
 }

@@ -7,10 +7,19 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { AlgorithmName } from '#jws';
 import type { KeySetPayload } from '#statements';
+import { AuthError } from '../errors.js';
 import { keySetPayload } from '../statements/key-set-payload.js';
-import { StatementSigner } from '../statements/statement-signer.js';
+import { StatementSigners } from '../statements/statement-signer.js';
+import { EpochWitness } from './epoch-witness.js';
 import { generateKey } from './generate-key.js';
-import { isPublished, retireExpired, type KeyRecord, type KeySet, type NewKey } from './key-life-cycle.js';
+import {
+  isPublished,
+  retireExpired,
+  type DestroyPrivateHalf,
+  type KeyRecord,
+  type KeySet,
+  type NewKey,
+} from './key-life-cycle.js';
 import { KeySeal } from './key-seal.js';
 import { KeySetState } from './key-set-state.entity.js';
 import { SigningKey } from './signing-key.entity.js';
@@ -28,6 +37,13 @@ export interface ChangeContext {
   /** The database's clock, read after all locks were taken. */
   readonly now: Date;
   readonly issuedAt: Date | null;
+}
+
+export interface ChangeOptions {
+  /** The kid of the anchor that signs from now on; without it the present one goes on. */
+  readonly anchor?: string;
+  /** Goes on after the newest epoch there is proof of, where the database is older than that. */
+  readonly recover?: boolean;
 }
 
 /** Returns the next set, or undefined if there is nothing to do and no statement to be made. */
@@ -49,11 +65,13 @@ export class KeySetService {
   private readonly log = new Logger('keys');
   private readonly listeners: ((statement: IssuedStatement) => void)[] = [];
   private statement: IssuedStatement | undefined;
+  private wentBack = false;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly keySeal: KeySeal,
-    private readonly signer: StatementSigner,
+    private readonly signers: StatementSigners,
+    private readonly witness: EpochWitness,
     private readonly options: KeySetOptions,
   ) {}
 
@@ -62,9 +80,19 @@ export class KeySetService {
     return this.statement;
   }
 
+  /** Whether the database is older than statements that were made from it; then nothing is signed. */
+  get databaseWentBack(): boolean {
+    return this.wentBack;
+  }
+
   /** Calls `listener` with each statement that is newer than all before. */
   onStatement(listener: (statement: IssuedStatement) => void): void {
     this.listeners.push(listener);
+  }
+
+  /** The kid of the anchor that follows the one that signs now, if there is one. */
+  nextAnchor(): string | undefined {
+    return this.statement && this.signers.successorOf(anchorOf(this.statement.jws));
   }
 
   /** All keys that ever were, oldest first. */
@@ -78,7 +106,7 @@ export class KeySetService {
   }
 
   /** The seal of a key whose private half is gone. */
-  readonly destroy = (key: KeyRecord): string => this.keySeal.seal(key, null);
+  readonly destroy: DestroyPrivateHalf = (key) => this.keySeal.seal(key, null);
 
   /** When the last token that a key signed until `now` has expired everywhere. */
   verifyUntil(now: Date): Date {
@@ -94,23 +122,51 @@ export class KeySetService {
     const [state] = await this.dataSource.query<{ epoch: string; statement: string | null; age: number }[]>(
       'SELECT epoch, statement, extract(epoch FROM clock_timestamp() - issued_at)::float8 AS age FROM key_set',
     );
+    const epoch = Number(state?.epoch ?? 0);
+    this.judgeEpoch(epoch);
     if (!state?.statement) return Infinity;
-    const epoch = Number(state.epoch);
     if (epoch !== this.statement?.epoch)
       this.adopt({ epoch, jws: state.statement, keys: keysOf(state.statement) });
     return state.age;
   }
 
   /**
+   * Refuses to go on from a database that went back; to be asked inside the transaction that signs.
+   *
+   * @throws AuthError `database_went_back`
+   */
+  async assertSound(tx: EntityManager): Promise<void> {
+    const [state] = await tx.query<{ epoch: string }[]>('SELECT epoch FROM key_set');
+    this.judgeEpoch(Number(state?.epoch ?? 0));
+    if (this.wentBack) throw new AuthError('database_went_back', { retryAfterSeconds: 60 });
+  }
+
+  private judgeEpoch(epoch: number): void {
+    const proven = Math.max(this.statement?.epoch ?? 0, this.witness.newest()?.epoch ?? 0);
+    if (epoch < proven && !this.wentBack) {
+      this.log.error(
+        `the database is at epoch ${epoch}, but epoch ${proven} was published: it was restored from an older backup. ` +
+          'Nothing is signed until "npm run keys -- recover" has been run.',
+      );
+    }
+    this.wentBack = epoch < proven;
+  }
+
+  /**
    * Changes the key set in one transaction and issues the statement of it. Retiring keys whose time has come retire
    * with every change. If `step` throws, nothing has happened.
    */
-  async change(step: ChangeStep): Promise<IssuedStatement | undefined> {
+  async change(
+    step: ChangeStep,
+    { anchor, recover = false }: ChangeOptions = {},
+  ): Promise<IssuedStatement | undefined> {
     const issued = await this.dataSource.transaction(async (tx) => {
       const state = await tx.findOneOrFail(KeySetState, {
         where: { id: true },
         lock: { mode: 'pessimistic_write' },
       });
+      this.judgeEpoch(state.epoch);
+      if (this.wentBack && !recover) throw new AuthError('database_went_back', { retryAfterSeconds: 60 });
       // Waits for every token that is being signed, so that `now` is later than its iat.
       const before: KeySet = await tx.find(SigningKey, { lock: { mode: 'pessimistic_write' } });
       const [clock] = await tx.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
@@ -119,7 +175,8 @@ export class KeySetService {
       if (!stepped) return undefined;
       const after = retireExpired(stepped, now);
       await store(tx, before, after);
-      return this.issue(tx, { epoch: state.epoch + 1, keys: after, now });
+      const lastEpoch = Math.max(state.epoch, this.witness.newest()?.epoch ?? 0);
+      return this.issue(tx, { epoch: lastEpoch + 1, anchor: anchor ?? state.anchor, keys: after, now });
     });
     if (issued) this.adopt(issued);
     return issued;
@@ -127,7 +184,7 @@ export class KeySetService {
 
   private async issue(
     tx: EntityManager,
-    { epoch, keys, now }: { epoch: number; keys: KeySet; now: Date },
+    { epoch, anchor, keys, now }: { epoch: number; anchor: string | null; keys: KeySet; now: Date },
   ): Promise<IssuedStatement> {
     const { issuer, statementSeconds, accessTokenSeconds } = this.options;
     const payload = keySetPayload(keys.filter(this.isOurs), {
@@ -137,8 +194,9 @@ export class KeySetService {
       statementSeconds,
       tombstoneSeconds: accessTokenSeconds + statementSeconds,
     });
-    const jws = await this.signer.signKeySet(payload);
-    await tx.update(KeySetState, { id: true }, { epoch, statement: jws, issuedAt: now });
+    const signer = this.signers.find(anchor);
+    const jws = await signer.signKeySet(payload);
+    await tx.update(KeySetState, { id: true }, { epoch, statement: jws, issuedAt: now, anchor: signer.kid });
     return { epoch, jws, keys: payload.keys };
   }
 
@@ -155,10 +213,17 @@ export class KeySetService {
   };
 
   private adopt(statement: IssuedStatement): void {
-    if (this.statement && statement.epoch <= this.statement.epoch) return;
+    if (statement.epoch <= (this.statement?.epoch ?? 0)) return;
     this.statement = statement;
+    this.wentBack = false;
+    this.witness.keep(statement.jws);
     for (const listener of this.listeners) listener(statement);
   }
+}
+
+function anchorOf(jws: string): string {
+  const header = Buffer.from(jws.split('.')[0]!, 'base64url').toString();
+  return (JSON.parse(header) as { kid: string }).kid;
 }
 
 /** The keys of a statement out of our own database, which signed it. */

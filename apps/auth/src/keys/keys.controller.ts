@@ -48,7 +48,7 @@ export class KeysController {
     const now = Date.now();
     const verifiers = this.acknowledgements.counted().map(({ seenAt, at, ...verifier }) => ({
       ...verifier,
-      ageMs: now - seenAt,
+      ageMs: Math.round(now - seenAt),
       // Its clock against ours at the moment we heard of it; transit is part of it.
       clockSkewMs: Math.round(at - seenAt),
     }));

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
-import { NATS_LINK, type NatsLink } from '#service-kit';
+import { instanceName, NATS_LINK, type NatsLink } from '#service-kit';
 import { ACK_SUBJECTS } from '#statements';
-import { SETTINGS, type AuthSettings } from '../config.js';
+import { KeyRing } from '#trust';
+import { SERVICE, SETTINGS, type AuthSettings } from '../config.js';
 import { KeySetService } from '../keys/key-set.service.js';
 
 import { Verifiers, type AckRefusal, type Verifier } from './verifiers.js';
@@ -21,12 +23,15 @@ export class AcknowledgementsService implements OnModuleInit {
   private readonly unsaved = new Map<string, Verifier>();
   private readonly refusals = new Map<AckRefusal, number>();
   private readonly waiting = new Set<() => void>();
+  /** One process may run several replicas. */
+  private readonly instance = `${instanceName}-${randomBytes(2).toString('hex')}`;
   private connectedAt: number | undefined;
   private flushing: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly keySet: KeySetService,
+    private readonly ring: KeyRing,
     @Inject(NATS_LINK) private readonly nats: NatsLink,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {
@@ -52,6 +57,11 @@ export class AcknowledgementsService implements OnModuleInit {
     return this.verifiers.lacking((verifier) => verifier.epoch >= epoch);
   }
 
+  /** Names of the counted verifiers that have not pinned the anchor. */
+  lackingPin(kid: string): string[] {
+    return this.verifiers.lacking(({ pins }) => pins.includes(kid));
+  }
+
   /** Whether everyone has had the time to be heard: not in the first while after a (re)connection. */
   isComplete(): boolean {
     const { connectedAt } = this;
@@ -74,6 +84,24 @@ export class AcknowledgementsService implements OnModuleInit {
       const timer = setTimeout(done, timeoutMs);
       this.waiting.add(done);
     });
+  }
+
+  /** This replica verifies tokens too, for its own routes: it is counted like any verifier, but needs no network. */
+  acknowledgeOurselves(): void {
+    const { epoch, keys, pins } = this.ring.facts();
+    if (epoch === null) return;
+    const now = Date.now();
+    const self = {
+      service: SERVICE,
+      instance: this.instance,
+      epoch,
+      kids: keys.map(({ kid }) => kid),
+      pins,
+      at: now,
+      seenAt: now,
+    };
+    this.verifiers.remember(self);
+    this.save(self);
   }
 
   /** Learns what other replicas have heard. */
@@ -106,21 +134,30 @@ export class AcknowledgementsService implements OnModuleInit {
       this.refusals.set(heard, (this.refusals.get(heard) ?? 0) + 1);
       return;
     }
-    this.unsaved.set(`${heard.service}.${heard.instance}`, heard);
-    this.flushing ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+    this.save(heard);
     for (const done of this.waiting) done();
+  }
+
+  private save(verifier: Verifier): void {
+    this.unsaved.set(`${verifier.service}.${verifier.instance}`, verifier);
+    this.flushing ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
   }
 
   /** Many acknowledgements, one statement; what cannot be saved now comes again with the next heartbeat. */
   private async flush(): Promise<void> {
     this.flushing = undefined;
-    const batch = [...this.unsaved.values()];
+    const now = Date.now();
+    const batch = [...this.unsaved.values()].map((ack) => ({
+      ...ack,
+      ageSeconds: (now - ack.seenAt) / 1000,
+    }));
     this.unsaved.clear();
     try {
       await this.dataSource.query(
         `INSERT INTO verifier (service, instance, epoch, kids, pins, at_ms, seen_at)
-         SELECT service, instance, epoch, kids, pins, at, clock_timestamp()
-           FROM jsonb_to_recordset($1::jsonb) AS ack(service text, instance text, epoch bigint, kids jsonb, pins jsonb, at float8)
+         SELECT service, instance, epoch, kids, pins, at, clock_timestamp() - make_interval(secs => "ageSeconds")
+           FROM jsonb_to_recordset($1::jsonb)
+             AS ack(service text, instance text, epoch bigint, kids jsonb, pins jsonb, at float8, "ageSeconds" float8)
          ON CONFLICT (service, instance) DO UPDATE SET epoch = excluded.epoch, kids = excluded.kids,
            pins = excluded.pins, at_ms = excluded.at_ms, seen_at = excluded.seen_at`,
         [JSON.stringify(batch)],

@@ -13,7 +13,7 @@ export class Rotation {
   kid!: string;
 
   @Column('text')
-  cause!: 'requested' | 'emergency';
+  cause!: 'requested' | 'scheduled' | 'emergency';
 
   @Column('timestamptz', { name: 'requested_at' })
   requestedAt!: Date;

@@ -3,12 +3,21 @@
  * lacked it has expired, because whoever still lacks it answers 503 by then. No deadlock, and no 401 that is wrong.
  * The rotation is a row: a crash at any step is carried on by the next round of any replica.
  */
+import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, IsNull, type EntityManager } from 'typeorm';
 import type { AlgorithmName } from '#jws';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
-import { activate, activeKey, prepare, revoke, standbyKey, type KeySet } from '../keys/key-life-cycle.js';
+import {
+  activate,
+  activeKey,
+  prepare,
+  revoke,
+  standbyKey,
+  type KeyRecord,
+  type KeySet,
+} from '../keys/key-life-cycle.js';
 import { KeySetService } from '../keys/key-set.service.js';
 import { AcknowledgementsService } from './acknowledgements.service.js';
 import { Rotation } from './rotation.entity.js';
@@ -72,9 +81,7 @@ export class RotationService {
       const standby = standbyKey(keys, wanted);
       const after = standby || !spare ? keys : prepare(keys, spare, now);
       const { kid } = standbyKey(after, wanted)!;
-      rotation = await tx.save(
-        tx.create(Rotation, { kid, cause: 'requested', requestedAt: now, endedAt: null, outcome: null }),
-      );
+      rotation = await tx.save(tx.create(Rotation, newRotation(kid, 'requested', now)));
       return after === keys ? undefined : after;
     });
     const { id } = rotation!;
@@ -82,6 +89,32 @@ export class RotationService {
       await this.acknowledgements.news(POLL_MS);
     }
     return this.resultOf(id, Date.now() - startedAt);
+  }
+
+  /**
+   * Begins a rotation when the active key has reached its age, give or take a tenth that its kid decides, so that
+   * many installations do not rotate at once and every replica comes to the same moment. Third parties who read the
+   * JWKS never acknowledge: the standby must have been published for twice the time that they may cache it.
+   */
+  async rotateWhenDue(): Promise<void> {
+    const { rotationSeconds, jwksMaxAgeSeconds } = this.settings;
+    if (rotationSeconds === 0) return;
+    const due = (keys: KeySet, now: number): KeyRecord | undefined => {
+      const active = activeKey(keys);
+      const standby = active && standbyKey(keys, active.alg);
+      if (!active || !standby) return undefined;
+      const isOld =
+        now - active.activatedAt!.getTime() >= rotationSeconds * 1000 * (0.9 + 0.2 * fractionOf(active.kid));
+      const isKnown = now - standby.preparedAt.getTime() >= 2 * jwksMaxAgeSeconds * 1000;
+      return isOld && isKnown ? standby : undefined;
+    };
+    if (!due(await this.keySet.list(), Date.now())) return;
+    await this.keySet.change(async (keys, { tx, now }) => {
+      // Another replica may have begun, or even ended it.
+      const standby = (await openRotation(tx)) ? undefined : due(keys, now.getTime());
+      if (standby) await tx.insert(Rotation, newRotation(standby.kid, 'scheduled', now));
+      return undefined;
+    });
   }
 
   /** The open rotation and whom it waits for, if there is one. */
@@ -149,17 +182,12 @@ export class RotationService {
     const issued = await this.keySet.change(async (keys, { tx, now }) => {
       const { destroy } = this.keySet;
       const after = revoke(keys, kid, { now, reason, includeStandby, destroy });
-      const completed = standbyKey(after) ? after : prepare(after, spare, now);
+      // The next standby is of the algorithm that signs now.
+      const completed = standbyKey(after, spare.alg) ? after : prepare(after, spare, now);
       await closeIfPointless(tx, completed, now);
       if (!activeKey(completed) && !(await openRotation(tx))) {
         const fresh = standbyKey(completed)!;
-        await tx.insert(Rotation, {
-          kid: fresh.kid,
-          cause: 'emergency',
-          requestedAt: now,
-          endedAt: null,
-          outcome: null,
-        });
+        await tx.insert(Rotation, newRotation(fresh.kid, 'emergency', now));
       }
       return completed;
     });
@@ -209,6 +237,14 @@ export class RotationService {
     return { done: true, kid, alg, epoch: this.keySet.current!.epoch, waitedMs };
   }
 }
+
+function newRotation(kid: string, cause: Rotation['cause'], requestedAt: Date) {
+  return { kid, cause, requestedAt, endedAt: null, outcome: null };
+}
+
+/** Between 0 and 1, as good as random and the same everywhere. */
+const fractionOf = (kid: string): number =>
+  createHash('sha256').update(kid).digest().readUInt32BE() / 2 ** 32;
 
 function openRotation(manager: EntityManager): Promise<Rotation | null> {
   return manager.findOneBy(Rotation, { endedAt: IsNull() });

@@ -4,7 +4,13 @@ import { keySetPayload } from './key-set-payload.js';
 
 const now = new Date(1_700_000_000_700);
 const iat = 1_700_000_000;
-const options = { issuer: 'https://issuer.test', epoch: 7, now, statementSeconds: 900, tombstoneSeconds: 1200 };
+const options = {
+  issuer: 'https://issuer.test',
+  epoch: 7,
+  now,
+  statementSeconds: 900,
+  tombstoneSeconds: 1200,
+};
 const secondsAgo = (seconds: number) => new Date((iat - seconds) * 1000);
 
 function key(status: KeyStatus, facts: Partial<KeyRecord> = {}): KeyRecord {
@@ -39,7 +45,10 @@ describe('keySetPayload', () => {
   });
 
   it('publishes prepared, active and retiring keys and no other', () => {
-    const { keys } = keySetPayload(keyStatuses.map((status) => key(status)), options);
+    const { keys } = keySetPayload(
+      keyStatuses.map((status) => key(status)),
+      options,
+    );
     expect(keys.map(({ kid, status }) => [kid, status])).toEqual([
       ['prepared', 'prepared'],
       ['active', 'active'],
@@ -56,7 +65,10 @@ describe('keySetPayload', () => {
   });
 
   it('gives the end of a retiring key, never earlier than it is', () => {
-    const { keys } = keySetPayload([key('retiring', { verifyUntil: new Date((iat + 60) * 1000 + 1) })], options);
+    const { keys } = keySetPayload(
+      [key('retiring', { verifyUntil: new Date((iat + 60) * 1000 + 1) })],
+      options,
+    );
     expect(keys[0]!.verify_until).toBe(iat + 61);
   });
 

@@ -11,16 +11,17 @@ import type { IssuedStatement } from '../keys/key-set.service.js';
 const TIMEOUT_MS = 2_000;
 const ATTEMPTS = 4;
 
-interface Stored {
+export interface Stored {
   /** Sequence in the stream; 0 if it holds none. */
   readonly sequence: number;
-  /** Epoch of what is stored; 0 if there is none. */
+  /** Epoch that what is stored claims; 0 if there is none. */
   readonly epoch: number;
+  readonly jws?: string;
 }
 
 export class StatementPublisher {
   private readonly client: JetStreamClient;
-  private stored: Stored | undefined;
+  private last: Stored | undefined;
   private next: IssuedStatement | undefined;
   private running: Promise<void> | undefined;
 
@@ -48,7 +49,7 @@ export class StatementPublisher {
         if (this.next === statement) this.next = undefined;
       } catch (error) {
         failures += 1;
-        this.stored = undefined;
+        this.last = undefined;
         if (failures === ATTEMPTS) {
           // The next re-issue tries again; until then verifiers have HTTP.
           this.log(`epoch ${statement.epoch} could not be stored in NATS: ${(error as Error).message}`);
@@ -59,17 +60,17 @@ export class StatementPublisher {
   }
 
   private async publish({ epoch, jws }: IssuedStatement): Promise<void> {
-    this.stored ??= await this.last();
-    if (this.stored.epoch >= epoch) return;
+    this.last ??= await this.stored();
+    if (this.last.epoch >= epoch) return;
     const ack = await this.client.publish(KEYSET_SUBJECT, jws, {
-      expect: { lastSubjectSequence: this.stored.sequence },
+      expect: { lastSubjectSequence: this.last.sequence },
       timeout: TIMEOUT_MS,
     });
-    this.stored = { sequence: ack.seq, epoch };
+    this.last = { sequence: ack.seq, epoch };
   }
 
   /** What the stream holds; makes the stream first if it is not there, as after a wipe of NATS' storage. */
-  private async last(): Promise<Stored> {
+  async stored(): Promise<Stored> {
     const manager = await jetstreamManager(this.connection, { checkAPI: false, timeout: TIMEOUT_MS });
     await manager.streams.add({
       name: KEYSET_STREAM,
@@ -83,7 +84,8 @@ export class StatementPublisher {
     });
     const answer = await this.connection.request(KEYSET_DIRECT_GET, '', { timeout: TIMEOUT_MS });
     if (answer.headers?.code) return { sequence: 0, epoch: 0 };
-    return { sequence: Number(answer.headers?.get('Nats-Sequence')), epoch: epochOf(answer.string()) };
+    const jws = answer.string();
+    return { sequence: Number(answer.headers?.get('Nats-Sequence')), epoch: epochOf(jws), jws };
   }
 }
 

@@ -23,3 +23,23 @@ export class StatementSigner {
       .sign(this.privateKey);
   }
 }
+
+/** The anchors that auth holds, in order of succession: usually one, two while verifiers are given a new pin. */
+export class StatementSigners {
+  private readonly signers: readonly StatementSigner[];
+
+  /** @throws Error if one is not a private P-256 key */
+  constructor(pems: readonly string[]) {
+    this.signers = pems.map((pem) => new StatementSigner(pem));
+  }
+
+  /** The signer of that anchor; the first if it is none of ours (any more). */
+  find(kid: string | null): StatementSigner {
+    return this.signers.find((signer) => signer.kid === kid) ?? this.signers[0]!;
+  }
+
+  /** The kid of the anchor that follows, if there is one. */
+  successorOf(kid: string | null): string | undefined {
+    return this.signers[this.signers.indexOf(this.find(kid)) + 1]?.kid;
+  }
+}

@@ -30,7 +30,10 @@ export class WellKnownController {
   @Get(JWKS_PATH)
   @ApiOperation({ summary: 'The public keys as a plain JWK set (RFC 7517), for third parties' })
   jwks(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    const keys = this.statement().keys.map(({ status: _status, verify_until: _until, ...jwk }) => jwk);
+    // In one order, whichever the database gave: the entity tag changes with the keys and with nothing else.
+    const keys = this.statement()
+      .keys.map(({ status: _status, verify_until: _until, ...jwk }) => inOrder(jwk))
+      .sort((a, b) => (a.kid < b.kid ? -1 : 1));
     const body = JSON.stringify({ keys });
     const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
     void reply
@@ -72,4 +75,8 @@ export class WellKnownController {
 function names(ifNoneMatch: string | undefined, etag: string): boolean {
   const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return tags !== undefined && (tags.includes(etag) || tags.includes('*'));
+}
+
+function inOrder<T extends object>(jwk: T): T {
+  return Object.fromEntries(Object.entries(jwk).sort(([a], [b]) => (a < b ? -1 : 1))) as T;
 }

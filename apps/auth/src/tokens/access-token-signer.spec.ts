@@ -7,6 +7,7 @@ import { algorithmNames, type AlgorithmName } from '#jws';
 import type { AuthSettings } from '../config.js';
 import { generateKey } from '../keys/generate-key.js';
 import { KeySeal } from '../keys/key-seal.js';
+import type { KeySetService } from '../keys/key-set.service.js';
 import type { SigningKey } from '../keys/signing-key.entity.js';
 import { AccessTokenSigner } from './access-token-signer.js';
 
@@ -31,7 +32,8 @@ function transaction(...keys: (SigningKey | null)[]) {
 
 function signer() {
   const settings = { issuer: 'https://issuer.test', accessTokenSeconds: 300 } as AuthSettings;
-  return new AccessTokenSigner(new JwtService({}), seal, settings);
+  const keySet = { assertSound: async () => undefined } as unknown as KeySetService;
+  return new AccessTokenSigner(new JwtService({}), seal, keySet, settings);
 }
 
 describe('AccessTokenSigner', () => {
@@ -55,7 +57,9 @@ describe('AccessTokenSigner', () => {
 
   it('gives every token another jti', async () => {
     const [subject, { tx }] = [signer(), transaction(await keyFor('ES256'))];
-    const jtis = await Promise.all([1, 2].map(async () => decodeJwt((await subject.sign(tx, claims)).token).jti));
+    const jtis = await Promise.all(
+      [1, 2].map(async () => decodeJwt((await subject.sign(tx, claims)).token).jti),
+    );
     expect(new Set(jtis).size).toBe(2);
   });
 
@@ -81,7 +85,8 @@ describe('AccessTokenSigner', () => {
     await subject.sign(transaction(first).tx, claims);
     const { token } = await subject.sign(transaction(second).tx, claims);
     expect(decodeProtectedHeader(token).kid).toBe(second.kid);
-    await expect(jwtVerify(token, await importJWK(second.publicJwk as object), { currentDate: new Date(now * 1000) }),
+    await expect(
+      jwtVerify(token, await importJWK(second.publicJwk as object), { currentDate: new Date(now * 1000) }),
     ).resolves.toBeDefined();
     const destroyed = { ...first, seal: seal.seal(first, null) };
     await expect(subject.sign(transaction(destroyed).tx, claims)).rejects.toThrow('has no private half');

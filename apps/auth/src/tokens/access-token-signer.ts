@@ -5,6 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
+import { KeySetService } from '../keys/key-set.service.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 
 const ATTEMPTS = 3;
@@ -34,6 +35,7 @@ export class AccessTokenSigner {
   constructor(
     private readonly jwt: JwtService,
     private readonly keySeal: KeySeal,
+    private readonly keySet: KeySetService,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
@@ -41,10 +43,11 @@ export class AccessTokenSigner {
    * Signs with the active key, whose row is locked for the rest of the transaction: no rotation or revocation can
    * pass in between, and `iat`, from the database's clock, is never later than the end of the key.
    *
-   * @throws AuthError `no_signing_key`
+   * @throws AuthError `no_signing_key` · `database_went_back`
    */
   async sign(tx: EntityManager, claims: TokenClaims): Promise<SignedToken> {
     const key = await this.lockActiveKey(tx);
+    await this.keySet.assertSound(tx);
     const [clock] = await tx.query<{ now: number }[]>(
       'SELECT floor(extract(epoch FROM clock_timestamp()))::float8 AS now',
     );

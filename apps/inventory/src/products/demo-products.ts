@@ -10,6 +10,6 @@ const demoProducts = [
 /** Adds the demonstration products that are not there yet and returns their skus; what is there stays as it is. */
 export async function seedProducts(dataSource: DataSource): Promise<string[]> {
   const insert = dataSource.createQueryBuilder().insert().into(Product).values(demoProducts);
-  const { raw } = await insert.orIgnore().returning('sku').execute();
-  return (raw as { sku: string }[]).map(({ sku }) => sku);
+  const added = await insert.orIgnore().returning('sku').execute();
+  return (added.raw as { sku: string }[]).map(({ sku }) => sku);
 }

@@ -6,8 +6,6 @@ import { Product } from '../database/index.js';
 import { InventoryError } from '../errors.js';
 import type { ProductView } from './product.schemas.js';
 
-const UNIQUE_VIOLATION = '23505';
-
 @Injectable()
 export class ProductsService {
   constructor(@InjectRepository(Product) private readonly products: Repository<Product>) {}
@@ -29,9 +27,7 @@ export class ProductsService {
     try {
       await this.products.insert(product);
     } catch (cause) {
-      if (cause instanceof QueryFailedError && cause.driverError.code === UNIQUE_VIOLATION) {
-        throw new InventoryError('product_exists', { cause });
-      }
+      if (isUniqueViolation(cause)) throw new InventoryError('product_exists', { cause });
       throw cause;
     }
   }
@@ -42,4 +38,9 @@ export class ProductsService {
     if (affected === 0) throw new InventoryError('product_not_found');
     return this.get(sku);
   }
+}
+
+/** SQLSTATE 23505; PostgreSQL, appendix A. */
+function isUniqueViolation(error: unknown): boolean {
+  return error instanceof QueryFailedError && (error.driverError as { code?: unknown }).code === '23505';
 }

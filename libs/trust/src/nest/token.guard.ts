@@ -1,7 +1,6 @@
 import { HttpException, Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
-import type { AccessTokenClaims } from '../access-token-claims.js';
 import { TrustError } from '../trust-error.js';
 import { refusalFor } from './challenge.js';
 import { requirementsOf } from './requirements.js';
@@ -21,17 +20,7 @@ export class TokenGuard extends AuthGuard() {
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    const expected = this.requirements(context);
-    if (!expected) return true;
-    await super.canActivate(context);
-    const { user } = context.switchToHttp().getRequest<{ user: AccessTokenClaims }>();
-    try {
-      await this.trust.confirm?.(user);
-      return true;
-    } catch (error) {
-      if (error instanceof TrustError) throw this.refuse(error, context);
-      throw error;
-    }
+    return this.requirements(context) === undefined || (await super.canActivate(context)) === true;
   }
 
   override getAuthenticateOptions(context: ExecutionContext) {
@@ -47,12 +36,8 @@ export class TokenGuard extends AuthGuard() {
   ): Claims {
     if (claims) return claims;
     const reason = error ?? info;
-    throw this.refuse(
-      reason instanceof TrustError
-        ? reason
-        : new TrustError('internal', 'authentication failed', { cause: reason }),
-      context,
-    );
+    if (reason instanceof TrustError) throw this.refuse(reason, context);
+    throw reason ?? new Error('passport gave neither claims nor a reason');
   }
 
   private refuse(error: TrustError, context: ExecutionContext): HttpException {

@@ -1,7 +1,8 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Inject } from '@nestjs/common';
 import { Authenticator } from '../authenticate.js';
 import { KeyRing } from '../key-ring.js';
 import { Public } from './public.js';
+import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
 /** `GET /trust`: what this service knows of the issuer, and how it judged. Public facts only. */
 @Controller('trust')
@@ -9,11 +10,12 @@ export class TrustController {
   constructor(
     private readonly ring: KeyRing,
     private readonly authenticator: Authenticator,
+    @Inject(TRUST_OPTIONS) private readonly options: TrustModuleOptions,
   ) {}
 
   @Public()
   @Get()
   show() {
-    return { ...this.ring.facts(), requests: this.authenticator.counts() };
+    return { audience: this.options.audience, ...this.ring.facts(), requests: this.authenticator.counts() };
   }
 }

@@ -90,5 +90,6 @@ function createAuthenticator(
 ): Authenticator {
   const verify = createVerifyAccessToken({ ...options, ring });
   const refresh = async () => feed?.poll();
-  return new Authenticator({ verify, ring, refresh, ...(options.clock && { clock: options.clock }) });
+  const { confirm, clock } = options;
+  return new Authenticator({ verify, ring, refresh, confirm, ...(clock && { clock }) });
 }

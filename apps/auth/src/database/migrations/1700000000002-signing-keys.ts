@@ -79,6 +79,7 @@ export class SigningKeys1700000000002 implements MigrationInterface {
         id        boolean PRIMARY KEY CHECK (id),
         epoch     bigint NOT NULL,
         statement text,
+        anchor    text,
         issued_at timestamptz
       )`);
     await db.query('INSERT INTO key_set (id, epoch) VALUES (true, 0)');
@@ -86,7 +87,7 @@ export class SigningKeys1700000000002 implements MigrationInterface {
       CREATE TABLE rotation (
         id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
         kid          text NOT NULL REFERENCES signing_key (kid) DEFERRABLE INITIALLY DEFERRED,
-        cause        text NOT NULL CHECK (cause IN ('requested', 'emergency')),
+        cause        text NOT NULL CHECK (cause IN ('requested', 'scheduled', 'emergency')),
         requested_at timestamptz NOT NULL,
         ended_at     timestamptz,
         outcome      text CHECK (outcome IN ('activated', 'aborted')),

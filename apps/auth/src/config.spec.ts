@@ -1,0 +1,103 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { loadSettings, SettingsError } from '#service-kit';
+import { authSettings } from './config.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'auth-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let files = 0;
+function file(content: string): string {
+  const path = join(folder, String((files += 1)));
+  writeFileSync(path, content);
+  return path;
+}
+
+function anchorFiles(namedCurve = 'P-256') {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve });
+  return {
+    privateFile: file(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string),
+    publicFile: file(publicKey.export({ type: 'spki', format: 'pem' }) as string),
+  };
+}
+
+const anchor = anchorFiles();
+const kek = randomBytes(32).toString('base64');
+const usable = {
+  NODE_ENV: 'test',
+  PORT: '3000',
+  DATABASE_HOST: '127.0.0.1',
+  DATABASE_NAME: 'auth',
+  DATABASE_USER: 'auth',
+  DATABASE_PASSWORD_FILE: file('secret'),
+  NATS_URL: 'nats://127.0.0.1:4222',
+  NATS_NKEY_SEED_FILE: file('seed'),
+  ISSUER: 'http://localhost:3000',
+  TRUST_ANCHOR_PUBLIC_FILE: anchor.publicFile,
+  TRUST_ANCHOR_PRIVATE_FILE: anchor.privateFile,
+  KEY_ENCRYPTION_KEY_FILES: file(kek),
+};
+
+function faults(changes: Record<string, string>): string {
+  try {
+    loadSettings(authSettings, { ...usable, ...changes });
+    return 'none';
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults.join('\n');
+    throw error;
+  }
+}
+
+describe('the settings of auth', () => {
+  it('are usable with their defaults', () => {
+    const settings = loadSettings(authSettings, usable);
+    expect(settings).toMatchObject({ signingAlg: 'ES256', accessTokenSeconds: 300, passwordMinLength: 15 });
+    expect(settings.keyEncryptionKey).toEqual([kek]);
+  });
+
+  it('have an anchor whose public half verifiers can have', () => {
+    const other = anchorFiles();
+    expect(faults({ TRUST_ANCHOR_PRIVATE_FILE: other.privateFile })).toMatch(/^TRUST_ANCHOR_PRIVATE_FILE: /);
+    expect(faults({ TRUST_ANCHOR_PUBLIC_FILE: `${other.publicFile},${anchor.publicFile}` })).toBe('none');
+  });
+
+  it.each<[string, () => Record<string, string>, string]>([
+    [
+      'an anchor that is no key',
+      () => ({ TRUST_ANCHOR_PRIVATE_FILE: file('not a key') }),
+      'TRUST_ANCHOR_PRIVATE',
+    ],
+    [
+      'an anchor on another curve',
+      () => ({ TRUST_ANCHOR_PRIVATE_FILE: anchorFiles('P-384').privateFile }),
+      'TRUST_ANCHOR_PRIVATE',
+    ],
+    [
+      'a private key as a pin',
+      () => ({ TRUST_ANCHOR_PUBLIC_FILE: anchor.privateFile }),
+      'TRUST_ANCHOR_PUBLIC_FILE',
+    ],
+    [
+      'a short key-encryption key',
+      () => ({ KEY_ENCRYPTION_KEY_FILES: file('c2hvcnQ=') }),
+      'KEY_ENCRYPTION_KEY',
+    ],
+    ['an unknown algorithm', () => ({ SIGNING_ALG: 'HS256' }), 'SIGNING_ALG'],
+    ['no algorithm', () => ({ SIGNING_ALG: 'none' }), 'SIGNING_ALG'],
+    ['short RSA keys', () => ({ RSA_MODULUS_BITS: '1024' }), 'RSA_MODULUS_BITS'],
+    ['short passwords', () => ({ PASSWORD_MIN_LENGTH: '7' }), 'PASSWORD_MIN_LENGTH'],
+    ['a wide skew', () => ({ CLOCK_SKEW_SECONDS: '6' }), 'CLOCK_SKEW_SECONDS'],
+    ['statements that end before tokens do', () => ({ STATEMENT_SECONDS: '309' }), 'STATEMENT_SECONDS'],
+  ])('refuse %s, and show no secret', (_name, changes, named) => {
+    const told = faults(changes());
+    expect(told).toContain(named);
+    expect(told).not.toMatch(/not a key|c2hvcnQ|BEGIN|secret/);
+  });
+
+  it('take a statement that lives just long enough', () => {
+    expect(faults({ STATEMENT_SECONDS: '310' })).toBe('none');
+  });
+});

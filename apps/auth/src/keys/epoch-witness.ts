@@ -1,0 +1,44 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { verifyKeySetStatement, type Anchor, type KeySetStatement } from '#statements';
+
+/**
+ * Remembers the newest statement outside the database: as a file beside the trust anchor, and as NATS tells it. A
+ * database that is older than its own statements was restored from a backup; going on from there would bring revoked
+ * keys back and use epochs twice. What a witness says counts only under the anchor's signature.
+ */
+export class EpochWitness {
+  private newestSeen: KeySetStatement | undefined;
+
+  /** @param file where the copy is kept; without it only NATS and this process's memory bear witness */
+  constructor(
+    private readonly issuer: string,
+    private readonly anchors: readonly Anchor[],
+    private readonly file: string | undefined,
+  ) {}
+
+  /** The newest statement there is proof of. */
+  newest(): KeySetStatement | undefined {
+    if (this.file !== undefined && existsSync(this.file)) this.hear(readFileSync(this.file, 'utf8'));
+    return this.newestSeen;
+  }
+
+  /** Takes in a statement from anywhere. Its age does not matter: an expired one is proof as well. */
+  hear(jws: string): void {
+    try {
+      const statement = verifyKeySetStatement(jws, { issuer: this.issuer, anchors: this.anchors, now: 0 });
+      if (!this.newestSeen || statement.epoch > this.newestSeen.epoch) this.newestSeen = statement;
+    } catch {
+      // Not ours, so it proves nothing: a key set of another installation, or somebody's forgery.
+    }
+  }
+
+  /** Keeps a statement that was committed; by rename, so that a crash leaves the old copy or the new one. */
+  keep(jws: string): void {
+    const before = this.newest()?.epoch ?? 0;
+    this.hear(jws);
+    if (this.file === undefined || (this.newestSeen?.epoch ?? 0) <= before) return;
+    const temporary = `${this.file}.${process.pid}`;
+    writeFileSync(temporary, this.newestSeen!.jws, { mode: 0o600 });
+    renameSync(temporary, this.file);
+  }
+}

@@ -1,0 +1,66 @@
+import type { KeySetStatement } from '#statements';
+import {
+  isPublished,
+  prepare,
+  type DestroyPrivateHalf,
+  type KeyRecord,
+  type KeySet,
+  type NewKey,
+} from './key-life-cycle.js';
+
+/**
+ * The key set after the database was restored from an older backup: every key that was published by then or since is
+ * revoked, revocations that the backup does not know are kept, and two fresh keys are prepared. Which keys the lost
+ * time revoked or destroyed cannot be known, so none of the old is trusted.
+ *
+ * @param witness the newest statement there is proof of
+ */
+export function recoveredKeys(
+  keys: KeySet,
+  {
+    witness,
+    fresh,
+    now,
+    destroy,
+  }: { witness: KeySetStatement; fresh: readonly NewKey[]; now: Date; destroy: DestroyPrivateHalf },
+): KeySet {
+  const reason = 'the database was restored';
+  const known = new Set(keys.map((key) => key.kid));
+  const lost = [
+    ...witness.keys.map(({ kid, alg }) => ({ kid, alg, at: now, reason })),
+    ...witness.revoked.map(({ kid, at, reason: why }) => ({
+      kid,
+      alg: 'ES256' as const,
+      at: new Date(at * 1000),
+      reason: why,
+    })),
+  ].filter(({ kid }) => !known.has(kid));
+
+  const revoked = keys.map((key): KeyRecord => {
+    const told = witness.revoked.find(({ kid }) => kid === key.kid);
+    if (!isPublished(key)) return key;
+    const revokedAt = told ? new Date(told.at * 1000) : now;
+    return {
+      ...key,
+      status: 'revoked',
+      revokedAt,
+      revocationReason: told?.reason ?? reason,
+      seal: destroy(key),
+    };
+  });
+  const tombstones = lost.map(({ kid, alg, at, reason: why }): KeyRecord => {
+    const facts = { kid, alg, publicJwk: { kid } };
+    return {
+      ...facts,
+      status: 'revoked',
+      seal: destroy(facts),
+      preparedAt: at,
+      activatedAt: null,
+      verifyUntil: null,
+      retiredAt: null,
+      revokedAt: at,
+      revocationReason: why,
+    };
+  });
+  return fresh.reduce((all, key) => prepare(all, key, now), [...revoked, ...tombstones] as KeySet);
+}
