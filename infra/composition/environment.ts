@@ -63,6 +63,7 @@ function serverEnvironment(row: ServiceRow, own: string, system: SystemAddresses
   };
   if (row.trust === 'issuer') {
     environment['TRUST_ANCHOR_PRIVATE_FILE'] = join(own, 'trust-anchor.private.pem');
+    environment['STATEMENT_COPY_FILE'] = join(own, 'last-statement.jwt');
     environment['KEY_ENCRYPTION_KEY_FILES'] = join(own, 'key-encryption-key');
     // Third parties cache the plain JWKS this long; a short life lets a newcomer watch a rotation.
     environment['JWKS_MAX_AGE_SECONDS'] = '10';

@@ -6,7 +6,6 @@ import {
   databaseCheck,
   databaseModule,
   HealthModule,
-  MetricsModule,
   NATS_LINK,
   natsCheck,
   type HealthCheck,
@@ -28,6 +27,7 @@ import { KeySeal } from './keys/key-seal.js';
 import { KeySetService } from './keys/key-set.service.js';
 import { KeysController } from './keys/keys.controller.js';
 import { AcknowledgementsService } from './rotation/acknowledgements.service.js';
+import { RecoveryService } from './keys/recovery.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { SessionsController } from './sessions/sessions.controller.js';
 import { SessionsService } from './sessions/sessions.service.js';
@@ -40,31 +40,12 @@ import { AccessTokenSigner } from './tokens/access-token-signer.js';
 @Module({})
 export class AuthModule {
   static with(settings: AuthSettings): DynamicModule {
-    const issuer = IssuerModule.with(settings);
     return {
       module: AuthModule,
       imports: [
-        databaseModule(settings, entities),
-        NatsModule.forRoot(SERVICE, settings),
-        issuer,
-        TrustModule.forRootAsync({
-          imports: [issuer],
-          inject: [SessionsService],
-          useFactory: (sessions: SessionsService) => ({
-            issuer: settings.issuer,
-            audience: SERVICE,
-            anchors: settings.trustAnchorPublic,
-            maxLifetimeSeconds: settings.accessTokenSeconds,
-            clockSkewSeconds: settings.clockSkewSeconds,
-            // Its own statements reach its ring without a network.
-            issuerFetchUrl: 'none',
-            confirm: (claims) => sessions.confirm(claims),
-          }),
-        }),
-        MetricsModule,
+        ...issuing(settings),
         TrustMetricsModule,
         HealthModule.forRoot({
-          imports: [issuer],
           inject: [DataSource, KeySetService, KeyRing, NATS_LINK],
           checks: (dataSource: DataSource, keySet: KeySetService, ring: KeyRing, nats: NatsLink) => [
             databaseCheck(dataSource),
@@ -78,12 +59,44 @@ export class AuthModule {
   }
 }
 
+/** The issuer without its HTTP face, for the commands that an operator runs beside it. */
+@Module({})
+export class AuthCommandsModule {
+  static with(settings: AuthSettings): DynamicModule {
+    return { module: AuthCommandsModule, imports: issuing(settings) };
+  }
+}
+
+function issuing(settings: AuthSettings): DynamicModule[] {
+  const issuer = IssuerModule.with(settings);
+  return [
+    databaseModule(settings, entities),
+    NatsModule.forRoot(SERVICE, settings),
+    issuer,
+    TrustModule.forRootAsync({
+      imports: [issuer],
+      inject: [SessionsService],
+      useFactory: (sessions: SessionsService) => ({
+        issuer: settings.issuer,
+        audience: SERVICE,
+        anchors: settings.trustAnchorPublic,
+        maxLifetimeSeconds: settings.accessTokenSeconds,
+        clockSkewSeconds: settings.clockSkewSeconds,
+        // Its own statements reach its ring without a network.
+        issuerFetchUrl: 'none',
+        confirm: (claims) => sessions.confirm(claims),
+      }),
+    }),
+  ];
+}
+
 /** Accounts, sessions, keys and statements. */
 @Module({})
 export class IssuerModule {
   static with(settings: AuthSettings): DynamicModule {
     return {
       module: IssuerModule,
+      global: true,
       imports: [TypeOrmModule.forFeature(entities), JwtModule.register({})],
       controllers: [AccountsController, SessionsController, KeysController, WellKnownController],
       providers: [
@@ -110,10 +123,11 @@ export class IssuerModule {
         AccessTokenSigner,
         AcknowledgementsService,
         RotationService,
+        RecoveryService,
         KeyCustodianService,
         StatementBroadcast,
       ],
-      exports: [SessionsService, KeySetService, RotationService],
+      exports: [SessionsService, KeySetService, RotationService, RecoveryService],
     };
   }
 }

@@ -15,7 +15,8 @@ export type AuthErrorCode =
   | 'rotation_aborted'
   | 'too_many_keys'
   | 'no_signing_key'
-  | 'database_went_back';
+  | 'database_went_back'
+  | 'nothing_to_recover';
 
 export class AuthError extends ServiceError<AuthErrorCode> {}
 
@@ -34,6 +35,7 @@ export const authProblems = defineProblems<AuthErrorCode>({
   rotation_aborted: { status: 409, title: 'The rotation was called off' },
   no_rotation: { status: 409, title: 'No rotation is in progress' },
   too_many_keys: { status: 409, title: 'The key set is full; wait until a retiring key has retired' },
+  nothing_to_recover: { status: 409, title: 'The database is as new as its newest statement' },
   database_went_back: {
     status: 503,
     title: 'The key store is older than what was published; it must be recovered',

@@ -31,7 +31,9 @@ const withStatus = async (status: string) => (await keys()).filter((key) => key.
 const rotation = async () => (await manage('GET', '/keys')).body.rotation;
 /** Those that acknowledge over NATS; auth counts itself too. */
 const others = async () =>
-  ((await manage('GET', '/verifiers')).body.verifiers as { service: string }[]).filter(({ service }) => service !== 'auth');
+  ((await manage('GET', '/verifiers')).body.verifiers as { service: string }[]).filter(
+    ({ service }) => service !== 'auth',
+  );
 const complete = () => eventually(async () => (await manage('GET', '/verifiers')).body.complete === true);
 
 beforeAll(async () => {

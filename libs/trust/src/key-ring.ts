@@ -40,6 +40,8 @@ export class KeyRing {
   private readonly clock: Clock;
   private statement: KeySetStatement | undefined;
   private keys: ReadonlyMap<string, PublishedKey> = new Map();
+  /** For the life of the process; statements name a revoked key only for a while. */
+  private readonly everRevoked = new Set<string>();
   private readonly listeners: ((statement: KeySetStatement) => void)[] = [];
   private readonly accepted: Record<Channel, number> = { nats: 0, http: 0, local: 0 };
   private readonly refused = new Map<RefusalReason, number>();
@@ -77,7 +79,10 @@ export class KeyRing {
     const present = this.statement;
     if (present && next.pin < present.pin) return 'closed_anchor';
     if (present && next.pin === present.pin && next.epoch <= present.epoch) return 'old_epoch';
-    this.keys = new Map(next.keys.map((key) => [key.kid, this.unlessChanged(key)]));
+    for (const { kid } of next.revoked) this.everRevoked.add(kid);
+    // A statement out of a restored database may hold a key again that was revoked since the backup.
+    const good = next.keys.filter(({ kid }) => !this.everRevoked.has(kid));
+    this.keys = new Map(good.map((key) => [key.kid, this.unlessChanged(key)]));
     this.statement = next;
     for (const listener of this.listeners) listener(next);
     return undefined;

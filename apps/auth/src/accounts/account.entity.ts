@@ -1,8 +1,10 @@
-import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
 import type { Role } from '../sessions/scopes.js';
 
 /** Somebody who can log in. */
 @Entity('account')
+@Unique('account_email_unique', ['email'])
+@Check('account_roles', `cardinality(roles) > 0 AND roles <@ ARRAY['customer', 'admin']`)
 export class Account {
   @PrimaryGeneratedColumn('uuid')
   id!: string;

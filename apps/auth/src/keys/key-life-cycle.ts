@@ -8,17 +8,17 @@ import type { AlgorithmName } from '#jws';
 import { AuthError } from '../errors.js';
 import type { SigningKey } from './signing-key.entity.js';
 
-export const keyStatuses = ['prepared', 'active', 'retiring', 'retired', 'revoked'] as const;
-export type KeyStatus = (typeof keyStatuses)[number];
-
 export type KeyRecord = Readonly<SigningKey>;
 export type KeySet = readonly KeyRecord[];
 
 /** What a key is made with; it enters its life as `prepared`. */
 export type NewKey = Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk' | 'seal'>;
 
-/** Replaces the seal of a key whose private half is destroyed. */
+/** Replaces the seal of a key that verifies on but signs no more: it still vouches for the public half. */
 export type DestroyPrivateHalf = (key: Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk'>) => string;
+
+/** The seal of a key that is gone. It does not open, so whoever writes the row's status back publishes nothing. */
+export const NO_SEAL = '';
 
 export const isPublished = ({ status }: KeyRecord): boolean =>
   status === 'prepared' || status === 'active' || status === 'retiring';
@@ -64,7 +64,7 @@ export function activate(
 export function retireExpired(keys: KeySet, now: Date): KeySet {
   return keys.map((key) =>
     key.status === 'retiring' && key.verifyUntil! <= now
-      ? { ...key, status: 'retired', retiredAt: now }
+      ? { ...key, status: 'retired', retiredAt: now, seal: NO_SEAL }
       : key,
   );
 }
@@ -78,19 +78,14 @@ export function retireExpired(keys: KeySet, now: Date): KeySet {
 export function revoke(
   keys: KeySet,
   kid: string,
-  {
-    now,
-    reason,
-    includeStandby,
-    destroy,
-  }: { now: Date; reason: string; includeStandby: boolean; destroy: DestroyPrivateHalf },
+  { now, reason, includeStandby }: { now: Date; reason: string; includeStandby: boolean },
 ): KeySet {
   const target = find(keys, kid);
   if (!isPublished(target)) throw new AuthError('key_not_revocable');
   const revoked = keys.map((key): KeyRecord => {
     const falls = key === target || (includeStandby && key.status === 'prepared');
     return falls
-      ? { ...key, status: 'revoked', revokedAt: now, revocationReason: reason, seal: destroy(key) }
+      ? { ...key, status: 'revoked', revokedAt: now, revocationReason: reason, seal: NO_SEAL }
       : key;
   });
   if (target.status !== 'active') return revoked;

@@ -1,10 +1,11 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 
 /**
  * The one row that every transition locks: the epoch counter and the last statement. It serialises all replicas, so
  * there is one sequence of epochs and never two statements of one epoch.
  */
 @Entity('key_set')
+@Check('key_set_one_row', 'id')
 export class KeySetState {
   @PrimaryColumn('boolean')
   id!: true;

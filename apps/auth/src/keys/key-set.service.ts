@@ -36,6 +36,8 @@ export interface ChangeContext {
   readonly tx: EntityManager;
   /** The database's clock, read after all locks were taken. */
   readonly now: Date;
+  /** The epoch that the database is at. */
+  readonly epoch: number;
   readonly issuedAt: Date | null;
 }
 
@@ -66,6 +68,8 @@ export class KeySetService {
   private readonly listeners: ((statement: IssuedStatement) => void)[] = [];
   private statement: IssuedStatement | undefined;
   private wentBack = false;
+  /** Keys that were complained of once. */
+  private readonly foreign = new Set<string>();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -95,9 +99,12 @@ export class KeySetService {
     return this.statement && this.signers.successorOf(anchorOf(this.statement.jws));
   }
 
-  /** All keys that ever were, oldest first. */
+  /** All keys that ever were, oldest first; none that somebody else wrote into the table. */
   async list(): Promise<KeySet> {
-    return this.dataSource.getRepository(SigningKey).find({ order: { preparedAt: 'ASC', kid: 'ASC' } });
+    const keys = await this.dataSource
+      .getRepository(SigningKey)
+      .find({ order: { preparedAt: 'ASC', kid: 'ASC' } });
+    return keys.filter(this.isOurs);
   }
 
   /** Makes a new key; it is nothing to anyone until a step prepares it. */
@@ -107,6 +114,12 @@ export class KeySetService {
 
   /** The seal of a key whose private half is gone. */
   readonly destroy: DestroyPrivateHalf = (key) => this.keySeal.seal(key, null);
+
+  /** The key under the key-encryption key that seals now; the same object if it is already. */
+  reseal(key: KeyRecord): KeyRecord {
+    if (!isPublished(key) || this.keySeal.isCurrent(key.seal)) return key;
+    return { ...key, seal: this.keySeal.seal(key, this.keySeal.open(key)) };
+  }
 
   /** When the last token that a key signed until `now` has expired everywhere. */
   verifyUntil(now: Date): Date {
@@ -168,10 +181,11 @@ export class KeySetService {
       this.judgeEpoch(state.epoch);
       if (this.wentBack && !recover) throw new AuthError('database_went_back', { retryAfterSeconds: 60 });
       // Waits for every token that is being signed, so that `now` is later than its iat.
-      const before: KeySet = await tx.find(SigningKey, { lock: { mode: 'pessimistic_write' } });
+      const rows: KeySet = await tx.find(SigningKey, { lock: { mode: 'pessimistic_write' } });
+      const before = rows.filter(this.isOurs);
       const [clock] = await tx.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
       const { now } = clock!;
-      const stepped = await step(before, { tx, now, issuedAt: state.issuedAt });
+      const stepped = await step(before, { tx, now, epoch: state.epoch, issuedAt: state.issuedAt });
       if (!stepped) return undefined;
       const after = retireExpired(stepped, now);
       await store(tx, before, after);
@@ -187,7 +201,7 @@ export class KeySetService {
     { epoch, anchor, keys, now }: { epoch: number; anchor: string | null; keys: KeySet; now: Date },
   ): Promise<IssuedStatement> {
     const { issuer, statementSeconds, accessTokenSeconds } = this.options;
-    const payload = keySetPayload(keys.filter(this.isOurs), {
+    const payload = keySetPayload(keys, {
       issuer,
       epoch,
       now,
@@ -200,14 +214,20 @@ export class KeySetService {
     return { epoch, jws, keys: payload.keys };
   }
 
-  /** A key that somebody wrote into the table without the key-encryption key is never published. */
+  /**
+   * A key that somebody wrote into the table without the key-encryption key is as if it were not there: it is neither
+   * published nor made to sign. A key that signs, or is to sign, must have its private half in the seal.
+   */
   private readonly isOurs = (key: KeyRecord): boolean => {
     if (!isPublished(key)) return true;
     try {
-      this.keySeal.open(key);
-      return true;
+      const isPrivate = this.keySeal.open(key) !== null;
+      if (isPrivate || key.status === 'retiring') return true;
+      throw new Error('its seal holds no private half');
     } catch (error) {
-      this.log.error(`key ${key.kid} is not published: ${(error as Error).message}`);
+      if (!this.foreign.has(key.kid))
+        this.log.error(`key ${key.kid} is not published: ${(error as Error).message}`);
+      this.foreign.add(key.kid);
       return false;
     }
   };

@@ -1,12 +1,5 @@
 import type { KeySetStatement } from '#statements';
-import {
-  isPublished,
-  prepare,
-  type DestroyPrivateHalf,
-  type KeyRecord,
-  type KeySet,
-  type NewKey,
-} from './key-life-cycle.js';
+import { isPublished, NO_SEAL, prepare, type KeyRecord, type KeySet, type NewKey } from './key-life-cycle.js';
 
 /**
  * The key set after the database was restored from an older backup: every key that was published by then or since is
@@ -17,12 +10,7 @@ import {
  */
 export function recoveredKeys(
   keys: KeySet,
-  {
-    witness,
-    fresh,
-    now,
-    destroy,
-  }: { witness: KeySetStatement; fresh: readonly NewKey[]; now: Date; destroy: DestroyPrivateHalf },
+  { witness, fresh, now }: { witness: KeySetStatement; fresh: readonly NewKey[]; now: Date },
 ): KeySet {
   const reason = 'the database was restored';
   const known = new Set(keys.map((key) => key.kid));
@@ -45,15 +33,16 @@ export function recoveredKeys(
       status: 'revoked',
       revokedAt,
       revocationReason: told?.reason ?? reason,
-      seal: destroy(key),
+      seal: NO_SEAL,
     };
   });
   const tombstones = lost.map(({ kid, alg, at, reason: why }): KeyRecord => {
-    const facts = { kid, alg, publicJwk: { kid } };
     return {
-      ...facts,
+      kid,
+      alg,
+      publicJwk: { kid },
       status: 'revoked',
-      seal: destroy(facts),
+      seal: NO_SEAL,
       preparedAt: at,
       activatedAt: null,
       verifyUntil: null,

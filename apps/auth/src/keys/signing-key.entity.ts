@@ -1,9 +1,17 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { AlgorithmName, JsonObject } from '#jws';
-import type { KeyStatus } from './key-life-cycle.js';
+
+export const keyStatuses = ['prepared', 'active', 'retiring', 'retired', 'revoked'] as const;
+export type KeyStatus = (typeof keyStatuses)[number];
 
 /** A signing key and its history. A row is made once, follows the life cycle, and is never deleted. */
 @Entity('signing_key')
+@Index('signing_key_one_active', ['status'], { unique: true, where: `status = 'active'` })
+@Check('signing_key_status', `status IN ('prepared', 'active', 'retiring', 'retired', 'revoked')`)
+@Check('signing_key_active_since', `status <> 'active' OR activated_at IS NOT NULL`)
+@Check('signing_key_retiring_until', `status <> 'retiring' OR verify_until IS NOT NULL`)
+@Check('signing_key_retired_at', `(status = 'retired') = (retired_at IS NOT NULL)`)
+@Check('signing_key_revoked_at', `(status = 'revoked') = (revoked_at IS NOT NULL)`)
 export class SigningKey {
   /** RFC 7638 thumbprint of the public key. */
   @PrimaryColumn('text')

@@ -1,15 +1,20 @@
-import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { Check, Column, Entity, ForeignKey, PrimaryGeneratedColumn } from 'typeorm';
+import { SigningKey } from '../keys/signing-key.entity.js';
 
 /**
  * A key waiting to become active. It outlives the process that began it: any replica carries it on. `emergency` is
  * the rotation that follows when active and standby were revoked together.
  */
 @Entity('rotation')
+@Check('rotation_cause', `cause IN ('requested', 'scheduled', 'emergency')`)
+@Check('rotation_outcome', `outcome IN ('activated', 'aborted')`)
+@Check('rotation_ended', '(ended_at IS NULL) = (outcome IS NULL)')
 export class Rotation {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
 
   @Column('text')
+  @ForeignKey(() => SigningKey, 'kid', { name: 'rotation_key', deferrable: 'INITIALLY DEFERRED' })
   kid!: string;
 
   @Column('text')

@@ -180,8 +180,7 @@ export class RotationService {
       activeKey(await this.keySet.list())?.alg ?? this.settings.signingAlg,
     );
     const issued = await this.keySet.change(async (keys, { tx, now }) => {
-      const { destroy } = this.keySet;
-      const after = revoke(keys, kid, { now, reason, includeStandby, destroy });
+      const after = revoke(keys, kid, { now, reason, includeStandby });
       // The next standby is of the algorithm that signs now.
       const completed = standbyKey(after, spare.alg) ? after : prepare(after, spare, now);
       await closeIfPointless(tx, completed, now);
@@ -238,7 +237,8 @@ export class RotationService {
   }
 }
 
-function newRotation(kid: string, cause: Rotation['cause'], requestedAt: Date) {
+/** The row of a rotation that begins. */
+export function newRotation(kid: string, cause: Rotation['cause'], requestedAt: Date) {
   return { kid, cause, requestedAt, endedAt: null, outcome: null };
 }
 

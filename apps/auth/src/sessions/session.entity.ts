@@ -1,8 +1,9 @@
-import { Column, Entity, JoinColumn, ManyToOne, PrimaryGeneratedColumn, type Relation } from 'typeorm';
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, type Relation } from 'typeorm';
 import { Account } from '../accounts/account.entity.js';
 
 /** What a login began. Tokens name it as `sid`; auth's own routes ask whether it is live. */
 @Entity('session')
+@Index('session_account_live', ['accountId'], { where: 'ended_at IS NULL' })
 export class Session {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -11,7 +12,7 @@ export class Session {
   accountId!: string;
 
   @ManyToOne(() => Account, { nullable: false })
-  @JoinColumn({ name: 'account_id' })
+  @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'session_account' })
   account!: Relation<Account>;
 
   @Column('timestamptz', { name: 'created_at' })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { keyStatuses, type KeyRecord, type KeyStatus } from '../keys/key-life-cycle.js';
+import type { KeyRecord } from '../keys/key-life-cycle.js';
+import { keyStatuses, type KeyStatus } from '../keys/signing-key.entity.js';
 import { keySetPayload } from './key-set-payload.js';
 
 const now = new Date(1_700_000_000_700);

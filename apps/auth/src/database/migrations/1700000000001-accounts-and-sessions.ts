@@ -5,18 +5,21 @@ export class AccountsAndSessions1700000000001 implements MigrationInterface {
     await db.query(`
       CREATE TABLE account (
         id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-        email         text NOT NULL CONSTRAINT account_email_unique UNIQUE,
+        email         text NOT NULL,
         password_hash text NOT NULL,
-        roles         text[] NOT NULL CHECK (cardinality(roles) > 0 AND roles <@ ARRAY['customer', 'admin']),
+        roles         text[] NOT NULL,
         created_at    timestamptz NOT NULL,
-        disabled_at   timestamptz
+        disabled_at   timestamptz,
+        CONSTRAINT account_email_unique UNIQUE (email),
+        CONSTRAINT account_roles CHECK (cardinality(roles) > 0 AND roles <@ ARRAY['customer', 'admin'])
       )`);
     await db.query(`
       CREATE TABLE session (
         id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-        account_id uuid NOT NULL REFERENCES account (id),
+        account_id uuid NOT NULL,
         created_at timestamptz NOT NULL,
-        ended_at   timestamptz
+        ended_at   timestamptz,
+        CONSTRAINT session_account FOREIGN KEY (account_id) REFERENCES account (id)
       )`);
     await db.query('CREATE INDEX session_account_live ON session (account_id) WHERE ended_at IS NULL');
     // The layout that rate-limiter-flexible works on.

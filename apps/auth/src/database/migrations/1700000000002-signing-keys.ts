@@ -57,7 +57,7 @@ export class SigningKeys1700000000002 implements MigrationInterface {
       CREATE TABLE signing_key (
         kid               text PRIMARY KEY,
         alg               text NOT NULL,
-        status            text NOT NULL CHECK (status IN ('prepared', 'active', 'retiring', 'retired', 'revoked')),
+        status            text NOT NULL,
         public_jwk        jsonb NOT NULL,
         seal              text NOT NULL,
         prepared_at       timestamptz NOT NULL,
@@ -66,32 +66,37 @@ export class SigningKeys1700000000002 implements MigrationInterface {
         retired_at        timestamptz,
         revoked_at        timestamptz,
         revocation_reason text,
-        CHECK ((status = 'revoked') = (revoked_at IS NOT NULL)),
-        CHECK ((status = 'retired') = (retired_at IS NOT NULL)),
-        CHECK (status <> 'active' OR activated_at IS NOT NULL),
-        CHECK (status <> 'retiring' OR verify_until IS NOT NULL)
+        CONSTRAINT signing_key_status CHECK (status IN ('prepared', 'active', 'retiring', 'retired', 'revoked')),
+        CONSTRAINT signing_key_active_since CHECK (status <> 'active' OR activated_at IS NOT NULL),
+        CONSTRAINT signing_key_retiring_until CHECK (status <> 'retiring' OR verify_until IS NOT NULL),
+        CONSTRAINT signing_key_retired_at CHECK ((status = 'retired') = (retired_at IS NOT NULL)),
+        CONSTRAINT signing_key_revoked_at CHECK ((status = 'revoked') = (revoked_at IS NOT NULL))
       )`);
     await db.query(
       `CREATE UNIQUE INDEX signing_key_one_active ON signing_key (status) WHERE status = 'active'`,
     );
     await db.query(`
       CREATE TABLE key_set (
-        id        boolean PRIMARY KEY CHECK (id),
+        id        boolean PRIMARY KEY,
         epoch     bigint NOT NULL,
         statement text,
         anchor    text,
-        issued_at timestamptz
+        issued_at timestamptz,
+        CONSTRAINT key_set_one_row CHECK (id)
       )`);
     await db.query('INSERT INTO key_set (id, epoch) VALUES (true, 0)');
     await db.query(`
       CREATE TABLE rotation (
         id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-        kid          text NOT NULL REFERENCES signing_key (kid) DEFERRABLE INITIALLY DEFERRED,
-        cause        text NOT NULL CHECK (cause IN ('requested', 'scheduled', 'emergency')),
+        kid          text NOT NULL,
+        cause        text NOT NULL,
         requested_at timestamptz NOT NULL,
         ended_at     timestamptz,
-        outcome      text CHECK (outcome IN ('activated', 'aborted')),
-        CHECK ((ended_at IS NULL) = (outcome IS NULL))
+        outcome      text,
+        CONSTRAINT rotation_key FOREIGN KEY (kid) REFERENCES signing_key (kid) DEFERRABLE INITIALLY DEFERRED,
+        CONSTRAINT rotation_cause CHECK (cause IN ('requested', 'scheduled', 'emergency')),
+        CONSTRAINT rotation_outcome CHECK (outcome IN ('activated', 'aborted')),
+        CONSTRAINT rotation_ended CHECK ((ended_at IS NULL) = (outcome IS NULL))
       )`);
     await db.query('CREATE UNIQUE INDEX rotation_one_open ON rotation ((true)) WHERE ended_at IS NULL');
     await db.query(`

@@ -1,0 +1,103 @@
+/** `npm run keys -- list | rotate | revoke | recover | reseal`: for whoever has auth's secrets; no token is asked for. */
+import { parseArgs } from 'node:util';
+import { NestFactory } from '@nestjs/core';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isAlgorithmName } from '#jws';
+import {
+  createLogger,
+  NATS_LINK,
+  nestLogger,
+  ServiceError,
+  settingsOrExit,
+  type NatsLink,
+} from '#service-kit';
+import { AuthCommandsModule } from './auth.module.js';
+import { authSettings, SERVICE } from './config.js';
+import { authProblems } from './errors.js';
+import { KeySetService } from './keys/key-set.service.js';
+import { RecoveryService } from './keys/recovery.service.js';
+import { RotationService } from './rotation/rotation.service.js';
+
+const USAGE = `npm run keys -- list                                       every key and its state
+npm run keys -- rotate [--alg ES256]                       make the standby, or a new key, active
+npm run keys -- revoke KID --reason TEXT [--standby]       revoke a key; --standby: every prepared one too
+npm run keys -- recover                                    go on after the database was restored from a backup
+npm run keys -- reseal                                     seal all keys under the first key-encryption key`;
+
+/** How long NATS is waited for, to hear the last statement and who verifies. */
+const NATS_WAIT_MS = 3_000;
+
+const { positionals, values } = readArguments();
+const settings = settingsOrExit(authSettings);
+const logger = createLogger({ service: SERVICE, level: 'fatal' });
+const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(settings), {
+  logger: nestLogger(logger),
+});
+try {
+  const { connection } = app.get<NatsLink>(NATS_LINK);
+  await Promise.race([connection, delay(NATS_WAIT_MS, undefined, { ref: false })]).catch(() => undefined);
+  console.log(await run(positionals[0]!));
+} catch (error) {
+  if (!(error instanceof ServiceError)) throw error;
+  console.error(authProblems[error.code as keyof typeof authProblems]?.title ?? error.message);
+  process.exitCode = 1;
+} finally {
+  await app.close();
+}
+
+async function run(command: string): Promise<string> {
+  const rotations = app.get(RotationService);
+  switch (command) {
+    case 'list': {
+      const keys = await app.get(KeySetService).list();
+      return keys
+        .map(({ kid, alg, status, revocationReason }) =>
+          `${kid}  ${alg}  ${status}  ${revocationReason ?? ''}`.trimEnd(),
+        )
+        .join('\n');
+    }
+    case 'rotate': {
+      const { alg } = values;
+      const result = await rotations.rotate(isAlgorithmName(alg) ? alg : undefined);
+      return result.done
+        ? `${result.kid} is active, epoch ${result.epoch}`
+        : `waiting for ${result.waitingFor.join(', ')}; auth goes on by itself`;
+    }
+    case 'revoke': {
+      const { kid, epoch, activeKid } = await rotations.revoke(positionals[1]!, {
+        reason: values.reason!,
+        includeStandby: values.standby,
+      });
+      return `${kid} is revoked, epoch ${epoch}; ${activeKid ?? 'nothing'} signs now`;
+    }
+    case 'recover': {
+      const { from, after, epoch, endedSessions } = await app.get(RecoveryService).recover();
+      return `the database was at epoch ${from}, epoch ${after} had been published; going on with ${epoch}.\nAll keys are replaced, ${endedSessions} sessions are ended.`;
+    }
+    default:
+      return `${await app.get(RecoveryService).reseal()} keys are sealed anew; a key-encryption key that is no longer the first can go`;
+  }
+}
+
+function readArguments() {
+  const options = {
+    alg: { type: 'string' },
+    reason: { type: 'string' },
+    standby: { type: 'boolean', default: false },
+  } as const;
+  try {
+    const parsed = parseArgs({ options, allowPositionals: true });
+    const {
+      positionals: [command, kid, ...more],
+      values: { alg, reason },
+    } = parsed;
+    const isComplete = command === 'revoke' ? kid !== undefined && reason !== undefined : kid === undefined;
+    const isKnown = ['list', 'rotate', 'revoke', 'recover', 'reseal'].includes(command ?? '');
+    if (!isKnown || !isComplete || more.length > 0 || (alg !== undefined && !isAlgorithmName(alg)))
+      throw new Error('unknown arguments');
+    return parsed;
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}

@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { IsNull } from 'typeorm';
+import { AuthError } from '../errors.js';
+import { Rotation } from '../rotation/rotation.entity.js';
+import { newRotation } from '../rotation/rotation.service.js';
+import { Session } from '../sessions/session.entity.js';
+import { EpochWitness } from './epoch-witness.js';
+import { KeySetService } from './key-set.service.js';
+import { recoveredKeys } from './recover.js';
+
+export interface Recovery {
+  readonly epoch: number;
+  /** The epoch that the database had been restored to, and the newest that had been published. */
+  readonly from: number;
+  readonly after: number;
+  readonly endedSessions: number;
+}
+
+/** What an operator does after the database was restored from a backup, and about key-encryption keys. */
+@Injectable()
+export class RecoveryService {
+  constructor(
+    private readonly keySet: KeySetService,
+    private readonly witness: EpochWitness,
+  ) {}
+
+  /**
+   * Goes on after a restore: continues the epochs where they were published to, keeps every revocation, replaces all
+   * keys and ends all sessions. The first fresh key signs once it is acknowledged, or after a second.
+   *
+   * @throws AuthError `nothing_to_recover` if the database is as new as its newest statement
+   */
+  async recover(): Promise<Recovery> {
+    await this.keySet.refresh();
+    const witness = this.witness.newest();
+    if (!witness || !this.keySet.databaseWentBack) throw new AuthError('nothing_to_recover');
+    const fresh = [await this.keySet.generate('ES256'), await this.keySet.generate('ES256')];
+    let [from, endedSessions] = [0, 0];
+    const issued = await this.keySet.change(
+      async (keys, { tx, now, epoch }) => {
+        from = epoch;
+        await tx.update(Rotation, { endedAt: IsNull() }, { endedAt: now, outcome: 'aborted' });
+        endedSessions = (await tx.update(Session, { endedAt: IsNull() }, { endedAt: now })).affected ?? 0;
+        await tx.insert(Rotation, newRotation(fresh[0]!.kid, 'emergency', now));
+        return recoveredKeys(keys, { witness, fresh, now });
+      },
+      { recover: true },
+    );
+    return { epoch: issued!.epoch, from, after: witness.epoch, endedSessions };
+  }
+
+  /** Seals every private half under the key-encryption key that seals now, and returns how many that were. */
+  async reseal(): Promise<number> {
+    let count = 0;
+    await this.keySet.change((keys) => {
+      const resealed = keys.map((key) => this.keySet.reseal(key));
+      count = resealed.filter((key, index) => key !== keys[index]).length;
+      return count > 0 ? resealed : undefined;
+    });
+    return count;
+  }
+}

@@ -1,0 +1,153 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { freePortBase } from '#testing';
+import type { KeyRingFacts } from '#trust';
+import { readCredentials, secretPaths } from '../../infra/composition/secrets.js';
+import { portClaims } from '../../infra/composition/services.js';
+import { postgresDataParent } from '../../infra/embedded/postgres-home.js';
+import { tellReaper } from '../../infra/embedded/reaper-client.js';
+import { type RunningSystem, startSystem } from '../../infra/embedded/system.js';
+import { exchange, type Exchange, type RequestParts } from '../../infra/tour/exchange.js';
+
+/** Environment of each service, by name, on top of the generated one. */
+export type ServiceSettings = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** The resource services that a scenario knocks at. */
+export type Audience = 'orders' | 'inventory';
+
+/** A token and the service it is for. */
+export interface Grant {
+  readonly audience: Audience;
+  readonly token: string;
+}
+
+/** What `GET /trust` answers: the ring of a service and how it judged. */
+export type Ring = KeyRingFacts & { readonly requests: Readonly<Record<string, number>> };
+
+/** What `GET /admin/keys` answers. */
+export interface KeyList {
+  readonly epoch: number;
+  readonly keys: readonly { readonly kid: string; readonly alg: string; readonly status: string }[];
+  readonly rotation: { readonly kid: string; readonly waitingFor: readonly string[] } | null;
+}
+
+/** What `GET /admin/verifiers` answers. */
+export interface VerifierList {
+  readonly complete: boolean;
+  readonly verifiers: readonly {
+    readonly service: string;
+    readonly instance: string;
+    readonly epoch: number;
+    readonly kids: readonly string[];
+    readonly pins: readonly string[];
+  }[];
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+/** The system of one scenario: real processes in a temporary folder, driven over HTTP as any client would. */
+export class ScenarioSystem {
+  private readonly settings: Record<string, Readonly<Record<string, string>>>;
+  private system: RunningSystem | undefined;
+  private readonly connections: NatsConnection[] = [];
+  private knownSku: string | undefined;
+  /** Secrets, logs and data of this system; what an attacker steals, he steals from here. */
+  readonly stateDir = mkdtempSync(join(tmpdir(), 'scenario-'));
+
+  constructor(settings: ServiceSettings) {
+    this.settings = { ...settings };
+  }
+
+  /** The processes: `kill`, `halt`, `launch`, `restart` of `auth`, `orders`, `inventory`, `nats`, `postgres`. */
+  get parts(): RunningSystem {
+    if (this.system === undefined) throw new Error('the system has not been started');
+    return this.system;
+  }
+
+  async start(): Promise<void> {
+    const portBase = await freePortBase(portClaims(0).map(({ port }) => port));
+    const { stateDir, settings } = this;
+    // By the reaper, so that they go even when the run is interrupted.
+    for (const folder of [stateDir, postgresDataParent(stateDir)]) tellReaper(`rm ${folder}`);
+    this.system = await startSystem({ stateDir, portBase, settings, durable: false });
+  }
+
+  /** Ends every process. */
+  async stop(): Promise<void> {
+    await Promise.all(this.connections.map((connection) => connection.close()));
+    await this.system?.stop();
+  }
+
+  /** Replaces settings of a service; they are those of its next start (`parts.restart`). */
+  configure(service: string, settings: Readonly<Record<string, string>>): void {
+    this.settings[service] = { ...this.settings[service], ...settings };
+  }
+
+  /** Sends one request: `ask('auth', 'GET /admin/keys', { token })`. Any status is an answer. */
+  ask<Body = any>(service: string, route: string, parts?: RequestParts): Promise<Exchange<Body>> {
+    const [method = '', path = ''] = route.split(' ');
+    return exchange<Body>(method, `${this.parts.urls[service]}${path}`, parts);
+  }
+
+  /** A fresh login of one of the two seeded people. @throws Error unless it is answered 200 */
+  async logIn(who: 'admin' | 'demo', audience: string): Promise<string> {
+    const body = { ...readCredentials(this.stateDir)[who], audience };
+    const answer = await this.ask<{ access_token: string }>('auth', 'POST /auth/login', { body });
+    if (answer.status !== 200) throw new Error(`the login of ${who} was answered ${answer.status}`);
+    return answer.body.access_token;
+  }
+
+  /** A fresh token that this resource service accepts: the customer's for orders, the administrator's for inventory. */
+  async grant(audience: Audience): Promise<Grant> {
+    return { audience, token: await this.logIn(audience === 'orders' ? 'demo' : 'admin', audience) };
+  }
+
+  /** Shows a token to its service and returns the status: 200 wherever the token is accepted. */
+  async knock({ audience, token }: Grant): Promise<number> {
+    if (audience === 'orders') return (await this.ask('orders', 'GET /orders', { token })).status;
+    // inventory has no protected route that only reads.
+    const route = `PUT /products/${await this.sku()}/stock`;
+    return (await this.ask('inventory', route, { token, body: { stock: 100 } })).status;
+  }
+
+  /** A request of a freshly logged-in administrator. @throws Error unless it is answered 2xx */
+  async admin<Body = any>(route: string, body?: unknown): Promise<Exchange<Body>> {
+    const token = await this.logIn('admin', 'auth');
+    const answer = await this.ask<Body>('auth', route, { token, ...(body !== undefined && { body }) });
+    if (answer.status >= 300) throw new Error(`${route}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer;
+  }
+
+  /** What auth knows of its keys. */
+  async keys(): Promise<KeyList> {
+    return (await this.admin<KeyList>('GET /admin/keys')).body;
+  }
+
+  /** Whom auth counts, and what each of them holds. */
+  async verifiers(): Promise<VerifierList> {
+    return (await this.admin<VerifierList>('GET /admin/verifiers')).body;
+  }
+
+  /** What a service knows of auth's keys, from its public `GET /trust`. */
+  async ring(service: string): Promise<Ring> {
+    return (await this.ask<Ring>(service, 'GET /trust')).body;
+  }
+
+  /** A NATS connection with the nkey of a service: what somebody has who has stolen that service's secrets. */
+  async natsAs(service: string): Promise<NatsConnection> {
+    const seed = readFileSync(join(secretPaths.of(this.stateDir, service), 'nats.nk'));
+    const connection = await connect({
+      servers: `127.0.0.1:${this.parts.running.nats.port}`,
+      authenticator: nkeyAuthenticator(seed),
+      inboxPrefix: `_INBOX_${service}`,
+    });
+    this.connections.push(connection);
+    return connection;
+  }
+
+  private async sku(): Promise<string> {
+    this.knownSku ??= (await this.ask('inventory', 'GET /products')).body.items[0].sku as string;
+    return this.knownSku;
+  }
+}
