@@ -8,9 +8,9 @@ const tests = `${specs}|^apps/[^/]+/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
 // What is started by name: programs, configuration, and what jest loads.
 const entryPoints = [
-  '/(main|migrate|seed)[.]ts$',
+  '/(main|migrate|seed|keys-cli)[.]ts$',
   '^libs/[^/]+/src/index[.]ts$',
-  '^infra/embedded/(start|reset|reaper)[.]ts$',
+  '^infra/embedded/(start|reset|keys|reaper)[.]ts$',
   '^infra/checks/run[.]ts$',
   '^infra/tour/tour[.]ts$',
   '^(bench|scenarios)/',

@@ -22,6 +22,10 @@ if (!running) {
   const addresses = planAddresses(stateDir, running.portBase, services, 'development');
   const { command, env } = planProgram(issuer, 'main', join(projectRoot, 'dist/apps'), addresses);
   const program = join(projectRoot, 'dist/apps', issuer.name, 'src/keys-cli.js');
-  const child = spawn(command, [program, ...args], { env, cwd: stateDir, stdio: 'inherit' });
+  const child = spawn(command, [program, ...args], {
+    env: { ...env, LOG_LEVEL: 'error' },
+    cwd: stateDir,
+    stdio: 'inherit',
+  });
   process.exitCode = await new Promise<number>((done) => child.on('exit', (code) => done(code ?? 1)));
 }

@@ -16,12 +16,7 @@ export interface ExtraInstance {
 /** Starts one and waits until it is ready; end it with `child.stop()`. */
 export async function startExtraInstance(system: ScenarioSystem, service: string): Promise<ExtraInstance> {
   const row = services.find(({ name }) => name === service)!;
-  const addresses = planAddresses(
-    system.stateDir,
-    system.parts.running.portBase,
-    services,
-    'development',
-  );
+  const addresses = planAddresses(system.stateDir, system.parts.running.portBase, services, 'development');
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const program = planProgram(row, 'main', join(projectRoot, 'dist/apps'), addresses, { PORT: `${port}` });

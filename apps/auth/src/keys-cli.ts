@@ -36,10 +36,10 @@ const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(s
 try {
   const { connection } = app.get<NatsLink>(NATS_LINK);
   await Promise.race([connection, delay(NATS_WAIT_MS, undefined, { ref: false })]).catch(() => undefined);
-  console.log(await run(positionals[0]!));
+  process.stdout.write(`${await run(positionals[0]!)}\n`);
 } catch (error) {
   if (!(error instanceof ServiceError)) throw error;
-  console.error(authProblems[error.code as keyof typeof authProblems]?.title ?? error.message);
+  process.stderr.write(`${authProblems[error.code as keyof typeof authProblems]?.title ?? error.message}\n`);
   process.exitCode = 1;
 } finally {
   await app.close();
@@ -97,7 +97,7 @@ function readArguments() {
       throw new Error('unknown arguments');
     return parsed;
   } catch (error) {
-    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}\n`);
     process.exit(2);
   }
 }

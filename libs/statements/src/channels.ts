@@ -6,6 +6,11 @@ export const KEYSET_SUBJECT = 'trust.keyset';
 export const KEYSET_STREAM = 'TRUST';
 /** Direct get of the last statement: one request, one answer, no consumer. */
 export const KEYSET_DIRECT_GET = `$JS.API.DIRECT.GET.${KEYSET_STREAM}.${KEYSET_SUBJECT}`;
+/** Every revocation: `trust.revocation.<n>`. */
+export const REVOCATION_SUBJECTS = 'trust.revocation.>';
+export const REVOCATION_STREAM = 'REVOCATIONS';
+/** Direct get of one revocation; the request names it, see {@link lastBySubject}. */
+export const REVOCATION_DIRECT_GET = `$JS.API.DIRECT.GET.${REVOCATION_STREAM}`;
 /** Every acknowledgement: `trust.ack.<service>.<instance>`. */
 export const ACK_SUBJECTS = 'trust.ack.>';
 
@@ -17,4 +22,14 @@ export const KEYSET_MEDIA_TYPE = 'application/jwk-set+jwt';
 /** The subject on which one instance of a service acknowledges statements. */
 export function ackSubject(service: string, instance: string): string {
   return `trust.ack.${service}.${instance}`;
+}
+
+/** The subject of the revocation with that number. */
+export function revocationSubject(n: number): string {
+  return `trust.revocation.${n}`;
+}
+
+/** The body of a direct get that asks for the last message of a subject. */
+export function lastBySubject(subject: string): string {
+  return JSON.stringify({ last_by_subj: subject });
 }

@@ -1,6 +1,6 @@
 /**
- * What auth states about its keys, signed by the trust anchor, and how anyone checks it. Signing lives in
- * apps/auth alone; this library holds the shape of the statements, their verification, and where they travel.
+ * What auth states about its keys and what it revoked, signed by the trust anchor, and how anyone checks it. Signing
+ * lives in apps/auth alone; this library holds the shape of the statements, their verification, and where they travel.
  */
 export { ANCHOR_ALG, readAnchor, type Anchor } from './anchor.js';
 export {
@@ -12,6 +12,11 @@ export {
   KEYSET_PATH,
   KEYSET_STREAM,
   KEYSET_SUBJECT,
+  lastBySubject,
+  REVOCATION_DIRECT_GET,
+  REVOCATION_STREAM,
+  REVOCATION_SUBJECTS,
+  revocationSubject,
 } from './channels.js';
 export {
   KEYSET_TYP,
@@ -24,4 +29,15 @@ export {
   type PublishedKey,
   type PublishedStatus,
 } from './key-set-statement.js';
+export {
+  MAX_REVOCATION_BYTES,
+  REVOCATION_TYP,
+  revocationPayload,
+  revokedKinds,
+  verifyRevocation,
+  type Revocation,
+  type RevocationPayload,
+  type RevokedKind,
+  type RevokedSubject,
+} from './revocation.js';
 export { StatementError, type StatementErrorCode } from './statement-error.js';

@@ -1,15 +1,8 @@
 import { z } from 'zod';
-import {
-  admitPublicJwk,
-  JwsError,
-  parseCompact,
-  readPayload,
-  verifySignature,
-  type CompactJws,
-  type PublicKey,
-} from '#jws';
+import { admitPublicJwk, type PublicKey } from '#jws';
 import type { Anchor } from './anchor.js';
-import { StatementError, type StatementErrorCode } from './statement-error.js';
+import { asStatementError, openAnchored } from './anchored-jws.js';
+import { StatementError } from './statement-error.js';
 
 /** `typ` of a key-set statement; no other kind of token carries it. */
 export const KEYSET_TYP = 'jwk-set+jwt';
@@ -38,6 +31,7 @@ const payloadSchema = z.object({
   iat: seconds,
   exp: seconds,
   epoch: z.int().positive(),
+  /** The revocations that still matter, by number; none while `from` is greater than `to`. */
   revocations: z.object({ from: count, to: count }),
   keys: z.array(publishedJwk).min(1).max(MAX_STATEMENT_KEYS),
   revoked: z.array(revokedKey),
@@ -73,24 +67,17 @@ export function verifyKeySetStatement(
   jws: string,
   { issuer, anchors, now }: { issuer: string; anchors: readonly Anchor[]; now: number },
 ): KeySetStatement {
-  const compact = asStatementError(() =>
-    parseCompact(jws, { maxBytes: MAX_STATEMENT_BYTES, types: [KEYSET_TYP] }),
-  );
-  const pin = pinOf(compact, anchors);
-  asStatementError(() => verifySignature(compact, anchors[pin]!));
-
-  const parsed = payloadSchema.safeParse(asStatementError(() => readPayload(compact)));
+  const { payload: opened, pin } = openAnchored(jws, {
+    typ: KEYSET_TYP,
+    maxBytes: MAX_STATEMENT_BYTES,
+    anchors,
+  });
+  const parsed = payloadSchema.safeParse(opened);
   if (!parsed.success) throw new StatementError('invalid_payload', z.prettifyError(parsed.error));
   const payload = parsed.data;
   if (payload.iss !== issuer) throw new StatementError('wrong_issuer', 'iss is not the configured issuer');
   if (payload.exp <= now) throw new StatementError('expired', 'exp has passed');
   return { ...payload, keys: admitKeys(payload.keys), pin, jws };
-}
-
-function pinOf({ header }: CompactJws, anchors: readonly Anchor[]): number {
-  const pin = anchors.findIndex((anchor) => anchor.thumbprint === header['kid']);
-  if (pin < 0) throw new StatementError('unknown_anchor', 'kid names none of the pinned anchors');
-  return pin;
 }
 
 function admitKeys(jwks: KeySetPayload['keys']): PublishedKey[] {
@@ -103,23 +90,4 @@ function admitKeys(jwks: KeySetPayload['keys']): PublishedKey[] {
     kids.add(jwk.kid);
     return { ...key, kid: jwk.kid, status, verifyUntil };
   });
-}
-
-const REASONS = {
-  too_large: 'too_large',
-  malformed: 'malformed',
-  unsupported_header: 'malformed',
-  wrong_typ: 'wrong_typ',
-  alg_mismatch: 'bad_signature',
-  bad_signature: 'bad_signature',
-  bad_key: 'invalid_payload',
-} as const satisfies Record<JwsError['code'], StatementErrorCode>;
-
-function asStatementError<T>(step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    if (!(error instanceof JwsError)) throw error;
-    throw new StatementError(REASONS[error.code], error.message, { cause: error });
-  }
 }

@@ -24,11 +24,17 @@ export class EpochWitness {
 
   /** Takes in a statement from anywhere. Its age does not matter: an expired one is proof as well. */
   hear(jws: string): void {
+    if (jws === this.newestSeen?.jws) return;
+    const statement = this.read(jws);
+    if (statement && statement.epoch > (this.newestSeen?.epoch ?? 0)) this.newestSeen = statement;
+  }
+
+  /** A statement that one of our anchors signed; undefined for one of another installation, or a forgery. */
+  read(jws: string): KeySetStatement | undefined {
     try {
-      const statement = verifyKeySetStatement(jws, { issuer: this.issuer, anchors: this.anchors, now: 0 });
-      if (!this.newestSeen || statement.epoch > this.newestSeen.epoch) this.newestSeen = statement;
+      return verifyKeySetStatement(jws, { issuer: this.issuer, anchors: this.anchors, now: 0 });
     } catch {
-      // Not ours, so it proves nothing: a key set of another installation, or somebody's forgery.
+      return undefined;
     }
   }
 

@@ -15,7 +15,7 @@ export type KeySet = readonly KeyRecord[];
 export type NewKey = Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk' | 'seal'>;
 
 /** Replaces the seal of a key that verifies on but signs no more: it still vouches for the public half. */
-export type DestroyPrivateHalf = (key: Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk'>) => string;
+export type DestroyPrivateHalf = (key: NewKey) => string;
 
 /** The seal of a key that is gone. It does not open, so whoever writes the row's status back publishes nothing. */
 export const NO_SEAL = '';

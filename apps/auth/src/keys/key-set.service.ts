@@ -13,7 +13,9 @@ import { StatementSigners } from '../statements/statement-signer.js';
 import { EpochWitness } from './epoch-witness.js';
 import { generateKey } from './generate-key.js';
 import {
+  activeKey,
   isPublished,
+  NO_SEAL,
   retireExpired,
   type DestroyPrivateHalf,
   type KeyRecord,
@@ -99,12 +101,12 @@ export class KeySetService {
     return this.statement && this.signers.successorOf(anchorOf(this.statement.jws));
   }
 
-  /** All keys that ever were, oldest first; none that somebody else wrote into the table. */
+  /** All keys that ever were, oldest first; none that somebody else prepared in the table. */
   async list(): Promise<KeySet> {
     const keys = await this.dataSource
       .getRepository(SigningKey)
       .find({ order: { preparedAt: 'ASC', kid: 'ASC' } });
-    return keys.filter(this.isOurs);
+    return keys.filter(this.mayStandBy);
   }
 
   /** Makes a new key; it is nothing to anyone until a step prepares it. */
@@ -112,8 +114,8 @@ export class KeySetService {
     return generateKey(alg, this.options.rsaModulusBits, this.keySeal);
   }
 
-  /** The seal of a key whose private half is gone. */
-  readonly destroy: DestroyPrivateHalf = (key) => this.keySeal.seal(key, null);
+  /** The seal of a key whose private half is gone; one that is not ours gets no seal of ours by being replaced. */
+  readonly destroy: DestroyPrivateHalf = (key) => (this.opens(key) ? this.keySeal.seal(key, null) : NO_SEAL);
 
   /** The key under the key-encryption key that seals now; the same object if it is already. */
   reseal(key: KeyRecord): KeyRecord {
@@ -132,15 +134,21 @@ export class KeySetService {
    * @returns the age in seconds of the last statement; infinite if there is none
    */
   async refresh(): Promise<number> {
+    const proven = this.provenEpoch();
     const [state] = await this.dataSource.query<{ epoch: string; statement: string | null; age: number }[]>(
       'SELECT epoch, statement, extract(epoch FROM clock_timestamp() - issued_at)::float8 AS age FROM key_set',
     );
     const epoch = Number(state?.epoch ?? 0);
-    this.judgeEpoch(epoch);
+    this.judgeEpoch(epoch, proven);
     if (!state?.statement) return Infinity;
-    if (epoch !== this.statement?.epoch)
-      this.adopt({ epoch, jws: state.statement, keys: keysOf(state.statement) });
+    if (epoch > (this.statement?.epoch ?? 0)) this.adoptStored(epoch, state.statement);
     return state.age;
+  }
+
+  /** What is in the table is served, to third parties unsigned: so only what the anchor signed is taken up. */
+  private adoptStored(epoch: number, jws: string): void {
+    if (this.witness.read(jws)?.epoch === epoch) this.adopt({ epoch, jws, keys: keysOf(jws) });
+    else this.log.error(`the statement of epoch ${epoch} in the database is not ours; it is not served`);
   }
 
   /**
@@ -149,13 +157,18 @@ export class KeySetService {
    * @throws AuthError `database_went_back`
    */
   async assertSound(tx: EntityManager): Promise<void> {
+    const proven = this.provenEpoch();
     const [state] = await tx.query<{ epoch: string }[]>('SELECT epoch FROM key_set');
-    this.judgeEpoch(Number(state?.epoch ?? 0));
+    this.judgeEpoch(Number(state?.epoch ?? 0), proven);
     if (this.wentBack) throw new AuthError('database_went_back', { retryAfterSeconds: 60 });
   }
 
-  private judgeEpoch(epoch: number): void {
-    const proven = Math.max(this.statement?.epoch ?? 0, this.witness.newest()?.epoch ?? 0);
+  /** To be read before the database is: while it answers, others here go on. */
+  private provenEpoch(): number {
+    return Math.max(this.statement?.epoch ?? 0, this.witness.newest()?.epoch ?? 0);
+  }
+
+  private judgeEpoch(epoch: number, proven: number): void {
     if (epoch < proven && !this.wentBack) {
       this.log.error(
         `the database is at epoch ${epoch}, but epoch ${proven} was published: it was restored from an older backup. ` +
@@ -178,16 +191,17 @@ export class KeySetService {
         where: { id: true },
         lock: { mode: 'pessimistic_write' },
       });
-      this.judgeEpoch(state.epoch);
+      // Under the lock nobody goes on.
+      this.judgeEpoch(state.epoch, this.provenEpoch());
       if (this.wentBack && !recover) throw new AuthError('database_went_back', { retryAfterSeconds: 60 });
       // Waits for every token that is being signed, so that `now` is later than its iat.
       const rows: KeySet = await tx.find(SigningKey, { lock: { mode: 'pessimistic_write' } });
-      const before = rows.filter(this.isOurs);
+      const before = rows.filter(this.mayStandBy);
       const [clock] = await tx.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
       const { now } = clock!;
-      const stepped = await step(before, { tx, now, epoch: state.epoch, issuedAt: state.issuedAt });
-      if (!stepped) return undefined;
-      const after = retireExpired(stepped, now);
+      const retired = retireExpired(before, now);
+      const after = await step(retired, { tx, now, epoch: state.epoch, issuedAt: state.issuedAt });
+      if (!after) return undefined;
       await store(tx, before, after);
       const lastEpoch = Math.max(state.epoch, this.witness.newest()?.epoch ?? 0);
       return this.issue(tx, { epoch: lastEpoch + 1, anchor: anchor ?? state.anchor, keys: after, now });
@@ -201,7 +215,11 @@ export class KeySetService {
     { epoch, anchor, keys, now }: { epoch: number; anchor: string | null; keys: KeySet; now: Date },
   ): Promise<IssuedStatement> {
     const { issuer, statementSeconds, accessTokenSeconds } = this.options;
-    const payload = keySetPayload(keys, {
+    const active = activeKey(keys);
+    // The wrong key-encryption key, or a row that was tampered with. Without its key every good token would be refused.
+    if (active && !this.isOurs(active))
+      throw new AuthError('no_signing_key', { message: `the active key ${active.kid} does not open` });
+    const payload = keySetPayload(keys.filter(this.isOurs), {
       issuer,
       epoch,
       now,
@@ -214,9 +232,24 @@ export class KeySetService {
     return { epoch, jws, keys: payload.keys };
   }
 
+  private opens(key: NewKey): boolean {
+    try {
+      this.keySeal.open(key);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /**
-   * A key that somebody wrote into the table without the key-encryption key is as if it were not there: it is neither
-   * published nor made to sign. A key that signs, or is to sign, must have its private half in the seal.
+   * A key that somebody prepared in the table without the key-encryption key is as if it were not there. In any other
+   * state a key stays in sight, to be revoked.
+   */
+  private readonly mayStandBy = (key: KeyRecord): boolean => key.status !== 'prepared' || this.isOurs(key);
+
+  /**
+   * Whether a key may be published: its seal opens, and holds the private half of a key that signs or is to sign.
+   * Writing the table is not enough for that.
    */
   private readonly isOurs = (key: KeyRecord): boolean => {
     if (!isPublished(key)) return true;

@@ -35,9 +35,9 @@ export class TokenGuard extends AuthGuard() {
     context: ExecutionContext,
   ): Claims {
     if (claims) return claims;
-    const reason = error ?? info;
+    const reason: unknown = error ?? info;
     if (reason instanceof TrustError) throw this.refuse(reason, context);
-    throw reason ?? new Error('passport gave neither claims nor a reason');
+    throw reason instanceof Error ? reason : new Error('authentication failed', { cause: reason });
   }
 
   private refuse(error: TrustError, context: ExecutionContext): HttpException {
