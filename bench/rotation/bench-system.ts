@@ -32,17 +32,19 @@ export interface BenchSystemOptions {
   readonly guests: readonly string[];
   /** Settings of auth. */
   readonly settings: Readonly<Record<string, string>>;
+  /** False gives up PostgreSQL's crash safety for speed. */
+  readonly durable: boolean;
   readonly log: (line: string) => void;
 }
 
 const issuerRow = services.filter(({ trust }) => trust === 'issuer');
-const authOffset = 0;
 const firstGuestOffset = serverPortOffsets.nats + 1;
 const readyTimeoutMs = 30_000;
 
 export class BenchSystem {
   private readonly children: Child[] = [];
   private nats: Child | undefined;
+  private readonly onInterrupt = () => void this.stop().finally(() => process.exit(130));
 
   private constructor(
     readonly issuer: Issuer,
@@ -51,9 +53,11 @@ export class BenchSystem {
     private readonly portBase: number,
     private readonly rows: readonly ServiceRow[],
     private readonly log: (line: string) => void,
-  ) {}
+  ) {
+    process.once('SIGINT', this.onInterrupt);
+  }
 
-  static async start({ guests, settings, log }: BenchSystemOptions): Promise<BenchSystem> {
+  static async start({ guests, settings, durable, log }: BenchSystemOptions): Promise<BenchSystem> {
     const stateDir = mkdtempSync(join(tmpdir(), 'bench-'));
     const rows = [...issuerRow, ...guests.map(guestRow)];
     const offsets = [...Object.values(serverPortOffsets), ...rows.map((row) => row.portOffset)];
@@ -63,6 +67,7 @@ export class BenchSystem {
       portBase,
       rows: issuerRow,
       settings: { auth: { LOG_LEVEL: 'error', ...settings } },
+      durable,
       log,
     });
     const issuer = new Issuer(system.urls['auth']!, readCredentials(stateDir));
@@ -134,6 +139,7 @@ export class BenchSystem {
 
   /** Ends every process and leaves nothing behind. */
   async stop(): Promise<void> {
+    process.removeListener('SIGINT', this.onInterrupt);
     await Promise.all(this.children.map((child) => child.stop()));
     await this.system.halt('auth');
     await this.stopNats();
@@ -144,6 +150,6 @@ export class BenchSystem {
 }
 
 function guestRow(name: string, index: number): ServiceRow {
-  const portOffset = firstGuestOffset + authOffset + index;
+  const portOffset = firstGuestOffset + index;
   return { name, portOffset, trust: 'verifier', calls: [], seed: 'none', collectsEvents: false };
 }

@@ -1,12 +1,7 @@
 /** The issuer as its administrator and a customer use it, over HTTP. */
+import { performance } from 'node:perf_hooks';
+import { eventually } from '#testing';
 import type { Credentials } from '../../infra/composition/secrets.js';
-
-export interface RotateAnswer {
-  readonly kid: string;
-  /** Not there while the rotation still waits after 10 s. */
-  readonly waitedMs?: number;
-  readonly waitingFor?: readonly string[];
-}
 
 export interface RevokeAnswer {
   readonly activeKid: string | null;
@@ -42,12 +37,18 @@ export class Issuer {
   }
 
   async activeKid(): Promise<string> {
-    const { keys } = await this.admin<{ keys: { kid: string; status: string }[] }>('GET', '/admin/keys');
+    const { keys } = await this.keys();
     return keys.find(({ status }) => status === 'active')!.kid;
   }
 
-  rotate(): Promise<RotateAnswer> {
-    return this.admin('POST', '/admin/keys/rotate', {});
+  /** Resolves once the new key is active; @returns milliseconds, of the call and of the wait after it. */
+  async rotate(): Promise<number> {
+    const begun = performance.now();
+    const { waitedMs } = await this.admin<{ waitedMs?: number }>('POST', '/admin/keys/rotate', {});
+    // The call gives up after 10 s; the rotation does not.
+    if (waitedMs === undefined)
+      await eventually(async () => (await this.keys()).rotation === null, { timeoutMs: 60_000 });
+    return performance.now() - begun;
   }
 
   revoke(kid: string): Promise<RevokeAnswer> {
@@ -68,6 +69,10 @@ export class Issuer {
       cpuSeconds: value('process_cpu_seconds_total'),
       eventLoopMaxMs: value('nodejs_eventloop_lag_max_seconds') * 1000,
     };
+  }
+
+  private keys(): Promise<{ keys: { kid: string; status: string }[]; rotation: unknown }> {
+    return this.admin('GET', '/admin/keys');
   }
 
   private async login({ email, password }: Credentials['admin']): Promise<string> {

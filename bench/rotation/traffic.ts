@@ -2,6 +2,7 @@
  * Constant, bounded traffic. Each target has two lanes, one request at a time in each: one sends the newest token, the
  * other the token before, which after a rotation must go on being accepted and after a revocation must not.
  */
+import { setMaxListeners } from 'node:events';
 import { Agent, get } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,6 +46,7 @@ export class Traffic {
   }
 
   start(): void {
+    setMaxListeners(0, this.stopping.signal);
     this.running = Promise.all(
       this.targets.flatMap((target) => [
         this.lane(target, () => this.current),

@@ -17,6 +17,11 @@ const allowed: Record<string, string> = {
 
 /** Packages whose package.json names no licence where npm looks, and where it does stand. */
 const found: Record<string, { licence: string; where: string }> = {
+  limiter: {
+    licence: 'MIT',
+    where:
+      'its LICENSE.txt, and the old `licenses` field of its package.json (under jwks-rsa, for the bench)',
+  },
   'passport-strategy': {
     licence: 'MIT',
     where: 'its LICENSE, and the old `licenses` field of its package.json',

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { readSecret, secretPaths } from './secrets.js';
 
 /** One database and the two roles that may enter it. */
 export interface DatabasePlan {
@@ -15,6 +16,15 @@ export interface SuperuserLogin {
   port: number;
   user: string;
   password: string;
+}
+
+/** The database of a service and its roles, with their passwords. @throws SetupError `state_damaged`. */
+export function planDatabase(service: string, stateDir: string): DatabasePlan {
+  return {
+    database: service,
+    owner: { name: `${service}_owner`, password: readSecret(secretPaths.ownerPassword(stateDir, service)) },
+    runtime: { name: service, password: readSecret(secretPaths.runtimePassword(stateDir, service)) },
+  };
 }
 
 /** Makes roles and database as planned, or brings them there: running it again changes nothing. */

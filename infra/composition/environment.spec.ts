@@ -4,9 +4,11 @@ import { services } from './services.js';
 
 const system: SystemAddresses = {
   stateDir: '/state',
-  host: '127.0.0.1',
+  listenHost: '127.0.0.1',
   issuer: 'http://localhost:4000',
+  databaseHosts: { auth: '127.0.0.1', orders: '127.0.0.1', inventory: '127.0.0.1' },
   postgresPort: 4010,
+  natsHost: '127.0.0.1',
   natsPort: 4011,
   ports: { auth: 4000, orders: 4001, inventory: 4002 },
   urls: {
@@ -52,7 +54,7 @@ describe('the environment of a program', () => {
     const environment = environmentFor(auth!, 'migrate', system);
     expect(environment).toMatchObject({
       DATABASE_USER: 'auth_owner',
-      DATABASE_PASSWORD_FILE: '/state/secrets/auth/database-owner-password',
+      DATABASE_PASSWORD_FILE: '/state/secrets/auth-owner/database-password',
     });
     const others = Object.keys(environment).filter((name) => !name.startsWith('DATABASE_'));
     expect(others.sort()).toEqual(['LOG_LEVEL', 'NODE_ENV', 'PATH']);

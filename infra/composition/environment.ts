@@ -8,10 +8,14 @@ export type Program = 'main' | 'migrate' | 'seed';
 /** Where the parts of one system are. */
 export interface SystemAddresses {
   stateDir: string;
-  host: string;
+  /** The address on which services listen. */
+  listenHost: string;
   /** What tokens and statements name as `iss`; compared, never dialled. */
   issuer: string;
+  /** PostgreSQL as each service reaches it, by name. */
+  databaseHosts: Readonly<Record<string, string>>;
   postgresPort: number;
+  natsHost: string;
   natsPort: number;
   /** Base URL of each service, by name. */
   urls: Readonly<Record<string, string>>;
@@ -30,32 +34,35 @@ export function environmentFor(
   program: Program,
   system: SystemAddresses,
 ): Record<string, string> {
-  const own = secretPaths.of(system.stateDir, row.name);
+  const { stateDir } = system;
   const owner = program === 'migrate';
   const common = {
     PATH: process.env['PATH'] ?? '',
     NODE_ENV: system.nodeEnv,
     LOG_LEVEL: 'info',
-    DATABASE_HOST: system.host,
+    DATABASE_HOST: known(system.databaseHosts, row.name),
     DATABASE_PORT: String(system.postgresPort),
     DATABASE_NAME: row.name,
     DATABASE_USER: owner ? `${row.name}_owner` : row.name,
-    DATABASE_PASSWORD_FILE: join(own, owner ? 'database-owner-password' : 'database-password'),
+    DATABASE_PASSWORD_FILE: owner
+      ? secretPaths.ownerPassword(stateDir, row.name)
+      : secretPaths.runtimePassword(stateDir, row.name),
   };
   if (program === 'migrate') return common;
   if (program === 'seed') {
     return row.seed === 'accounts'
-      ? { ...common, SEED_CREDENTIALS_FILE: secretPaths.credentials(system.stateDir) }
+      ? { ...common, SEED_CREDENTIALS_FILE: secretPaths.credentials(stateDir) }
       : common;
   }
-  return { ...common, ...serverEnvironment(row, own, system) };
+  return { ...common, ...serverEnvironment(row, system) };
 }
 
-function serverEnvironment(row: ServiceRow, own: string, system: SystemAddresses): Record<string, string> {
+function serverEnvironment(row: ServiceRow, system: SystemAddresses): Record<string, string> {
+  const own = secretPaths.of(system.stateDir, row.name);
   const environment: Record<string, string> = {
-    HOST: system.host,
+    HOST: system.listenHost,
     PORT: String(known(system.ports, row.name)),
-    NATS_URL: `nats://${system.host}:${system.natsPort}`,
+    NATS_URL: `nats://${system.natsHost}:${system.natsPort}`,
     NATS_NKEY_SEED_FILE: join(own, 'nats.nk'),
     ISSUER: system.issuer,
     ISSUER_FETCH_URL: known(system.urls, 'auth'),
@@ -63,7 +70,10 @@ function serverEnvironment(row: ServiceRow, own: string, system: SystemAddresses
   };
   if (row.trust === 'issuer') {
     environment['TRUST_ANCHOR_PRIVATE_FILE'] = join(own, 'trust-anchor.private.pem');
-    environment['STATEMENT_COPY_FILE'] = join(own, 'last-statement.jwt');
+    environment['STATEMENT_COPY_FILE'] = join(
+      secretPaths.statements(system.stateDir, row.name),
+      'last-statement.jwt',
+    );
     environment['KEY_ENCRYPTION_KEY_FILES'] = join(own, 'key-encryption-key');
     // Third parties cache the plain JWKS this long; a short life lets a newcomer watch a rotation.
     environment['JWKS_MAX_AGE_SECONDS'] = '10';

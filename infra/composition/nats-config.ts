@@ -16,6 +16,8 @@ export interface NatsConfigOptions {
   /** `127.0.0.1` unless the server has a network of its own. */
   listenHost: string;
   port: number;
+  /** Where `/healthz` answers, to this machine or container alone; nowhere by default. */
+  monitorPort?: number;
   storeDir: string;
 }
 
@@ -33,7 +35,8 @@ const keysetByDirectGet = '$JS.API.DIRECT.GET.TRUST.trust.keyset';
 const revocationsByDirectGet = '$JS.API.DIRECT.GET.REVOCATIONS';
 
 /** Renders the configuration for nats-server 2.9 and later. @throws Error when a public key is missing. */
-export function natsConfig({ rows, publicKeys, listenHost, port, storeDir }: NatsConfigOptions): string {
+export function natsConfig(options: NatsConfigOptions): string {
+  const { rows, publicKeys, listenHost, port, monitorPort, storeDir } = options;
   const accounts = rows.map((row) =>
     row.trust === 'issuer' ? issuerAccount(row, rows) : verifierAccount(row, rows),
   );
@@ -43,7 +46,7 @@ export function natsConfig({ rows, publicKeys, listenHost, port, storeDir }: Nat
     account.nkey = key;
   }
   return `# Generated from infra/composition/services.ts. Edit that, not this.
-listen: "${listenHost}:${port}"
+listen: "${listenHost}:${port}"${monitorPort === undefined ? '' : `\nhttp: "127.0.0.1:${monitorPort}"`}
 server_name: "nats"
 max_payload: 512KB       # a key-set statement has at most 256 KiB
 ping_interval: "5s"

@@ -22,14 +22,15 @@ describe('the secrets of an installation', () => {
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
   it('each service has its own, and auth alone the anchor and the key-encryption key', () => {
-    const own = ['database-owner-password', 'database-password', 'nats.nk'];
     expect(all()).toEqual(
       [
         'credentials.json',
         'public/trust-anchor.pem',
         ...services.flatMap(({ name }) => [
           `public/${name}.nkey`,
-          ...own.map((file) => `secrets/${name}/${file}`),
+          `secrets/${name}/database-password`,
+          `secrets/${name}/nats.nk`,
+          `secrets/${name}-owner/database-password`,
         ]),
         'secrets/auth/key-encryption-key',
         'secrets/auth/trust-anchor.private.pem',

@@ -1,11 +1,12 @@
 /**
  * This installation's secrets, made once and never overwritten. A service is given its own folder and `public/`:
  *
- *   secrets/<service>/   nats.nk  database-password  database-owner-password
- *   secrets/auth/        also trust-anchor.private.pem  key-encryption-key
- *   secrets/postgres/    superuser-password
- *   public/              trust-anchor.pem  <service>.nkey
- *   credentials.json     the first admin's and the demo user's passwords
+ *   secrets/<service>/         nats.nk  database-password
+ *   secrets/<service>-owner/   database-password, of the role that migrates; the service itself never sees it
+ *   secrets/auth/              also trust-anchor.private.pem  key-encryption-key  statements/, which auth writes
+ *   secrets/postgres/          superuser-password
+ *   public/                    trust-anchor.pem  <service>.nkey
+ *   credentials.json           the first admin's and the demo user's passwords
  */
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,6 +24,12 @@ export interface Credentials {
 /** The paths of an installation's secrets, relative to its state folder. */
 export const secretPaths = {
   of: (stateDir: string, service: string) => join(stateDir, 'secrets', service),
+  runtimePassword: (stateDir: string, service: string) =>
+    join(stateDir, 'secrets', service, 'database-password'),
+  ownerPassword: (stateDir: string, service: string) =>
+    join(stateDir, 'secrets', `${service}-owner`, 'database-password'),
+  /** The issuer keeps a copy of its last statement here: the one folder beside its secrets that it writes. */
+  statements: (stateDir: string, service: string) => join(stateDir, 'secrets', service, 'statements'),
   public: (stateDir: string) => join(stateDir, 'public'),
   superuserPassword: (stateDir: string) => join(stateDir, 'secrets/postgres/superuser-password'),
   credentials: (stateDir: string) => join(stateDir, 'credentials.json'),
@@ -30,11 +37,7 @@ export const secretPaths = {
 
 /** Makes every secret that is not there yet: files of mode 0600 in folders of mode 0700. */
 export function makeSecrets(stateDir: string, rows: readonly ServiceRow[]): void {
-  const folders = [
-    secretPaths.public(stateDir),
-    ...['postgres', ...rows.map((row) => row.name)].map((name) => secretPaths.of(stateDir, name)),
-  ];
-  for (const folder of [stateDir, join(stateDir, 'secrets'), ...folders]) {
+  for (const folder of secretFolders(stateDir, rows)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
   }
@@ -47,6 +50,20 @@ export function makeSecrets(stateDir: string, rows: readonly ServiceRow[]): void
     return `${JSON.stringify(credentials, null, 2)}\n`;
   });
   for (const row of rows) makeServiceSecrets(stateDir, row);
+}
+
+/** Every folder of an installation's secrets, the outer before the inner. */
+export function secretFolders(stateDir: string, rows: readonly ServiceRow[]): string[] {
+  const names = ['postgres', ...rows.flatMap(({ name }) => [name, `${name}-owner`])];
+  return [
+    stateDir,
+    join(stateDir, 'secrets'),
+    secretPaths.public(stateDir),
+    ...names.map((name) => secretPaths.of(stateDir, name)),
+    ...rows
+      .filter(({ trust }) => trust === 'issuer')
+      .map(({ name }) => secretPaths.statements(stateDir, name)),
+  ];
 }
 
 /** The generated logins. @throws SetupError `state_damaged`. */
@@ -73,8 +90,8 @@ export function publicNkeys(stateDir: string, rows: readonly ServiceRow[]): Reco
 function makeServiceSecrets(stateDir: string, row: ServiceRow): void {
   const folder = secretPaths.of(stateDir, row.name);
   const publicFolder = secretPaths.public(stateDir);
-  writeOnce(join(folder, 'database-password'), password);
-  writeOnce(join(folder, 'database-owner-password'), password);
+  writeOnce(secretPaths.runtimePassword(stateDir, row.name), password);
+  writeOnce(secretPaths.ownerPassword(stateDir, row.name), password);
   // The public halves are derived from what is on disk, so that they always fit.
   const seed = writeOnce(join(folder, 'nats.nk'), () => new TextDecoder().decode(createUser().getSeed()));
   writeOnce(join(publicFolder, `${row.name}.nkey`), () =>

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DatabasePlan, SuperuserLogin } from '../composition/databases.js';
+import type { SuperuserLogin } from '../composition/databases.js';
 import { environmentFor, type Program, type SystemAddresses } from '../composition/environment.js';
 import { readSecret, secretPaths } from '../composition/secrets.js';
 import { serverPortOffsets, type ServiceRow } from '../composition/services.js';
@@ -21,9 +21,11 @@ export function planAddresses(
   const issuer = rows.find((row) => row.trust === 'issuer');
   return {
     stateDir,
-    host,
+    listenHost: host,
     nodeEnv,
     ports,
+    databaseHosts: Object.fromEntries(rows.map(({ name }) => [name, host])),
+    natsHost: host,
     urls: Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `http://${host}:${port}`])),
     issuer: `http://localhost:${portBase + (issuer?.portOffset ?? 0)}`,
     postgresPort: portBase + serverPortOffsets.postgres,
@@ -46,16 +48,6 @@ export function planProgram(
     env: { ...environmentFor(row, program, addresses), ...settings },
     cwd: addresses.stateDir,
     logFile: statePaths.log(addresses.stateDir, row.name),
-  };
-}
-
-/** The database of a service and its roles, with their passwords. @throws SetupError `state_damaged`. */
-export function planDatabase({ name }: ServiceRow, stateDir: string): DatabasePlan {
-  const secret = (file: string) => readSecret(join(secretPaths.of(stateDir, name), file));
-  return {
-    database: name,
-    owner: { name: `${name}_owner`, password: secret('database-owner-password') },
-    runtime: { name, password: secret('database-password') },
   };
 }
 

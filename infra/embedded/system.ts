@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { provisionDatabase } from '../composition/databases.js';
+import { planDatabase, provisionDatabase } from '../composition/databases.js';
 import type { Program, SystemAddresses } from '../composition/environment.js';
 import { makeSecrets, publicNkeys } from '../composition/secrets.js';
 import { portClaims, services, type ServiceRow } from '../composition/services.js';
@@ -31,7 +31,6 @@ import {
 import {
   digestOfPreparation,
   planAddresses,
-  planDatabase,
   planProgram,
   planRunningFile,
   planSuperuser,
@@ -132,7 +131,7 @@ export class RunningSystem {
       this.step('NATS is up', this.launch('nats')),
     ]);
     for (const row of this.rows) {
-      await provisionDatabase(planSuperuser(this.addresses), planDatabase(row, this.stateDir));
+      await provisionDatabase(planSuperuser(this.addresses), planDatabase(row.name, this.stateDir));
     }
     await settleAll(this.rows.map((row) => this.prepareDatabase(row)));
     await settleAll(this.rows.map((row) => this.step(`${row.name} is ready`, this.launch(row.name))));

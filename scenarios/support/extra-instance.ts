@@ -13,7 +13,7 @@ export interface ExtraInstance {
   readonly child: Child;
 }
 
-/** Starts one and waits until it is ready; end it with `child.stop()`. */
+/** Starts one and waits until it is ready; it ends with the scenario, if not before. */
 export async function startExtraInstance(system: ScenarioSystem, service: string): Promise<ExtraInstance> {
   const row = services.find(({ name }) => name === service)!;
   const addresses = planAddresses(system.stateDir, system.parts.running.portBase, services, 'development');
@@ -21,6 +21,7 @@ export async function startExtraInstance(system: ScenarioSystem, service: string
   const url = `http://127.0.0.1:${port}`;
   const program = planProgram(row, 'main', join(projectRoot, 'dist/apps'), addresses, { PORT: `${port}` });
   const child = startChild({ ...program, logFile: `${program.logFile}.extra` });
+  system.atEnd(() => child.kill());
   await untilReady({
     child,
     url,

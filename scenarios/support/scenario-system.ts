@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { freePortBase } from '#testing';
 import type { KeyRingFacts } from '#trust';
-import { readCredentials, secretPaths } from '../../infra/composition/secrets.js';
+import { type Credentials, readCredentials, secretPaths } from '../../infra/composition/secrets.js';
 import { portClaims } from '../../infra/composition/services.js';
 import { postgresDataParent } from '../../infra/embedded/postgres-home.js';
 import { tellReaper } from '../../infra/embedded/reaper-client.js';
 import { type RunningSystem, startSystem } from '../../infra/embedded/system.js';
 import { exchange, type Exchange, type RequestParts } from '../../infra/tour/exchange.js';
+import { type Lanes, Traffic } from './traffic.js';
 
 /** Environment of each service, by name, on top of the generated one. */
 export type ServiceSettings = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -50,7 +51,7 @@ export interface VerifierList {
 export class ScenarioSystem {
   private readonly settings: Record<string, Readonly<Record<string, string>>>;
   private system: RunningSystem | undefined;
-  private readonly connections: NatsConnection[] = [];
+  private readonly endings: (() => unknown)[] = [];
   private knownSku: string | undefined;
   /** Secrets, logs and data of this system; what an attacker steals, he steals from here. */
   readonly stateDir = mkdtempSync(join(tmpdir(), 'scenario-'));
@@ -65,6 +66,11 @@ export class ScenarioSystem {
     return this.system;
   }
 
+  /** The two people whom a new installation knows. */
+  get credentials(): Credentials {
+    return readCredentials(this.stateDir);
+  }
+
   async start(): Promise<void> {
     const portBase = await freePortBase(portClaims(0).map(({ port }) => port));
     const { stateDir, settings } = this;
@@ -73,10 +79,22 @@ export class ScenarioSystem {
     this.system = await startSystem({ stateDir, portBase, settings, durable: false });
   }
 
-  /** Ends every process. */
+  /** Ends every process, and before them what was told to `atEnd`. */
   async stop(): Promise<void> {
-    await Promise.all(this.connections.map((connection) => connection.close()));
+    await Promise.allSettled(this.endings.map((end) => end()));
     await this.system?.stop();
+  }
+
+  /** Has `end` called when the scenario ends, also when it fails half-way. */
+  atEnd(end: () => unknown): void {
+    this.endings.push(end);
+  }
+
+  /** Starts requests that never pause until they are stopped, or the scenario ends. */
+  traffic(lanes: Lanes): Traffic {
+    const traffic = new Traffic(lanes);
+    this.atEnd(() => traffic.stop());
+    return traffic;
   }
 
   /** Replaces settings of a service; they are those of its next start (`parts.restart`). */
@@ -92,7 +110,7 @@ export class ScenarioSystem {
 
   /** A fresh login of one of the two seeded people. @throws Error unless it is answered 200 */
   async logIn(who: 'admin' | 'demo', audience: string): Promise<string> {
-    const body = { ...readCredentials(this.stateDir)[who], audience };
+    const body = { ...this.credentials[who], audience };
     const answer = await this.ask<{ access_token: string }>('auth', 'POST /auth/login', { body });
     if (answer.status !== 200) throw new Error(`the login of ${who} was answered ${answer.status}`);
     return answer.body.access_token;
@@ -142,7 +160,7 @@ export class ScenarioSystem {
       authenticator: nkeyAuthenticator(seed),
       inboxPrefix: `_INBOX_${service}`,
     });
-    this.connections.push(connection);
+    this.atEnd(() => connection.close());
     return connection;
   }
 

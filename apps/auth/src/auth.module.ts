@@ -15,6 +15,8 @@ import {
 import { readAnchor } from '#statements';
 import { KeyRing } from '#trust';
 import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
+import { AccountAdminController } from './accounts/account-admin.controller.js';
+import { AccountStandingService } from './accounts/account-standing.service.js';
 import { AccountsController } from './accounts/accounts.controller.js';
 import { AccountsService } from './accounts/accounts.service.js';
 import { FailedLogins } from './accounts/failed-logins.js';
@@ -26,6 +28,8 @@ import { KeyCustodianService } from './keys/key-custodian.service.js';
 import { KeySeal } from './keys/key-seal.js';
 import { KeySetService } from './keys/key-set.service.js';
 import { KeysController } from './keys/keys.controller.js';
+import { RevocationOutbox } from './revocations/revocation-outbox.service.js';
+import { RevocationsService } from './revocations/revocations.service.js';
 import { AcknowledgementsService } from './rotation/acknowledgements.service.js';
 import { RecoveryService } from './keys/recovery.service.js';
 import { RotationService } from './rotation/rotation.service.js';
@@ -98,7 +102,13 @@ export class IssuerModule {
       module: IssuerModule,
       global: true,
       imports: [TypeOrmModule.forFeature(entities), JwtModule.register({})],
-      controllers: [AccountsController, SessionsController, KeysController, WellKnownController],
+      controllers: [
+        AccountsController,
+        AccountAdminController,
+        SessionsController,
+        KeysController,
+        WellKnownController,
+      ],
       providers: [
         { provide: SETTINGS, useValue: settings },
         // accounts
@@ -110,6 +120,9 @@ export class IssuerModule {
         },
         AccountsService,
         SessionsService,
+        AccountStandingService,
+        RevocationsService,
+        RevocationOutbox,
         // keys
         { provide: KeySeal, useValue: new KeySeal(settings.keyEncryptionKey) },
         { provide: StatementSigners, useValue: new StatementSigners(settings.trustAnchorPrivate) },

@@ -14,6 +14,9 @@ import { readAnchor } from '#statements';
 import { z } from 'zod';
 import { StatementSigner } from './statements/statement-signer.js';
 
+/** The longest life that an access token may be given: what was revoked is kept in NATS for that time. */
+export const LONGEST_TOKEN_SECONDS = 3600;
+
 const seconds = z.coerce.number().int().positive();
 const algorithm = z.enum(algorithmNames as [AlgorithmName]);
 
@@ -51,7 +54,11 @@ export const authSettings = defineSettings(
       unit: 'bits',
       default: 2048,
     }),
-    accessTokenSeconds: setting(seconds, { doc: 'the life of an access token', unit: 's', default: 300 }),
+    accessTokenSeconds: setting(seconds.max(LONGEST_TOKEN_SECONDS), {
+      doc: 'the life of an access token',
+      unit: 's',
+      default: 300,
+    }),
     clockSkewSeconds: setting(z.coerce.number().int().min(0).max(5), {
       doc: 'the tolerated difference of clocks',
       unit: 's',
@@ -102,6 +109,10 @@ export const authSettings = defineSettings(
       // before its tombstone is trimmed.
       statementSeconds - statementIntervalSeconds < accessTokenSeconds + clockSkewSeconds
         ? 'STATEMENT_SECONDS: too short. Expected: at least ACCESS_TOKEN_SECONDS + CLOCK_SKEW_SECONDS + STATEMENT_INTERVAL_SECONDS'
+        : undefined,
+    ({ accessTokenSeconds, maxTokenSeconds }) =>
+      accessTokenSeconds > maxTokenSeconds
+        ? 'ACCESS_TOKEN_SECONDS: longer than MAX_TOKEN_SECONDS, up to which verifiers accept tokens'
         : undefined,
     ({ trustAnchorPrivate, trustAnchorPublic }) => anchorFault(trustAnchorPrivate, trustAnchorPublic),
   ],

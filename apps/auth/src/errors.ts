@@ -8,6 +8,8 @@ export type AuthErrorCode =
   | 'login_busy'
   | 'invalid_target'
   | 'session_ended'
+  | 'session_not_found'
+  | 'account_not_found'
   | 'key_not_found'
   | 'key_not_revocable'
   | 'rotation_in_progress'
@@ -29,6 +31,8 @@ export const authProblems = defineProblems<AuthErrorCode>({
   login_busy: { status: 503, title: 'Too many logins at once; try again' },
   invalid_target: { status: 400, title: 'This account gets no token for this audience' },
   session_ended: { status: 401, title: 'The session has ended' },
+  session_not_found: { status: 404, title: 'You have no live session of this id' },
+  account_not_found: { status: 404, title: 'There is no account of this id' },
   key_not_found: { status: 404, title: 'There is no key of this kid' },
   key_not_revocable: { status: 409, title: 'The key is retired or revoked already' },
   rotation_in_progress: { status: 409, title: 'A rotation is in progress' },

@@ -3,20 +3,14 @@ import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlgorithmName } from '#jws';
-import {
-  createLogger,
-  NATS_LINK,
-  nestLogger,
-  ServiceError,
-  settingsOrExit,
-  type NatsLink,
-} from '#service-kit';
+import { createLogger, nestLogger, ServiceError, settingsOrExit } from '#service-kit';
 import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
 import { KeySetService } from './keys/key-set.service.js';
 import { RecoveryService } from './keys/recovery.service.js';
 import { RotationService } from './rotation/rotation.service.js';
+import { StatementBroadcast } from './statements/statement-broadcast.js';
 
 const USAGE = `npm run keys -- list                                       every key and its state
 npm run keys -- rotate [--alg ES256]                       make the standby, or a new key, active
@@ -34,8 +28,7 @@ const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(s
   logger: nestLogger(logger),
 });
 try {
-  const { connection } = app.get<NatsLink>(NATS_LINK);
-  await Promise.race([connection, delay(NATS_WAIT_MS, undefined, { ref: false })]).catch(() => undefined);
+  await Promise.race([app.get(StatementBroadcast).compared, delay(NATS_WAIT_MS, undefined, { ref: false })]);
   process.stdout.write(`${await run(positionals[0]!)}\n`);
 } catch (error) {
   if (!(error instanceof ServiceError)) throw error;

@@ -54,6 +54,8 @@ export async function startAuth({ settings: overrides, nats }: AuthOptions = {})
 
   return {
     ...first,
+    /** The replica that began, whose own ways those above are. */
+    first,
     /** A connection as the owner of the tables, which no service ever has. */
     owner,
     /** Logins, for a connection of one's own. */
@@ -130,6 +132,7 @@ export function freshSettings(): AuthSettings {
     port: 0,
     logLevel: 'silent',
     corsAllowedOrigins: [],
+    trustedProxies: [],
     bodyLimitBytes: 65_536,
     natsUrl: 'nats://127.0.0.1:1',
     natsNkeySeed: 'none',
@@ -138,6 +141,7 @@ export function freshSettings(): AuthSettings {
     trustAnchorPrivate: [anchor.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string],
     statementCopy: undefined,
     rotationSeconds: 0,
+    maxTokenSeconds: 300,
     trustAnchorPublic: [anchor.publicKey.export({ type: 'spki', format: 'pem' }) as string],
     keyEncryptionKey: [randomBytes(32).toString('base64')],
     signingAlg: 'ES256',

@@ -90,6 +90,8 @@ describe('the database itself', () => {
     'INSERT INTO key_set (id, epoch) VALUES (true, 99)',
     'DELETE FROM key_set',
     'TRUNCATE key_set',
+    'INSERT INTO revocation_counter (id, last) VALUES (true, 9)',
+    'DELETE FROM revocation_counter',
     'ALTER TABLE signing_key DISABLE TRIGGER ALL',
     'DROP TABLE account',
     'CREATE TABLE mine (id int)',
@@ -104,6 +106,7 @@ describe('the database itself', () => {
   it.each([
     ['no second row', `INSERT INTO key_set (id, epoch) VALUES (false, 99)`],
     ['no second first row', `INSERT INTO key_set (id, epoch) VALUES (true, 99)`],
+    ['no revocation counter that goes back', 'UPDATE revocation_counter SET last = last - 1'],
     ['no epoch that goes back', 'UPDATE key_set SET epoch = epoch - 1'],
     [
       'no second active key',

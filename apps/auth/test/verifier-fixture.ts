@@ -17,11 +17,20 @@ export function startVerifier(
     service = 'orders',
     instance = 'one',
     fetchUrl = 'http://127.0.0.1:1',
-  }: { service?: string; instance?: string; fetchUrl?: string } = {},
+    natsUrl = nats.url,
+    clock = Date.now,
+  }: {
+    service?: string;
+    instance?: string;
+    fetchUrl?: string;
+    /** Where it reaches NATS, if not directly. */
+    natsUrl?: string;
+    clock?: () => number;
+  } = {},
 ) {
-  const ring = new KeyRing({ issuer, anchors: trustAnchorPublic.map(readAnchor) });
+  const ring = new KeyRing({ issuer, anchors: trustAnchorPublic.map(readAnchor), clock });
   const link = connectNats({
-    servers: nats.url,
+    servers: natsUrl,
     nkeySeed: nats.nkeySeed(service),
     name: instance,
     inboxPrefix: `_INBOX_${service}`,
@@ -31,17 +40,18 @@ export function startVerifier(
     ring,
     fetchUrl,
     nats: { connection: link.connection, service, instance },
+    clock,
   });
-  const verify = createVerifyAccessToken({ ring });
+  const verify = createVerifyAccessToken({ ring, clock });
   feed.start();
   return {
     ring,
     link,
     name: `${service}/${instance}`,
     /** The claims, or the code of the refusal. */
-    judge(token: string, audience = service): AccessTokenClaims | string {
+    judge(token: string, audience = service, strict = false): AccessTokenClaims | string {
       try {
-        return verify(token, { audience });
+        return verify(token, { audience, strict });
       } catch (error) {
         return (error as { code: string }).code;
       }

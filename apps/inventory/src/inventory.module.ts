@@ -35,6 +35,7 @@ export class InventoryModule {
             issuerFetchUrl: settings.issuerFetchUrl,
             audience: SERVICE,
             anchors: settings.trustAnchorPublic,
+            maxLifetimeSeconds: settings.maxTokenSeconds,
             nats: { connection, service: SERVICE, instance: instanceName },
           }),
         }),

@@ -93,6 +93,7 @@ export function settingsFor({ host, port, database, user, password }: PostgresLo
     port: 0,
     logLevel: 'silent',
     corsAllowedOrigins: [],
+    trustedProxies: [],
     bodyLimitBytes: 65536,
     databaseHost: host,
     databasePort: port,
@@ -107,6 +108,7 @@ export function settingsFor({ host, port, database, user, password }: PostgresLo
     natsNkeySeed: 'none',
     issuer: 'none',
     issuerFetchUrl: 'none',
+    maxTokenSeconds: 300,
     trustAnchorPublic: [],
   };
 }

@@ -38,6 +38,7 @@ export class OrdersModule {
             issuerFetchUrl: settings.issuerFetchUrl,
             audience: SERVICE,
             anchors: settings.trustAnchorPublic,
+            maxLifetimeSeconds: settings.maxTokenSeconds,
             nats: { connection, service: SERVICE, instance: instanceName },
           }),
         }),

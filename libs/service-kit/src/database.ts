@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BeforeApplicationShutdown, DynamicModule } from '@nestjs/common';
 import { Inject, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { DataSource } from 'typeorm';
 import { isDatabaseUnavailable } from './database-errors.js';
@@ -51,6 +52,7 @@ export function dataSourceOptions(settings: DatabaseSettings, classes: Classes):
     // Without a listener an idle connection that breaks would end the process.
     poolErrorHandler: (error: Error) => logger.warn(`an idle connection broke: ${error.message}`),
     extra: {
+      Client: SteadyClient,
       keepAlive: true,
       statement_timeout: settings.databaseStatementTimeoutMs,
       idle_in_transaction_session_timeout: 2 * settings.databaseStatementTimeoutMs,
@@ -58,6 +60,17 @@ export function dataSourceOptions(settings: DatabaseSettings, classes: Classes):
       query_timeout: settings.databaseStatementTimeoutMs + 1000,
     },
   };
+}
+
+/**
+ * A connection that may break at any moment, also between two of its users, when nobody listens: that must not end the
+ * process. Whoever uses it next is told.
+ */
+class SteadyClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
 }
 
 /**

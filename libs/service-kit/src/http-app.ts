@@ -20,7 +20,8 @@ import { ValidationPipe } from './validation.js';
 export interface HttpAppOptions {
   readonly service: string;
   readonly version: string;
-  readonly settings: Pick<HttpSettings, 'bodyLimitBytes' | 'corsAllowedOrigins' | 'logLevel'>;
+  readonly settings: Pick<HttpSettings, 'bodyLimitBytes' | 'corsAllowedOrigins' | 'logLevel'> &
+    Partial<Pick<HttpSettings, 'trustedProxies'>>;
   /** The app's own problem codes, laid over those of the kit. */
   readonly problems?: ProblemTable;
   readonly logger?: Logger;
@@ -40,6 +41,7 @@ export async function createHttpApp(
   const filter = new ProblemFilter(logger, problems);
   const adapter = createHttpAdapter({
     bodyLimitBytes: settings.bodyLimitBytes,
+    trustedProxies: settings.trustedProxies ?? [],
     drainTimeoutMs,
     logger,
     filter,

@@ -13,6 +13,8 @@ import { ServiceError } from './service-error.js';
 
 interface ServerOptions {
   readonly bodyLimitBytes: number;
+  /** Whose X-Forwarded-For is believed; a request from any other address is from that address. */
+  readonly trustedProxies: readonly string[];
   /** How long requests in flight may take to finish once the server closes; after that they are cut. */
   readonly drainTimeoutMs: number;
   readonly logger: Logger;
@@ -24,6 +26,7 @@ const quietRoutes = new Set(['/health/live', '/health/ready', '/metrics']);
 /** Makes the Fastify adapter of a service; every answer, also to what never reaches a route, bears the request id. */
 export function createHttpAdapter({
   bodyLimitBytes,
+  trustedProxies,
   drainTimeoutMs,
   logger,
   filter,
@@ -35,7 +38,7 @@ export function createHttpAdapter({
     forceCloseConnections: 'idle',
     // We answer in our own shape while closing, see `drain`.
     return503OnClosing: false,
-    trustProxy: false,
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     requestIdHeader: false,
     genReqId: (request) => requestIdFor(request.headers[requestIdHeader]),
     frameworkErrors: (error, request, reply) => {

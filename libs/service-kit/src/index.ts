@@ -1,4 +1,5 @@
 /** What every service shares that is not trust. */
+export { apiProblems } from './api-problems.js';
 export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
 export { isDatabaseUnavailable } from './database-errors.js';
 export type { HealthCheck, HealthReport, HealthResult, HealthStatus } from './health.js';

@@ -1,4 +1,5 @@
 /** Groups of settings that services share, to be spread into the settings of a process. */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Settings } from './settings.js';
 import { listOf, secretFile, secretFiles, setting } from './settings.js';
@@ -25,6 +26,13 @@ export const httpSettings = {
     z.string().regex(/^https?:\/\/[^/*]+$/, 'not an origin such as https://app.example'),
     {
       doc: 'the browser origins that may call this service; empty closes it to all',
+      default: [],
+    },
+  ),
+  trustedProxies: listOf(
+    z.string().refine(isAddressRange, 'not an address, a range such as 10.1.0.0/16, loopback or uniquelocal'),
+    {
+      doc: 'the proxies whose X-Forwarded-For is believed: addresses, ranges, loopback or uniquelocal (private networks); empty believes none',
       default: [],
     },
   ),
@@ -77,11 +85,22 @@ export const trustSettings = {
     doc: 'the base URL at which this process reaches the issuer',
     defaultFrom: 'issuer',
   }),
+  maxTokenSeconds: setting(z.coerce.number().int().min(1), {
+    doc: "the longest life of a token that is accepted; at least the issuer's ACCESS_TOKEN_SECONDS",
+    unit: 's',
+    default: 300,
+  }),
   trustAnchorPublic: secretFiles({
     env: 'TRUST_ANCHOR_PUBLIC_FILE',
     doc: 'one or several PEM files (SPKI), separated by commas: the pinned public trust anchors in their order',
   }),
 };
+
+function isAddressRange(text: string): boolean {
+  if (text === 'loopback' || text === 'uniquelocal') return true;
+  const [address = '', prefix = '32', ...rest] = text.split('/');
+  return isIP(address) !== 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= 128 && rest.length === 0;
+}
 
 export type HttpSettings = Settings<typeof httpSettings>;
 export type DatabaseSettings = Settings<typeof databaseSettings>;

@@ -105,11 +105,16 @@ export interface TestIssuer {
    * the next epoch, issued now, with {@link key} active and {@link standby} prepared.
    */
   statement(payload?: Json, signing?: Signing): string;
+  /** A revocation, by default of the session `session-1`; payload members replace the usual ones. */
+  revocation(n: number, revoked?: TestRevoked, payload?: Json, signing?: Signing): string;
   /** An access token, by default a customer's for `orders`, issued now, for 300 s. */
   token(claims?: Json, signing?: Signing): string;
   /** The claims that {@link token} would sign. */
   claims(claims?: Json): Json;
 }
+
+/** What a test revokes: every token with that claim. */
+export type TestRevoked = { jti: string } | { sid: string } | { client_id: string };
 
 /** Makes an issuer with an anchor, a signing key and a standby; times come from `clock` (milliseconds). */
 export function createTestIssuer({
@@ -141,6 +146,24 @@ export function createTestIssuer({
     standby,
     claims,
     token: (overrides, signing = {}) => issued('at+jwt', claims(overrides), key, signing),
+    revocation(n, revoked = { sid: 'session-1' }, overrides = {}, signing = {}) {
+      const [event, value] =
+        'sid' in revoked
+          ? ['caep/event-type/session-revoked', revoked.sid]
+          : 'jti' in revoked
+            ? ['oauth/event-type/token-revoked', revoked.jti]
+            : ['oauth/event-type/client-disabled', revoked.client_id];
+      const usual = {
+        iss: issuer,
+        iat: Math.floor(clock() / 1000),
+        jti: randomUUID(),
+        n,
+        sub_id:
+          'jti' in revoked ? { format: 'jwt_id', iss: issuer, jti: value } : { format: 'opaque', id: value },
+        events: { [`https://schemas.openid.net/secevent/${event}`]: {} },
+      };
+      return issued('secevent+jwt', { ...usual, ...overrides }, anchor, signing);
+    },
     statement(overrides = {}, signing = {}) {
       const iat = Math.floor(clock() / 1000);
       const given = overrides['epoch'];

@@ -13,6 +13,7 @@ export {
   type KeyRingOptions,
   type RefusalReason,
 } from './key-ring.js';
+export { RevocationView, type RevocationRange, type RevocationViewOptions } from './revocations.js';
 export { StatementFeed, type FeedNats, type StatementFeedOptions } from './statement-feed.js';
 export { TrustError, type TrustErrorCode } from './trust-error.js';
 export {

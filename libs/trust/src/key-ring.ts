@@ -11,6 +11,7 @@ import {
   type StatementErrorCode,
 } from '#statements';
 import { numericDate, systemClock, type Clock } from './clock.js';
+import { RevocationView } from './revocations.js';
 
 /** How a statement came: live or fetched over NATS, over HTTP, or from this very process. */
 export type Channel = 'nats' | 'http' | 'local';
@@ -28,13 +29,15 @@ export interface KeyRingOptions {
   readonly issuer: string;
   /** Pinned anchors in order of succession: a statement under a later one closes the earlier. At least one. */
   readonly anchors: readonly Anchor[];
-  /** Age in seconds up to which a statement is confirmed; default 15. */
+  /** Age in seconds up to which a statement is confirmed, and the view of revocations fresh; default 15. */
   readonly confirmedSeconds?: number;
   readonly clock?: Clock;
 }
 
 export class KeyRing {
   readonly issuer: string;
+  /** What the issuer has revoked beside keys; the statements say which revocations there are. */
+  readonly revocations: RevocationView;
   private readonly anchors: readonly Anchor[];
   private readonly confirmedSeconds: number;
   private readonly clock: Clock;
@@ -52,6 +55,7 @@ export class KeyRing {
     this.anchors = anchors;
     this.confirmedSeconds = confirmedSeconds;
     this.clock = clock;
+    this.revocations = new RevocationView({ issuer, anchors, freshSeconds: confirmedSeconds, clock });
   }
 
   /**
@@ -60,14 +64,17 @@ export class KeyRing {
    */
   accept(jws: string, channel: Channel): RefusalReason | undefined {
     // The same statement again, as HTTP polling brings it: known, so no crypto and no refusal to count.
-    if (jws === this.statement?.jws) return undefined;
-    const reason = this.tryAccept(jws);
+    if (jws === this.statement?.jws) {
+      this.expectRevocations(this.statement, channel);
+      return undefined;
+    }
+    const reason = this.tryAccept(jws, channel);
     if (reason === undefined) this.accepted[channel] += 1;
     else this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
     return reason;
   }
 
-  private tryAccept(jws: string): RefusalReason | undefined {
+  private tryAccept(jws: string, channel: Channel): RefusalReason | undefined {
     const { issuer, anchors } = this;
     let next: KeySetStatement;
     try {
@@ -84,8 +91,14 @@ export class KeyRing {
     const good = next.keys.filter(({ kid }) => !this.everRevoked.has(kid));
     this.keys = new Map(good.map((key) => [key.kid, this.unlessChanged(key)]));
     this.statement = next;
+    this.expectRevocations(next, channel);
     for (const listener of this.listeners) listener(next);
     return undefined;
+  }
+
+  private expectRevocations({ revocations, iat }: KeySetStatement, channel: Channel): void {
+    // HTTP carries statements alone: one from there is no sign that revocations would arrive.
+    this.revocations.expect({ ...revocations, iat }, { pushed: channel !== 'http' });
   }
 
   /** Keeps the object of a key that a re-issue merely repeats: cached verdicts are bound to the object. */
@@ -134,6 +147,7 @@ export class KeyRing {
         verifyUntil: verifyUntil ?? null,
       })),
       revoked: statement?.revoked ?? [],
+      revocations: this.revocations.facts(),
       statements: { accepted: { ...this.accepted }, refused: Object.fromEntries(this.refused) },
     };
   }

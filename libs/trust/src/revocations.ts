@@ -18,6 +18,8 @@ export interface RevocationViewOptions {
   readonly issuer: string;
   /** Pinned anchors. Also one that a later has closed counts: its revocations outlive its last statement. */
   readonly anchors: readonly Anchor[];
+  /** Age in seconds up to which the view is fresh; default 15. */
+  readonly freshSeconds?: number;
   readonly clock?: Clock;
 }
 
@@ -39,6 +41,7 @@ const REVOCABLE = [
 export class RevocationView {
   private readonly issuer: string;
   private readonly anchors: readonly Anchor[];
+  private readonly freshSeconds: number;
   private readonly clock: Clock;
   /** Revoked names of each kind, with the number of their revocation. */
   private readonly names: Record<RevokedKind, Map<string, number>> = {
@@ -52,13 +55,15 @@ export class RevocationView {
   /** `iat` of the newest statement that was pushed; the view is as of then once nothing is lacking. */
   private pushedAt: number | undefined;
   private completeAt: number | undefined;
+  private highest = 0;
   private changes = 0;
   private accepted = 0;
   private readonly refused = new Map<StatementErrorCode, number>();
 
-  constructor({ issuer, anchors, clock = systemClock }: RevocationViewOptions) {
+  constructor({ issuer, anchors, freshSeconds = 15, clock = systemClock }: RevocationViewOptions) {
     this.issuer = issuer;
     this.anchors = anchors;
+    this.freshSeconds = freshSeconds;
     this.clock = clock;
   }
 
@@ -76,6 +81,7 @@ export class RevocationView {
     try {
       const { n, kind, value } = verifyRevocation(jws, { issuer, anchors });
       if (n < this.range.from) return undefined;
+      this.highest = Math.max(this.highest, n);
       const known = this.names[kind].get(value);
       this.names[kind].set(value, Math.max(n, known ?? 0));
       if (known === undefined) this.changes += 1;
@@ -108,6 +114,7 @@ export class RevocationView {
     const { from, to } = range;
     const last = this.range;
     this.range = range;
+    this.highest = Math.max(this.highest, to);
     // The numbers between were judged with the last statement, unless this one speaks of others.
     const goesOn = from >= last.from && to >= last.to;
     if (!goesOn) this.lacking.clear();
@@ -117,6 +124,11 @@ export class RevocationView {
     if (from > last.from) this.forget(from);
     if (pushed) this.pushedAt = range.iat;
     this.judgeCompleteness();
+  }
+
+  /** The highest number that is known of; there may be more. */
+  get last(): number {
+    return this.highest;
   }
 
   /** The numbers of the first `limit` revocations that there are and that are not held. */
@@ -132,6 +144,12 @@ export class RevocationView {
   /** Seconds since the view was last known to be complete; infinite if it never was. */
   age(): number {
     return this.completeAt === undefined ? Infinity : numericDate(this.clock) - this.completeAt;
+  }
+
+  /** Whether the view can be relied on to know what was revoked until a moment ago. */
+  isFresh(): boolean {
+    // Also by absolute value: a statement from a far future says nothing of the present.
+    return Math.abs(this.age()) <= this.freshSeconds;
   }
 
   /** Public facts for `GET /trust` and metrics; the age is in seconds, null if the view was never complete. */

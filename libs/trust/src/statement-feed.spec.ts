@@ -72,7 +72,8 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 function fakeNats() {
   const calls: string[] = [];
   const published: { subject: string; data: unknown }[] = [];
-  let deliver: (error: Error | null, message: unknown) => void = () => undefined;
+  type Deliver = (error: Error | null, message: unknown) => void;
+  const deliver = new Map<string, Deliver>();
   let tell: (status: { type: string }) => void = () => undefined;
   const nats = {
     calls,
@@ -80,13 +81,13 @@ function fakeNats() {
     last: undefined as string | undefined,
     closed: false,
     draining: false,
-    message: (jws: string) => deliver(null, messageOf(jws)),
-    fault: (error: Error) => deliver(error, undefined),
+    message: (jws: string, subject = 'trust.keyset') => deliver.get(subject)!(null, messageOf(jws)),
+    fault: (error: Error) => deliver.get('trust.keyset')!(error, undefined),
     reconnect: () => tell({ type: 'reconnect' }),
     connection: {
-      subscribe(subject: string, { callback }: { callback: typeof deliver }) {
+      subscribe(subject: string, { callback }: { callback: Deliver }) {
         calls.push(`subscribe ${subject}`);
-        deliver = callback;
+        deliver.set(subject, callback);
         return { unsubscribe: () => calls.push('unsubscribe') };
       },
       async flush() {
@@ -94,7 +95,8 @@ function fakeNats() {
       },
       async request(subject: string) {
         calls.push(`request ${subject}`);
-        if (nats.last === undefined) return { ...messageOf(''), headers: { code: 404 } };
+        if (nats.last === undefined || !subject.endsWith('trust.keyset'))
+          return { ...messageOf(''), headers: { code: 404 } };
         return messageOf(nats.last);
       },
       async *status() {
@@ -119,15 +121,17 @@ function fakeNats() {
 const messageOf = (jws: string) => ({ data: Buffer.from(jws), string: () => jws, headers: undefined });
 
 describe('at boot', () => {
-  test('subscribes, flushes, then asks for the last statement, and asks HTTP as well', async () => {
+  test('subscribes, flushes, then asks for the last statement and for revocations, and asks HTTP as well', async () => {
     const { nats, feed: natsFeed } = fakeNats();
     const { feed, http } = setUp({ nats: natsFeed });
     feed.start();
     await settle();
-    expect(nats.calls).toEqual([
+    expect([...new Set(nats.calls)]).toEqual([
+      'subscribe trust.revocation.>',
       'subscribe trust.keyset',
       'flush',
       'request $JS.API.DIRECT.GET.TRUST.trust.keyset',
+      'request $JS.API.DIRECT.GET.REVOCATIONS',
     ]);
     expect(http.asked).toMatchObject([{ url: 'http://auth.test/.well-known/keyset', redirect: 'error' }]);
   });
@@ -245,10 +249,10 @@ describe('over NATS', () => {
     expect(ring.facts().epoch).toBe(5);
   });
 
-  test('stop ends the subscription', async () => {
+  test('stop ends the subscriptions', async () => {
     const { feed, nats } = await attached();
     await feed.stop();
-    expect(nats.calls.at(-1)).toBe('unsubscribe');
+    expect(nats.calls.slice(-2)).toEqual(['unsubscribe', 'unsubscribe']);
   });
 });
 
@@ -323,16 +327,22 @@ describe('over HTTP', () => {
     expect(http.asked).toHaveLength(1);
   });
 
-  test.each<[string, Answer, RegExp]>([
-    ['a status that is not 200', answerOf('no', { status: 500 }), /status 500/],
-    ['an answer that is too large', answerOf('x'.repeat(MAX_STATEMENT_BYTES + 1)), /more than 262144 bytes/],
-    ['an answer that never ends', () => new Response(endless()), /more than 262144 bytes/],
-  ])('%s is a fault, and changes nothing', async (_what, answer, message) => {
+  test.each<[string, Answer, RegExp, object]>([
+    ['a status that is not 200', answerOf('no', { status: 500 }), /status 500/, {}],
+    [
+      'an answer that is too large',
+      answerOf('x'.repeat(MAX_STATEMENT_BYTES + 1)),
+      /more than 262144 bytes/,
+      { too_large: 1 },
+    ],
+    ['an answer that never ends', () => new Response(endless()), /more than 262144 bytes/, { too_large: 1 }],
+  ])('%s is a fault, and changes nothing', async (_what, answer, message, refused) => {
     const { feed, http, ring, log } = setUp();
     http.answer = answer;
     await feed.poll();
     expect(log).toEqual([expect.stringMatching(message)]);
-    expect(ring.facts()).toMatchObject({ freshness: 'empty', statements: { refused: {} } });
+    expect(ring.facts().freshness).toBe('empty');
+    expect(ring.facts().statements.refused).toEqual(refused);
   });
 
   test('the same fault is told once', async () => {

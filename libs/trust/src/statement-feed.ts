@@ -1,16 +1,19 @@
 /**
- * Keeps a key ring fed: live over NATS, and over HTTP at boot and whenever the ring is not confirmed. It only
- * carries statements; whether to believe one is the ring's decision alone.
+ * Keeps a key ring fed: live over NATS, and over HTTP at boot and whenever the ring is not confirmed; its view of
+ * revocations over NATS alone. It only carries statements; whether to believe one is the ring's decision alone.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ackSubject, KEYSET_DIRECT_GET, KEYSET_PATH, KEYSET_SUBJECT, MAX_STATEMENT_BYTES } from '#statements';
 import { systemClock, type Clock } from './clock.js';
 import type { Channel, KeyRing } from './key-ring.js';
+import { RevocationFeed } from './revocation-feed.js';
 
 const TICK_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 2_000;
 const FIRST_BACKOFF_MS = 1_000;
 const LAST_BACKOFF_MS = 30_000;
+/** Stands for a statement that is too large to be looked at. */
+const OVERSIZED = '.'.repeat(MAX_STATEMENT_BYTES + 1);
 
 export interface FeedNats {
   /** Settles when NATS is first reached, which may be never; afterwards the connection mends itself. */
@@ -38,6 +41,7 @@ export class StatementFeed {
   private readonly log: (message: string) => void;
   private readonly fetch: typeof globalThis.fetch;
   private readonly clock: Clock;
+  private readonly revocations: RevocationFeed;
   private readonly stopping = new AbortController();
   private connection: NatsConnection | undefined;
   private subscription: Subscription | undefined;
@@ -55,6 +59,9 @@ export class StatementFeed {
     this.log = options.log ?? (() => undefined);
     this.fetch = options.fetch ?? globalThis.fetch;
     this.clock = options.clock ?? systemClock;
+    this.revocations = new RevocationFeed(this.ring.revocations, (message) => {
+      if (!this.stopping.signal.aborted) this.log(message);
+    });
   }
 
   /** Begins on both channels at once and returns; the ring takes whichever statement has the higher epoch. */
@@ -71,7 +78,7 @@ export class StatementFeed {
     clearInterval(this.timer);
     this.stopping.abort();
     this.subscription?.unsubscribe();
-    await this.inFlight;
+    await Promise.all([this.inFlight, this.revocations.stop()]);
   }
 
   /** One HTTP fetch, shared by all who ask for it while it is under way. Never rejects. */
@@ -84,6 +91,7 @@ export class StatementFeed {
   }
 
   private tick(): void {
+    this.revocations.tick();
     if (this.ring.freshness() === 'confirmed') {
       this.backoffMs = FIRST_BACKOFF_MS;
       this.nextPollAt = 0;
@@ -108,13 +116,18 @@ export class StatementFeed {
       await response.body?.cancel();
       throw new Error(`status ${response.status}`);
     }
-    this.offer(await readBounded(response), 'http');
+    const jws = await readBounded(response);
+    if (jws !== undefined) return this.offer(jws, 'http');
+    // A fault of the issuer, and counted like whatever else is refused.
+    this.ring.accept(OVERSIZED, 'http');
+    throw new Error(`an answer of more than ${MAX_STATEMENT_BYTES} bytes`);
   }
 
   private async attach(connection: NatsConnection): Promise<void> {
     this.connection = connection;
     if (this.stopping.signal.aborted) return;
-    // Subscribe before asking for the last statement, so that none can slip between the two.
+    // Subscribe before asking for the last statement, so that nothing can slip between the two.
+    this.revocations.attach(connection);
     this.subscription = connection.subscribe(KEYSET_SUBJECT, {
       callback: (error, message) => {
         if (error) this.natsFault(error);
@@ -123,10 +136,16 @@ export class StatementFeed {
     });
     const statuses = connection.status();
     await connection.flush().catch(this.natsFault);
-    await this.getLast(connection);
+    await this.catchUp(connection);
     for await (const status of statuses) {
-      if (status.type === 'reconnect') await this.getLast(connection);
+      if (status.type === 'reconnect') await this.catchUp(connection);
     }
+  }
+
+  private async catchUp(connection: NatsConnection): Promise<void> {
+    await this.getLast(connection);
+    // Of the time before the subscription nothing is on its way any more.
+    await this.revocations.catchUp();
   }
 
   private async getLast(connection: NatsConnection): Promise<void> {
@@ -144,8 +163,7 @@ export class StatementFeed {
   };
 
   private offerMessage(message: Msg): void {
-    if (message.data.length <= MAX_STATEMENT_BYTES) this.offer(message.string(), 'nats');
-    else this.offer('.'.repeat(MAX_STATEMENT_BYTES + 1), 'nats');
+    this.offer(message.data.length <= MAX_STATEMENT_BYTES ? message.string() : OVERSIZED, 'nats');
   }
 
   private offer(jws: string, channel: Channel): void {
@@ -171,13 +189,14 @@ export class StatementFeed {
   }
 }
 
-async function readBounded(response: Response): Promise<string> {
+/** The body as text; undefined if it is longer than any statement, and then it is not read to its end. */
+async function readBounded(response: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const body: AsyncIterable<Uint8Array> | Uint8Array[] = response.body ?? [];
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > MAX_STATEMENT_BYTES) throw new Error(`an answer of more than ${MAX_STATEMENT_BYTES} bytes`);
+    if (size > MAX_STATEMENT_BYTES) return undefined;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('latin1');

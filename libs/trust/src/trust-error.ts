@@ -23,7 +23,7 @@ export type TrustErrorCode =
   | 'not_yet_valid'
   | 'lifetime_too_long'
   | 'past_key_end'
-  // withdrawn by the issuer, as a check beyond the token itself found out
+  // withdrawn by the issuer, by name or as a check beyond the token itself found out
   | 'revoked'
   // judged after the token was found good
   | 'insufficient_scope'

@@ -5,12 +5,16 @@ import type { AccessTokenClaims } from './access-token-claims.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
 const KEY = {} as PublishedKey;
-const claimsOf = (token: string) => ({ jti: token }) as AccessTokenClaims;
+const verified = (token: string, key = KEY) => ({
+  key,
+  claims: { jti: token } as AccessTokenClaims,
+  counter: 0,
+});
 const tail = (name: string) => name.padStart(32, '-');
 
 function filled(capacity: number, ...tokens: string[]): VerifiedTokens {
   const cache = new VerifiedTokens(capacity);
-  for (const token of tokens) cache.add(token, KEY, claimsOf(token));
+  for (const token of tokens) cache.add(token, verified(token));
   return cache;
 }
 
@@ -27,7 +31,7 @@ describe('VerifiedTokens', () => {
     const [first, second] = [`one.${tail('x')}`, `two.${tail('x')}`];
     const cache = filled(5, first);
     expect(cache.get(second)).toBeUndefined();
-    cache.add(second, KEY, claimsOf(second));
+    cache.add(second, verified(second));
     expect(cache.get(first)).toBeUndefined();
     expect(cache.get(second)?.claims.jti).toBe(second);
   });
@@ -35,22 +39,22 @@ describe('VerifiedTokens', () => {
   test('adding a token again replaces its key', () => {
     const cache = filled(5, 'a');
     const other = {} as PublishedKey;
-    cache.add('a', other, claimsOf('a'));
+    cache.add('a', verified('a', other));
     expect(cache.get('a')?.key).toBe(other);
   });
 
   test('a full cache gives up the one that was not used', () => {
     const cache = filled(3, 'a', 'b', 'c');
     kept(cache, 'a', 'c');
-    cache.add('d', KEY, claimsOf('d'));
+    cache.add('d', verified('d'));
     expect(kept(cache, 'a', 'b', 'c', 'd')).toEqual(['a', 'c', 'd']);
   });
 
   test('being used spares once, not for ever', () => {
     const cache = filled(2, 'a', 'b');
     kept(cache, 'a', 'b');
-    cache.add('c', KEY, claimsOf('c'));
-    cache.add('d', KEY, claimsOf('d'));
+    cache.add('c', verified('c'));
+    cache.add('d', verified('d'));
     expect(kept(cache, 'a', 'b', 'c', 'd')).toEqual(['c', 'd']);
   });
 
@@ -69,7 +73,7 @@ describe('VerifiedTokens', () => {
         const model = new ClockModel(capacity);
         for (const { add, token } of steps) {
           if (add) {
-            cache.add(token, KEY, claimsOf(token));
+            cache.add(token, verified(token));
             model.add(token);
           } else {
             expect(cache.get(token)?.claims.jti).toBe(model.get(token));

@@ -1,10 +1,16 @@
 import type { PublishedKey } from '#statements';
 import type { AccessTokenClaims } from './access-token-claims.js';
 
-interface Entry {
-  readonly token: string;
+/** What was found out about a token. */
+export interface Verified {
   readonly key: PublishedKey;
   readonly claims: AccessTokenClaims;
+  /** The state of the revocation view in which it was not revoked. */
+  readonly counter: number;
+}
+
+interface Entry extends Verified {
+  readonly token: string;
   used: boolean;
 }
 
@@ -28,11 +34,11 @@ export class VerifiedTokens {
     return entry;
   }
 
-  add(token: string, key: PublishedKey, claims: AccessTokenClaims): void {
+  add(token: string, verified: Verified): void {
     if (this.capacity === 0) return;
     const id = mapKey(token);
     const slot = this.index.get(id) ?? this.freeSlot();
-    this.slots[slot] = { token, key, claims, used: false };
+    this.slots[slot] = { ...verified, token, used: false };
     this.index.set(id, slot);
   }
 

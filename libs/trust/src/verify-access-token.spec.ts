@@ -336,6 +336,74 @@ describe('remembered tokens', () => {
   });
 });
 
+describe('revocation', () => {
+  test.each<[string, Parameters<Issuer['revocation']>[1], Record<string, unknown>]>([
+    ['its jti', { jti: 'j' }, { jti: 'j' }],
+    ['the jti of the token that it was exchanged for', { jti: 'j' }, { txn: 'j' }],
+    ['its session', { sid: 's' }, { sid: 's' }],
+    ['its client', { client_id: 'c' }, { client_id: 'c' }],
+  ])('by %s', (_what, revoked, claims) => {
+    const { issuer, ring, judge } = setUp();
+    const [token, other] = [issuer.token(claims), issuer.token()];
+    expect(judge(token)).toBe('accepted');
+    expect(ring.revocations.add(issuer.revocation(1, revoked))).toBeUndefined();
+    expect(judge(token)).toBe('revoked');
+    expect(judge(token)).toBe('revoked');
+    expect(judge(issuer.token(claims))).toBe('revoked');
+    expect(judge(other)).toBe('accepted');
+  });
+
+  test('a name counts in its own claim alone', () => {
+    const { issuer, ring, judge } = setUp();
+    for (const [n, revoked] of [{ jti: 'x' }, { client_id: 'x' }].entries())
+      ring.revocations.add(issuer.revocation(n + 1, revoked));
+    expect(judge(issuer.token({ sid: 'x', sub: 'x' }))).toBe('accepted');
+    expect(judge(issuer.token({ sid: undefined }))).toBe('accepted');
+  });
+
+  test('comes after every other fault of the token, and before scopes', () => {
+    const { issuer, ring, judge, now } = setUp();
+    ring.revocations.add(issuer.revocation(1));
+    expect(judge(issuer.token({ exp: now - 5, iat: now - 300 }))).toBe('expired');
+    expect(judge(issuer.token({ aud: 'inventory' }))).toBe('wrong_audience');
+    expect(judge(issuer.token(), { audience: 'orders', scopes: ['x:y'] })).toBe('revoked');
+  });
+
+  test('of something else costs a remembered token one look, and no crypto', () => {
+    const { issuer, ring, verify } = setUp();
+    const token = issuer.token();
+    const claims = verify(token, { audience: 'orders' });
+    const looks: unknown[] = [];
+    const revokes = ring.revocations.revokes.bind(ring.revocations);
+    ring.revocations.revokes = (asked) => {
+      looks.push(asked);
+      return revokes(asked);
+    };
+    verify(token, { audience: 'orders' });
+    expect(looks).toEqual([]);
+    ring.revocations.add(issuer.revocation(1, { sid: 'other' }));
+    for (let i = 0; i < 3; i += 1) expect(verify(token, { audience: 'orders' })).toBe(claims);
+    expect(looks).toEqual([claims]);
+  });
+
+  test('a strict expectation needs a fresh view, any other does not', () => {
+    const { clock, issuer, judge, state } = setUp();
+    const token = issuer.token();
+    const strict = { audience: 'orders', strict: true };
+    expect(judge(token, strict)).toBe('accepted');
+    clock.advance(15_000);
+    expect(judge(token, strict)).toBe('accepted');
+    clock.advance(1);
+    expect(judge(token, strict)).toBe('trust_stale');
+    expect(judge(token)).toBe('accepted');
+    clock.advance(999);
+    state({ revocations: { from: 1, to: 1 } });
+    expect(judge(token, strict)).toBe('trust_stale');
+    state();
+    expect(judge(token, strict)).toBe('accepted');
+  });
+});
+
 describe('options', () => {
   test.each<Partial<VerifyOptions>>([
     { clockSkewSeconds: 6 },

@@ -1,6 +1,6 @@
 /**
- * What a resource service does with a bearer token, step by step (RFC 9068 §4, RFC 8725). It needs the key ring
- * and the clock, and nothing else: no secret, no network, no database.
+ * What a resource service does with a bearer token, step by step (RFC 9068 §4, RFC 8725). It needs the key ring,
+ * with its view of revocations, and the clock, and nothing else: no secret, no network, no database.
  */
 import { JwsError, parseCompact, readPayload, verifySignature } from '#jws';
 import type { PublishedKey } from '#statements';
@@ -31,6 +31,8 @@ export interface Expectation {
   readonly audience: string | undefined;
   /** All of these must have been granted. */
   readonly scopes?: readonly string[];
+  /** Answers `trust_stale` rather than accept a token that may have been revoked lately without our knowing. */
+  readonly strict?: boolean;
 }
 
 export type VerifyAccessToken = (token: string, expected: Expectation) => AccessTokenClaims;
@@ -38,7 +40,8 @@ export type VerifyAccessToken = (token: string, expected: Expectation) => Access
 /**
  * Makes the verify function over one key ring. It checks, in this order: the ring has not expired; size and form;
  * `typ` is `at+jwt`; no `crit`, `b64`, `zip`; `kid` is in the ring; `alg` is the key's own; the signature; the
- * required claims; `iss`; `aud`; `exp`, `nbf`, `iat`; lifetime; the key's own end; scopes.
+ * required claims; `iss`; `aud`; `exp`, `nbf`, `iat`; lifetime; the key's own end; not revoked (jti, txn, sid,
+ * client_id); scopes.
  *
  * The function is synchronous: nothing happens between its last check and its verdict.
  *
@@ -68,7 +71,14 @@ export function createVerifyAccessToken({
     const { key, claims } = genuine;
     checkAudience(claims, expected.audience);
     checkTimes(claims, key);
-    if (genuine !== known) verified.add(token, key, claims);
+    const { counter } = ring.revocations;
+    // Nothing was revoked since it was last found good.
+    if (known?.counter !== counter || genuine !== known) {
+      checkRevocations(ring, claims);
+      verified.add(token, { key, claims, counter });
+    }
+    if (expected.strict && !ring.revocations.isFresh())
+      throw new TrustError('trust_stale', 'the view of revocations is not fresh');
     checkScopes(claims, expected.scopes ?? []);
     return claims;
   };
@@ -118,6 +128,11 @@ function checkAudience(claims: AccessTokenClaims, audience: string | undefined):
   if (audience !== undefined && claims.aud !== audience) {
     throw new TrustError('wrong_audience', 'aud is another service');
   }
+}
+
+function checkRevocations({ revocations }: KeyRing, claims: AccessTokenClaims): void {
+  const claim = revocations.revokes(claims);
+  if (claim !== undefined) throw new TrustError('revoked', `its ${claim} is revoked`);
 }
 
 function checkScopes(claims: AccessTokenClaims, scopes: readonly string[]): void {

@@ -2,10 +2,16 @@
 import { Account } from '../accounts/account.entity.js';
 import { KeySetState } from '../keys/key-set-state.entity.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
+import { RevocationRecord } from '../revocations/revocation.entity.js';
 import { Rotation } from '../rotation/rotation.entity.js';
 import { Session } from '../sessions/session.entity.js';
 import { AccountsAndSessions1700000000001 } from './migrations/1700000000001-accounts-and-sessions.js';
 import { SigningKeys1700000000002 } from './migrations/1700000000002-signing-keys.js';
+import { Revocations1700000000003 } from './migrations/1700000000003-revocations.js';
 
-export const entities = [Account, Session, SigningKey, KeySetState, Rotation];
-export const migrations = [AccountsAndSessions1700000000001, SigningKeys1700000000002];
+export const entities = [Account, Session, SigningKey, KeySetState, Rotation, RevocationRecord];
+export const migrations = [
+  AccountsAndSessions1700000000001,
+  SigningKeys1700000000002,
+  Revocations1700000000003,
+];

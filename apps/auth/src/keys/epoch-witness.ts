@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { verifyKeySetStatement, type Anchor, type KeySetStatement } from '#statements';
 
@@ -22,11 +23,14 @@ export class EpochWitness {
     return this.newestSeen;
   }
 
-  /** Takes in a statement from anywhere. Its age does not matter: an expired one is proof as well. */
-  hear(jws: string): void {
-    if (jws === this.newestSeen?.jws) return;
-    const statement = this.read(jws);
+  /**
+   * Takes in a statement from anywhere, and gives its epoch if it is ours. Its age does not matter: an expired one is
+   * proof as well.
+   */
+  hear(jws: string): number | undefined {
+    const statement = jws === this.newestSeen?.jws ? this.newestSeen : this.read(jws);
     if (statement && statement.epoch > (this.newestSeen?.epoch ?? 0)) this.newestSeen = statement;
+    return statement?.epoch;
   }
 
   /** A statement that one of our anchors signed; undefined for one of another installation, or a forgery. */
@@ -43,7 +47,8 @@ export class EpochWitness {
     const before = this.newest()?.epoch ?? 0;
     this.hear(jws);
     if (this.file === undefined || (this.newestSeen?.epoch ?? 0) <= before) return;
-    const temporary = `${this.file}.${process.pid}`;
+    // Replicas share the folder, and each may be process 7 of its container.
+    const temporary = `${this.file}.${randomUUID()}`;
     writeFileSync(temporary, this.newestSeen!.jws, { mode: 0o600 });
     renameSync(temporary, this.file);
   }

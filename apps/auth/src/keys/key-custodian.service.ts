@@ -8,7 +8,8 @@ import {
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
 import { RotationService } from '../rotation/rotation.service.js';
-import { activate, activeKey, prepare, standbyKey, type KeySet } from './key-life-cycle.js';
+import { AuthError } from '../errors.js';
+import { activate, activeKey, isFull, prepare, standbyKey, type KeySet } from './key-life-cycle.js';
 import { KeySetService, type ChangeStep } from './key-set.service.js';
 
 const ROUND_MS = 1_000;
@@ -53,12 +54,13 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
 
   private async round(): Promise<void> {
     const age = await this.keySet.refresh();
+    // First, so that nothing that fails below ends the heartbeat. By absolute value: the database's clock may go back.
+    if (Math.abs(age) >= this.settings.statementIntervalSeconds) await this.keySet.change(this.reissue);
     await this.acknowledgements.load();
     await this.rotations.rotateWhenDue();
     await this.rotations.advance();
     await this.exchangeAnchor();
     await this.completeKeys(await this.keySet.list());
-    if (age >= this.settings.statementIntervalSeconds) await this.keySet.change(this.reissue);
   }
 
   /** Goes over to the next anchor as soon as every verifier has pinned it; the first statement under it is due now. */
@@ -75,8 +77,8 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     const active = activeKey(keys);
     const alg = active?.alg ?? this.settings.signingAlg;
     if (active && standbyKey(keys, alg)) return;
-    // Nothing signs, but a key is waiting to: an emergency rotation is under way.
-    if (!active && standbyKey(keys)) return;
+    if (!active && standbyKey(keys)) return this.rotations.replaceMissing();
+    if (isFull(keys)) throw new AuthError('too_many_keys');
     const [first, second] = await Promise.all([this.keySet.generate(alg), this.keySet.generate(alg)]);
     await this.keySet.change((present, { now }) => {
       // Where no key was ever active there is no token yet and no one to wait for.
@@ -93,9 +95,9 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
   }
 
   private readonly reissue: ChangeStep = (keys, { now, issuedAt }) => {
-    const isDue =
-      !issuedAt || now.getTime() - issuedAt.getTime() >= this.settings.statementIntervalSeconds * 1000;
-    return isDue ? keys : undefined;
+    const age = issuedAt ? Math.abs(now.getTime() - issuedAt.getTime()) : Infinity;
+    // A statement without a key would be refused by all.
+    return age >= this.settings.statementIntervalSeconds * 1000 && keys.length > 0 ? keys : undefined;
   };
 
   private report(fault: string | undefined): void {

@@ -32,10 +32,12 @@ export function standbyKey(keys: KeySet, alg?: AlgorithmName): KeyRecord | undef
     .sort((a, b) => a.preparedAt.getTime() - b.preparedAt.getTime())[0];
 }
 
+/** Whether no key can be prepared. Room for one more is kept, so that an emergency always can. */
+export const isFull = (keys: KeySet): boolean => keys.filter(isPublished).length >= MAX_STATEMENT_KEYS - 1;
+
 /** @throws AuthError `too_many_keys` */
 export function prepare(keys: KeySet, key: NewKey, now: Date): KeySet {
-  // Room for one more is kept, so that an emergency can always prepare a key.
-  if (keys.filter(isPublished).length >= MAX_STATEMENT_KEYS - 1) throw new AuthError('too_many_keys');
+  if (isFull(keys)) throw new AuthError('too_many_keys');
   const none = {
     activatedAt: null,
     verifyUntil: null,

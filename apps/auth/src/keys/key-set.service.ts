@@ -8,6 +8,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import type { AlgorithmName } from '#jws';
 import type { KeySetPayload } from '#statements';
 import { AuthError } from '../errors.js';
+import { revocationRange } from '../revocations/revocation-range.js';
 import { keySetPayload } from '../statements/key-set-payload.js';
 import { StatementSigners } from '../statements/statement-signer.js';
 import { EpochWitness } from './epoch-witness.js';
@@ -25,6 +26,7 @@ import {
 import { KeySeal } from './key-seal.js';
 import { KeySetState } from './key-set-state.entity.js';
 import { SigningKey } from './signing-key.entity.js';
+import { holdSigning } from './signing-lock.js';
 
 /** A statement that was committed. */
 export interface IssuedStatement {
@@ -70,6 +72,7 @@ export class KeySetService {
   private readonly listeners: ((statement: IssuedStatement) => void)[] = [];
   private statement: IssuedStatement | undefined;
   private wentBack = false;
+  private copyFault: string | undefined;
   /** Keys that were complained of once. */
   private readonly foreign = new Set<string>();
 
@@ -140,9 +143,16 @@ export class KeySetService {
     );
     const epoch = Number(state?.epoch ?? 0);
     this.judgeEpoch(epoch, proven);
+    if (this.wentBack) this.adoptProven();
     if (!state?.statement) return Infinity;
     if (epoch > (this.statement?.epoch ?? 0)) this.adoptStored(epoch, state.statement);
     return state.age;
+  }
+
+  /** The statement of a database that went back may hold a key that was revoked since: the newest one is served. */
+  private adoptProven(): void {
+    const proven = this.witness.newest();
+    if (proven) this.adopt({ epoch: proven.epoch, jws: proven.jws, keys: keysOf(proven.jws) });
   }
 
   /** What is in the table is served, to third parties unsigned: so only what the anchor signed is taken up. */
@@ -194,9 +204,12 @@ export class KeySetService {
       // Under the lock nobody goes on.
       this.judgeEpoch(state.epoch, this.provenEpoch());
       if (this.wentBack && !recover) throw new AuthError('database_went_back', { retryAfterSeconds: 60 });
+      if (recover && !this.wentBack) throw new AuthError('nothing_to_recover');
       // Waits for every token that is being signed, so that `now` is later than its iat.
+      await holdSigning(tx);
       const rows: KeySet = await tx.find(SigningKey, { lock: { mode: 'pessimistic_write' } });
-      const before = rows.filter(this.mayStandBy);
+      // A recovery ends every key, also those whose key-encryption key is gone since the backup.
+      const before = recover ? rows : rows.filter(this.mayStandBy);
       const [clock] = await tx.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
       const { now } = clock!;
       const retired = retireExpired(before, now);
@@ -206,7 +219,9 @@ export class KeySetService {
       const lastEpoch = Math.max(state.epoch, this.witness.newest()?.epoch ?? 0);
       return this.issue(tx, { epoch: lastEpoch + 1, anchor: anchor ?? state.anchor, keys: after, now });
     });
-    if (issued) this.adopt(issued);
+    if (!issued) return undefined;
+    this.wentBack = false;
+    this.adopt(issued);
     return issued;
   }
 
@@ -225,6 +240,7 @@ export class KeySetService {
       now,
       statementSeconds,
       tombstoneSeconds: accessTokenSeconds + statementSeconds,
+      revocations: await revocationRange(tx),
     });
     const signer = this.signers.find(anchor);
     const jws = await signer.signKeySet(payload);
@@ -268,9 +284,21 @@ export class KeySetService {
   private adopt(statement: IssuedStatement): void {
     if (statement.epoch <= (this.statement?.epoch ?? 0)) return;
     this.statement = statement;
-    this.wentBack = false;
-    this.witness.keep(statement.jws);
+    this.keepCopy(statement);
     for (const listener of this.listeners) listener(statement);
+  }
+
+  /** A disk that is full must not keep statements from those who wait for them. */
+  private keepCopy({ jws }: IssuedStatement): void {
+    let fault: string | undefined;
+    try {
+      this.witness.keep(jws);
+    } catch (error) {
+      fault = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    }
+    if (fault !== undefined && fault !== this.copyFault)
+      this.log.error(`no copy of the last statement is kept, a restored database may go unnoticed: ${fault}`);
+    this.copyFault = fault;
   }
 }
 
@@ -279,7 +307,7 @@ function anchorOf(jws: string): string {
   return (JSON.parse(header) as { kid: string }).kid;
 }
 
-/** The keys of a statement out of our own database, which signed it. */
+/** The keys of a statement that our own anchor signed. */
 function keysOf(jws: string): KeySetPayload['keys'] {
   const payload = Buffer.from(jws.split('.')[1]!, 'base64url').toString();
   return (JSON.parse(payload) as KeySetPayload).keys;
@@ -291,9 +319,9 @@ async function store(tx: EntityManager, before: KeySet, after: KeySet): Promise<
   // The one that stops being active goes first: there is never a moment with two.
   changed.sort((a, b) => Number(a.status === 'active') - Number(b.status === 'active'));
   for (const { kid, ...facts } of changed) {
-    // Every key begins as prepared, also one that is activated in the same breath.
-    if (!known.has(kid))
-      await tx.insert(SigningKey, { ...facts, kid, status: 'prepared', activatedAt: null } as object);
+    // Every key begins as prepared, also one that is activated, or known to be revoked, in the same breath.
+    const begun = { status: 'prepared', activatedAt: null, revokedAt: null } as const;
+    if (!known.has(kid)) await tx.insert(SigningKey, { ...facts, kid, ...begun } as object);
     if (known.has(kid) || facts.status !== 'prepared') await tx.update(SigningKey, { kid }, facts as object);
   }
 }

@@ -1,6 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { IsNull } from 'typeorm';
+import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
+import { renumberAfterRestore } from '../revocations/revocation-range.js';
 import { Rotation } from '../rotation/rotation.entity.js';
 import { newRotation } from '../rotation/rotation.service.js';
 import { Session } from '../sessions/session.entity.js';
@@ -22,11 +24,13 @@ export class RecoveryService {
   constructor(
     private readonly keySet: KeySetService,
     private readonly witness: EpochWitness,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
   /**
    * Goes on after a restore: continues the epochs where they were published to, keeps every revocation, replaces all
-   * keys and ends all sessions. The first fresh key signs once it is acknowledged, or after a second.
+   * keys by ones of the algorithm that signed last, and ends all sessions. The first fresh key signs once it is
+   * acknowledged, or after a second.
    *
    * @throws AuthError `nothing_to_recover` if the database is as new as its newest statement
    */
@@ -34,13 +38,15 @@ export class RecoveryService {
     await this.keySet.refresh();
     const witness = this.witness.newest();
     if (!witness || !this.keySet.databaseWentBack) throw new AuthError('nothing_to_recover');
-    const fresh = [await this.keySet.generate('ES256'), await this.keySet.generate('ES256')];
+    const alg = witness.keys.find(({ status }) => status === 'active')?.alg ?? this.settings.signingAlg;
+    const fresh = [await this.keySet.generate(alg), await this.keySet.generate(alg)];
     let [from, endedSessions] = [0, 0];
     const issued = await this.keySet.change(
       async (keys, { tx, now, epoch }) => {
         from = epoch;
         await tx.update(Rotation, { endedAt: IsNull() }, { endedAt: now, outcome: 'aborted' });
         endedSessions = (await tx.update(Session, { endedAt: IsNull() }, { endedAt: now })).affected ?? 0;
+        await renumberAfterRestore(tx, witness.revocations.to);
         await tx.insert(Rotation, newRotation(fresh[0]!.kid, 'emergency', now));
         return recoveredKeys(keys, { witness, fresh, now });
       },

@@ -10,6 +10,7 @@ export type KeyStatus = (typeof keyStatuses)[number];
 @Check('signing_key_status', `status IN ('prepared', 'active', 'retiring', 'retired', 'revoked')`)
 @Check('signing_key_active_since', `status <> 'active' OR activated_at IS NOT NULL`)
 @Check('signing_key_retiring_until', `status <> 'retiring' OR verify_until IS NOT NULL`)
+@Check('signing_key_until_retiring', `status NOT IN ('prepared', 'active') OR verify_until IS NULL`)
 @Check('signing_key_retired_at', `(status = 'retired') = (retired_at IS NOT NULL)`)
 @Check('signing_key_revoked_at', `(status = 'revoked') = (revoked_at IS NOT NULL)`)
 export class SigningKey {

@@ -158,12 +158,16 @@ export class AcknowledgementsService implements OnModuleInit {
          SELECT service, instance, epoch, kids, pins, at, clock_timestamp() - make_interval(secs => "ageSeconds")
            FROM jsonb_to_recordset($1::jsonb)
              AS ack(service text, instance text, epoch bigint, kids jsonb, pins jsonb, at float8, "ageSeconds" float8)
+          -- In one order, so that two replicas do not wait for each other's rows.
+          ORDER BY service, instance
          ON CONFLICT (service, instance) DO UPDATE SET epoch = excluded.epoch, kids = excluded.kids,
-           pins = excluded.pins, at_ms = excluded.at_ms, seen_at = excluded.seen_at`,
+           pins = excluded.pins, at_ms = excluded.at_ms, seen_at = excluded.seen_at
+         WHERE verifier.seen_at < excluded.seen_at`,
         [JSON.stringify(batch)],
       );
       await this.dataSource.query(
-        `DELETE FROM verifier WHERE seen_at < clock_timestamp() - interval '1 hour'`,
+        `DELETE FROM verifier WHERE seen_at < clock_timestamp() - make_interval(secs => $1)`,
+        [this.settings.countedSeconds],
       );
     } catch (error) {
       this.log.warn(`acknowledgements could not be saved: ${(error as Error).message}`);

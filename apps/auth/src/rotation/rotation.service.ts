@@ -3,7 +3,6 @@
  * lacked it has expired, because whoever still lacks it answers 503 by then. No deadlock, and no 401 that is wrong.
  * The rotation is a row: a crash at any step is carried on by the next round of any replica.
  */
-import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, IsNull, type EntityManager } from 'typeorm';
 import type { AlgorithmName } from '#jws';
@@ -12,20 +11,20 @@ import { AuthError } from '../errors.js';
 import {
   activate,
   activeKey,
+  isFull,
   prepare,
   revoke,
   standbyKey,
-  type KeyRecord,
   type KeySet,
+  type NewKey,
 } from '../keys/key-life-cycle.js';
 import { KeySetService } from '../keys/key-set.service.js';
 import { AcknowledgementsService } from './acknowledgements.service.js';
+import { decideRotation, dueStandby, EMERGENCY_WAIT_MS, type RotationDecision } from './rotation-decision.js';
 import { Rotation } from './rotation.entity.js';
 
 const ANSWER_WITHIN_MS = 10_000;
 const REVOCATION_ANSWER_WITHIN_MS = 1_000;
-/** How long an emergency waits for acknowledgements when there was no standby that everyone held. */
-const EMERGENCY_WAIT_MS = 1_000;
 const POLL_MS = 100;
 
 /** What a rotation waits for. */
@@ -74,45 +73,44 @@ export class RotationService {
     const startedAt = Date.now();
     const before = await this.keySet.list();
     const wanted = alg ?? activeKey(before)?.alg ?? this.settings.signingAlg;
-    const spare = standbyKey(before, wanted) ? undefined : await this.keySet.generate(wanted);
+    // It may be needed even if there is a standby: another replica may rotate to that one first.
+    const spare = await this.keySet.generate(wanted);
     let rotation: Rotation | undefined;
     await this.keySet.change(async (keys, { tx, now }) => {
       if (await openRotation(tx)) throw new AuthError('rotation_in_progress');
       const standby = standbyKey(keys, wanted);
-      const after = standby || !spare ? keys : prepare(keys, spare, now);
-      const { kid } = standbyKey(after, wanted)!;
-      rotation = await tx.save(tx.create(Rotation, newRotation(kid, 'requested', now)));
+      const after = standby ? keys : prepare(keys, spare, now);
+      const { kid } = standby ?? spare;
+      // Where nothing signs, no good token is waited for.
+      const cause = activeKey(keys) ? 'requested' : 'emergency';
+      rotation = await tx.save(tx.create(Rotation, newRotation(kid, cause, now)));
       return after === keys ? undefined : after;
     });
-    const { id } = rotation!;
-    while (!(await this.advance()).ended && Date.now() - startedAt < ANSWER_WITHIN_MS) {
+    const { id, kid } = rotation!;
+    const next = kid === spare.kid ? undefined : spare;
+    while (!(await this.advance({ spare: next })).ended && Date.now() - startedAt < ANSWER_WITHIN_MS) {
       await this.acknowledgements.news(POLL_MS);
     }
     return this.resultOf(id, Date.now() - startedAt);
   }
 
-  /**
-   * Begins a rotation when the active key has reached its age, give or take a tenth that its kid decides, so that
-   * many installations do not rotate at once and every replica comes to the same moment. Third parties who read the
-   * JWKS never acknowledge: the standby must have been published for twice the time that they may cache it.
-   */
+  /** Begins a rotation when it is time for the scheduled one. */
   async rotateWhenDue(): Promise<void> {
-    const { rotationSeconds, jwksMaxAgeSeconds } = this.settings;
-    if (rotationSeconds === 0) return;
-    const due = (keys: KeySet, now: number): KeyRecord | undefined => {
-      const active = activeKey(keys);
-      const standby = active && standbyKey(keys, active.alg);
-      if (!active || !standby) return undefined;
-      const isOld =
-        now - active.activatedAt!.getTime() >= rotationSeconds * 1000 * (0.9 + 0.2 * fractionOf(active.kid));
-      const isKnown = now - standby.preparedAt.getTime() >= 2 * jwksMaxAgeSeconds * 1000;
-      return isOld && isKnown ? standby : undefined;
-    };
-    if (!due(await this.keySet.list(), Date.now())) return;
+    if (!dueStandby(await this.keySet.list(), new Date(), this.settings)) return;
     await this.keySet.change(async (keys, { tx, now }) => {
       // Another replica may have begun, or even ended it.
-      const standby = (await openRotation(tx)) ? undefined : due(keys, now.getTime());
+      const standby = (await openRotation(tx)) ? undefined : dueStandby(keys, now, this.settings);
       if (standby) await tx.insert(Rotation, newRotation(standby.kid, 'scheduled', now));
+      return undefined;
+    });
+  }
+
+  /** Begins an emergency rotation where nothing signs and none is open, as after one that was called off. */
+  async replaceMissing(): Promise<void> {
+    await this.keySet.change(async (keys, { tx, now }) => {
+      const standby = standbyKey(keys);
+      if (activeKey(keys) || !standby || (await openRotation(tx))) return undefined;
+      await tx.insert(Rotation, newRotation(standby.kid, 'emergency', now));
       return undefined;
     });
   }
@@ -125,24 +123,34 @@ export class RotationService {
     return { rotationId, kid, since, waitingFor: this.waitingFor(kid) };
   }
 
-  /** Takes the open rotation a step further if it may go; `ended` if none is open (any more). */
-  async advance({ force = false } = {}): Promise<{ ended: boolean }> {
-    const rotation = await openRotation(this.dataSource.manager);
+  /**
+   * Takes the open rotation a step further if it may go; `ended` if none is open (any more).
+   *
+   * @param spare stands by from the moment on that the key of the rotation is active
+   */
+  async advance({ force = false, spare }: { force?: boolean; spare?: NewKey | undefined } = {}): Promise<{
+    ended: boolean;
+  }> {
+    const { manager } = this.dataSource;
+    const rotation = await openRotation(manager);
     if (!rotation) return { ended: true };
-    const { kid } = rotation;
-    const held = this.acknowledgements.isComplete() && this.acknowledgements.lackingKey(kid).length === 0;
+    // No lock is taken for nothing: those who sign would wait for it.
+    const [clock] = await manager.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
+    if (!force && this.decide(rotation, await this.keySet.list(), clock!.now) === 'wait') return { ended: false };
     let ended = false;
     await this.keySet.change(async (keys, { tx, now }) => {
       const open = await openRotation(tx);
       if (open?.id !== rotation.id) return undefined;
-      if (!force && !held && !this.isOverdue(open, keys, now)) return undefined;
-      await tx.update(Rotation, { id: open.id }, { endedAt: now, outcome: 'activated' });
+      const { kid } = open;
+      const decision = this.decide(open, keys, now);
+      if (decision === 'wait' && !force) return undefined;
+      const outcome = decision === 'aborted' ? 'aborted' : 'activated';
+      await tx.update(Rotation, { id: open.id }, { endedAt: now, outcome });
       ended = true;
-      return activate(keys, kid, {
-        now,
-        verifyUntil: this.keySet.verifyUntil(now),
-        destroy: this.keySet.destroy,
-      });
+      if (decision === 'aborted' || decision === 'activated') return undefined;
+      const verifyUntil = this.keySet.verifyUntil(now);
+      const after = activate(keys, kid, { now, verifyUntil, destroy: this.keySet.destroy });
+      return !spare || standbyKey(after, spare.alg) || isFull(after) ? after : prepare(after, spare, now);
     });
     return { ended };
   }
@@ -213,11 +221,15 @@ export class RotationService {
     };
   }
 
-  /** Whether a rotation no longer has to wait for anyone. */
-  private isOverdue({ cause, requestedAt, kid }: Rotation, keys: KeySet, now: Date): boolean {
-    if (cause === 'emergency') return now.getTime() - requestedAt.getTime() >= EMERGENCY_WAIT_MS;
-    const preparedAt = keys.find((key) => key.kid === kid)!.preparedAt.getTime();
-    return now.getTime() - preparedAt >= this.settings.statementSeconds * 1000;
+  private decide(rotation: Rotation, keys: KeySet, now: Date): RotationDecision {
+    return decideRotation({
+      rotation,
+      keys,
+      now,
+      statementSeconds: this.settings.statementSeconds,
+      isComplete: this.acknowledgements.isComplete(),
+      lacking: this.acknowledgements.lackingKey(rotation.kid),
+    });
   }
 
   private waitingFor(kid: string): string[] {
@@ -233,6 +245,8 @@ export class RotationService {
     if (outcome === null)
       return { done: false, rotationId, kid, since: requestedAt, waitingFor: this.waitingFor(kid) };
     const { alg } = (await this.keySet.list()).find((key) => key.kid === kid)!;
+    // Another replica may have activated it, with an epoch that we do not know yet.
+    await this.keySet.refresh();
     return { done: true, kid, alg, epoch: this.keySet.current!.epoch, waitedMs };
   }
 }
@@ -241,10 +255,6 @@ export class RotationService {
 export function newRotation(kid: string, cause: Rotation['cause'], requestedAt: Date) {
   return { kid, cause, requestedAt, endedAt: null, outcome: null };
 }
-
-/** Between 0 and 1, as good as random and the same everywhere. */
-const fractionOf = (kid: string): number =>
-  createHash('sha256').update(kid).digest().readUInt32BE() / 2 ** 32;
 
 function openRotation(manager: EntityManager): Promise<Rotation | null> {
   return manager.findOneBy(Rotation, { endedAt: IsNull() });

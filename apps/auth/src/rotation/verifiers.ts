@@ -10,7 +10,8 @@ const MAX_ACK_BYTES = 16 * 1024;
 const MAX_INSTANCES = 64;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-const kid = z.string().min(1).max(128);
+/** A thumbprint in base64url; anything else PostgreSQL might refuse to keep, and all that comes along with it. */
+const kid = z.string().regex(/^[\w-]{1,128}$/);
 const ackSchema = z.object({
   epoch: z.int().positive(),
   kids: z.array(kid).max(MAX_STATEMENT_KEYS),
@@ -43,8 +44,8 @@ export class Verifiers {
    * @param lastEpoch the newest epoch there is: an acknowledgement of a later one is a lie
    */
   hear(subject: string, data: Uint8Array, lastEpoch: number): Verifier | AckRefusal {
-    const [, , service = '', instance = ''] = subject.split('.');
-    if (!NAME.test(service) || !NAME.test(instance)) return 'bad_name';
+    const [, , service = '', instance = '', ...more] = subject.split('.');
+    if (!NAME.test(service) || !NAME.test(instance) || more.length > 0) return 'bad_name';
     if (data.length > MAX_ACK_BYTES) return 'too_large';
     const ack = parseAck(data);
     if (!ack) return 'malformed';

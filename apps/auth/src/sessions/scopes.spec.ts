@@ -6,11 +6,11 @@ describe('scopes', () => {
     [['customer'], 'orders', ['orders:read', 'orders:write']],
     [['customer'], 'auth', []],
     [['customer'], 'inventory', []],
-    [['admin'], 'auth', ['keys:manage']],
+    [['admin'], 'auth', ['keys:manage', 'accounts:manage']],
     [['admin'], 'inventory', ['inventory:write']],
     [['admin'], 'orders', []],
     [['customer', 'admin'], 'orders', ['orders:read', 'orders:write']],
-    [['customer', 'admin'], 'auth', ['keys:manage']],
+    [['customer', 'admin'], 'auth', ['keys:manage', 'accounts:manage']],
     [[], 'orders', []],
   ])('gives %j at %s %j', (roles, audience, scopes) => {
     expect(scopesFor(roles, audience)).toEqual(scopes);
@@ -33,6 +33,12 @@ describe('scopes', () => {
   });
 
   it('names every scope once', () => {
-    expect([...allScopes].sort()).toEqual(['inventory:write', 'keys:manage', 'orders:read', 'orders:write']);
+    expect([...allScopes].sort()).toEqual([
+      'accounts:manage',
+      'inventory:write',
+      'keys:manage',
+      'orders:read',
+      'orders:write',
+    ]);
   });
 });

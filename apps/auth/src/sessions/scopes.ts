@@ -4,7 +4,7 @@ export type Role = (typeof roles)[number];
 
 const SCOPES: Record<Role, Readonly<Record<string, readonly string[]>>> = {
   customer: { orders: ['orders:read', 'orders:write'] },
-  admin: { auth: ['keys:manage'], inventory: ['inventory:write'] },
+  admin: { auth: ['keys:manage', 'accounts:manage'], inventory: ['inventory:write'] },
 };
 
 /** The audience of a login that names none. */

@@ -15,7 +15,7 @@ export class Session {
   @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'session_account' })
   account!: Relation<Account>;
 
-  @Column('timestamptz', { name: 'created_at' })
+  @Column({ name: 'created_at', type: 'timestamptz', precision: 3 })
   createdAt!: Date;
 
   @Column('timestamptz', { name: 'ended_at', nullable: true })

@@ -1,8 +1,10 @@
-import { Body, Controller, Get, Header, HttpCode, Ip, Post } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Header, HttpCode, Ip, Param, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
+import { pageQuery, type PageQuery } from '#service-kit';
 import { AnyAudience, CurrentCaller, Public, type Caller } from '#trust/nest';
 import { emailField } from '../accounts/accounts.controller.js';
+import { ApiProblems } from '../api-problems.js';
 import { AuthError } from '../errors.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -10,6 +12,12 @@ const loginBody = z.strictObject({
   email: emailField,
   password: z.string().min(1).max(1024),
   audience: z.string().min(1).max(64).optional(),
+});
+
+const sessionId = z.uuid();
+const sessionPage = z.object({
+  items: z.array(z.object({ sid: sessionId, createdAt: z.iso.datetime(), current: z.boolean() })),
+  nextCursor: z.string().nullable(),
 });
 
 @ApiTags('sessions')
@@ -37,5 +45,51 @@ export class SessionsController {
     if (!account) throw new AuthError('session_ended');
     const { id, email, roles, createdAt } = account;
     return { id, email, roles, createdAt, sid };
+  }
+
+  @Post('logout')
+  @HttpCode(204)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: "End the caller's session; every token of it is refused from now on" })
+  @ApiNoContentResponse()
+  @ApiProblems('invalid_token')
+  async logout(@CurrentCaller() { sub, sid }: Caller): Promise<void> {
+    await this.sessions.end(sub, sid!);
+  }
+
+  @Post('logout-all')
+  @HttpCode(204)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: "End all of the caller's sessions" })
+  @ApiNoContentResponse()
+  @ApiProblems('invalid_token')
+  async logoutAll(@CurrentCaller() { sub }: Caller): Promise<void> {
+    await this.sessions.endAll(sub);
+  }
+
+  @Get('sessions')
+  @ApiBearerAuth()
+  @ApiOperation({ summary: "The caller's live sessions, newest first, in pages" })
+  @ApiOkResponse({ standardSchema: sessionPage })
+  @ApiProblems('invalid_request', 'invalid_token')
+  async list(@CurrentCaller() { sub, sid }: Caller, @Query({ schema: pageQuery }) query: PageQuery) {
+    const { items, nextCursor } = await this.sessions.list(sub, query);
+    return {
+      items: items.map(({ id, createdAt }) => ({ sid: id, createdAt, current: id === sid })),
+      nextCursor,
+    };
+  }
+
+  @Delete('sessions/:sid')
+  @HttpCode(204)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: "End one of the caller's sessions" })
+  @ApiNoContentResponse()
+  @ApiProblems('invalid_request', 'invalid_token', 'session_not_found')
+  async end(
+    @CurrentCaller() { sub }: Caller,
+    @Param('sid', { schema: sessionId }) sid: string,
+  ): Promise<void> {
+    if (!(await this.sessions.end(sub, sid))) throw new AuthError('session_not_found');
   }
 }

@@ -1,12 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, IsNull } from 'typeorm';
 import { z } from 'zod';
+import { keysetPage, type Page, type PageQuery } from '#service-kit';
 import { TrustError, type AccessTokenClaims } from '#trust';
 import { Account } from '../accounts/account.entity.js';
 import { AccountsService, type Credentials } from '../accounts/accounts.service.js';
 import { SERVICE } from '../config.js';
 import { AuthError } from '../errors.js';
+import { RevocationsService } from '../revocations/revocations.service.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
+import { beginSession, endSessions, lockAccount } from './live-sessions.js';
 import { defaultAudience, scopesFor, type Role } from './scopes.js';
 import { Session } from './session.entity.js';
 
@@ -29,10 +32,11 @@ export class SessionsService {
     @Inject(DataSource) private readonly dataSource: DataSource,
     private readonly accounts: AccountsService,
     private readonly signer: AccessTokenSigner,
+    private readonly revocations: RevocationsService,
   ) {}
 
   /**
-   * Begins a session and signs its first token, in one transaction.
+   * Begins a session and signs its first token, in one transaction. One session too many ends the oldest.
    *
    * @throws AuthError those of `authenticate` · `invalid_target` · `no_signing_key`
    */
@@ -45,16 +49,18 @@ export class SessionsService {
         errors: [{ field: 'audience', message: 'not for this account' }],
       });
     const scope = scopes.join(' ');
-    return this.dataSource.transaction(async (tx) => {
-      const session = await tx.save(
-        tx.create(Session, { accountId: account.id, createdAt: new Date(), endedAt: null }),
-      );
+    return this.revocations.transaction(async (tx, revoke) => {
+      // It may have been disabled since its password was looked at.
+      if ((await lockAccount(tx, account.id))?.disabledAt !== null)
+        throw new AuthError('invalid_credentials');
+      const { sid, ended } = await beginSession(tx, account.id);
+      await revoke(ended);
       const { token, expiresIn } = await this.signer.sign(tx, {
         sub: account.id,
         aud,
         client_id: WEB_CLIENT,
         scope,
-        sid: session.id,
+        sid,
         roles: account.roles,
       });
       return { accessToken: token, expiresIn, scope };
@@ -68,6 +74,32 @@ export class SessionsService {
       relations: { account: true },
     });
     return session?.account.disabledAt === null ? session.account : undefined;
+  }
+
+  /** The live sessions of an account, newest first. */
+  list(accountId: string, query: PageQuery): Promise<Page<Session>> {
+    const live = this.dataSource.manager
+      .createQueryBuilder(Session, 'session')
+      .where('session.accountId = :accountId AND session.endedAt IS NULL', { accountId });
+    return keysetPage(live, query);
+  }
+
+  /** Ends one of the account's sessions; false if it has no such live one. */
+  async end(accountId: string, sid: string): Promise<boolean> {
+    return this.revocations.transaction(async (tx, revoke) => {
+      await lockAccount(tx, accountId);
+      const ended = await endSessions(tx, accountId, [sid]);
+      await revoke(ended);
+      return ended.length > 0;
+    });
+  }
+
+  /** Ends all of the account's sessions. */
+  async endAll(accountId: string): Promise<void> {
+    await this.revocations.transaction(async (tx, revoke) => {
+      await lockAccount(tx, accountId);
+      await revoke(await endSessions(tx, accountId));
+    });
   }
 
   /**

@@ -11,6 +11,7 @@ const options = {
   now,
   statementSeconds: 900,
   tombstoneSeconds: 1200,
+  revocations: { from: 3, to: 9 },
 };
 const secondsAgo = (seconds: number) => new Date((iat - seconds) * 1000);
 
@@ -39,7 +40,7 @@ describe('keySetPayload', () => {
       iat,
       exp: iat + 900,
       epoch: 7,
-      revocations: { from: 0, to: 0 },
+      revocations: { from: 3, to: 9 },
       keys: [],
       revoked: [],
     });

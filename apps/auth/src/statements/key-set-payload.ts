@@ -1,5 +1,6 @@
 import type { KeySetPayload, PublishedStatus } from '#statements';
 import { isPublished, type KeySet } from '../keys/key-life-cycle.js';
+import type { RevocationRange } from '../revocations/revocation-range.js';
 
 export interface PayloadOptions {
   readonly issuer: string;
@@ -9,11 +10,13 @@ export interface PayloadOptions {
   readonly statementSeconds: number;
   /** How long a revoked key is still named: longest token life and statement life, seconds. */
   readonly tombstoneSeconds: number;
+  /** The revocations of sessions, tokens and clients that matter still. */
+  readonly revocations: RevocationRange;
 }
 
 /** What the key-set statement of an epoch says of a key set. */
 export function keySetPayload(keys: KeySet, options: PayloadOptions): KeySetPayload {
-  const { issuer, epoch, now, statementSeconds, tombstoneSeconds } = options;
+  const { issuer, epoch, now, statementSeconds, tombstoneSeconds, revocations } = options;
   const iat = numericDate(now);
   return {
     iss: issuer,
@@ -21,7 +24,7 @@ export function keySetPayload(keys: KeySet, options: PayloadOptions): KeySetPayl
     iat,
     exp: iat + statementSeconds,
     epoch,
-    revocations: { from: 0, to: 0 },
+    revocations,
     keys: keys.filter(isPublished).map(({ kid, publicJwk, status, verifyUntil }) => ({
       ...publicJwk,
       kid,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NATS_LINK, type NatsLink } from '#service-kit';
@@ -8,11 +9,16 @@ import { KeySetService, type IssuedStatement } from '../keys/key-set.service.js'
 import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
 import { StatementPublisher } from './statement-publisher.js';
 
+const FIRST_WORD_MS = 1_000;
+
 /** Hands every new statement to this process's own key ring and to NATS. HTTP reads {@link KeySetService.current}. */
 @Injectable()
 export class StatementBroadcast implements OnModuleInit {
   private readonly log = new Logger('statements');
   private publisher: StatementPublisher | undefined;
+  private haveCompared!: () => void;
+  /** Resolves when what NATS holds was asked for the first time, which may be never. */
+  readonly compared = new Promise<void>((resolve) => (this.haveCompared = resolve));
 
   constructor(
     private readonly keySet: KeySetService,
@@ -22,22 +28,29 @@ export class StatementBroadcast implements OnModuleInit {
     @Inject(NATS_LINK) private readonly nats: NatsLink,
   ) {}
 
-  onModuleInit(): void {
+  /** Waits for the word of NATS, so that nothing is signed from an older database, but does not depend on it. */
+  async onModuleInit(): Promise<void> {
     this.keySet.onStatement((statement) => this.spread(statement));
     // Closed before NATS was ever reached.
     this.nats.connection.then((connection) => this.attach(connection)).catch(() => undefined);
+    await Promise.race([this.compared, delay(FIRST_WORD_MS)]);
   }
 
   private async attach(connection: NatsConnection): Promise<void> {
-    const publisher = new StatementPublisher(connection, (message) => this.log.warn(message));
+    const publisher = new StatementPublisher(
+      connection,
+      (jws) => this.witness.hear(jws),
+      (message) => this.log.warn(message),
+    );
     const compare = async () => {
+      publisher.forget();
       // A failure is not the end: the file and this process's memory bear witness too.
-      const stored = await publisher.stored().catch(() => undefined);
-      if (stored?.jws) this.witness.hear(stored.jws);
+      await publisher.stored().catch(() => undefined);
       this.publisher = publisher;
       if (this.keySet.current) void publisher.offer(this.keySet.current);
     };
     await compare();
+    this.haveCompared();
     for await (const { type } of connection.status()) if (type === 'reconnect') await compare();
   }
 

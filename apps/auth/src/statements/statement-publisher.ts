@@ -14,7 +14,7 @@ const ATTEMPTS = 4;
 export interface Stored {
   /** Sequence in the stream; 0 if it holds none. */
   readonly sequence: number;
-  /** Epoch that what is stored claims; 0 if there is none. */
+  /** Epoch of what is stored; 0 if there is none, or none of ours. */
   readonly epoch: number;
   readonly jws?: string;
 }
@@ -25,8 +25,10 @@ export class StatementPublisher {
   private next: IssuedStatement | undefined;
   private running: Promise<void> | undefined;
 
+  /** @param epochOf the epoch of a statement of ours; undefined for what is not ours, and may be replaced */
   constructor(
     private readonly connection: NatsConnection,
+    private readonly epochOf: (jws: string) => number | undefined,
     private readonly log: (message: string) => void,
   ) {
     this.client = jetstream(connection, { timeout: TIMEOUT_MS });
@@ -60,10 +62,10 @@ export class StatementPublisher {
   }
 
   private async publish({ epoch, jws }: IssuedStatement): Promise<void> {
-    this.last ??= await this.stored();
-    if (this.last.epoch >= epoch) return;
+    const last = (this.last ??= await this.stored());
+    if (last.epoch >= epoch) return;
     const ack = await this.client.publish(KEYSET_SUBJECT, jws, {
-      expect: { lastSubjectSequence: this.last.sequence },
+      expect: { lastSubjectSequence: last.sequence },
       timeout: TIMEOUT_MS,
     });
     this.last = { sequence: ack.seq, epoch };
@@ -85,14 +87,12 @@ export class StatementPublisher {
     const answer = await this.connection.request(KEYSET_DIRECT_GET, '', { timeout: TIMEOUT_MS });
     if (answer.headers?.code) return { sequence: 0, epoch: 0 };
     const jws = answer.string();
-    return { sequence: Number(answer.headers?.get('Nats-Sequence')), epoch: epochOf(jws), jws };
+    const sequence = Number(answer.headers?.get('Nats-Sequence'));
+    return { sequence, epoch: this.epochOf(jws) ?? 0, jws };
   }
-}
 
-/** The epoch that a stored message claims; only we may write there, and verifiers check it for themselves. */
-function epochOf(jws: string): number {
-  const { epoch } = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as {
-    epoch: number;
-  };
-  return epoch;
+  /** After a reconnection: the server may have lost its storage, and counts anew. */
+  forget(): void {
+    this.last = undefined;
+  }
 }

@@ -1,6 +1,13 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { CompactSign } from 'jose';
-import { ANCHOR_ALG, KEYSET_TYP, readAnchor, type KeySetPayload } from '#statements';
+import {
+  ANCHOR_ALG,
+  KEYSET_TYP,
+  readAnchor,
+  REVOCATION_TYP,
+  type KeySetPayload,
+  type RevocationPayload,
+} from '#statements';
 
 /** Holds the private half of the trust anchor and signs statements with it: the only code that does. */
 export class StatementSigner {
@@ -18,8 +25,17 @@ export class StatementSigner {
 
   /** Signs a key-set statement as a compact JWS. */
   signKeySet(payload: KeySetPayload): Promise<string> {
+    return this.sign(KEYSET_TYP, payload);
+  }
+
+  /** Signs a revocation as a compact JWS. */
+  signRevocation(payload: RevocationPayload): Promise<string> {
+    return this.sign(REVOCATION_TYP, payload);
+  }
+
+  private sign(typ: string, payload: object): Promise<string> {
     return new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
-      .setProtectedHeader({ alg: ANCHOR_ALG, typ: KEYSET_TYP, kid: this.kid })
+      .setProtectedHeader({ alg: ANCHOR_ALG, typ, kid: this.kid })
       .sign(this.privateKey);
   }
 }

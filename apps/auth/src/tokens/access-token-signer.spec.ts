@@ -89,12 +89,18 @@ describe('AccessTokenSigner', () => {
       jwtVerify(token, await importJWK(second.publicJwk as object), { currentDate: new Date(now * 1000) }),
     ).resolves.toBeDefined();
     const destroyed = { ...first, seal: seal.seal(first, null) };
-    await expect(subject.sign(transaction(destroyed).tx, claims)).rejects.toThrow('has no private half');
+    await expect(subject.sign(transaction(destroyed).tx, claims)).rejects.toMatchObject({
+      code: 'no_signing_key',
+      cause: expect.objectContaining({ message: expect.stringContaining('has no private half') }),
+    });
   });
 
   it('signs with no key whose row was written by another hand', async () => {
     const [ours, theirs] = [await keyFor('ES256'), await keyFor('ES256')];
     const forged = { ...theirs, seal: ours.seal };
-    await expect(signer().sign(transaction(forged).tx, claims)).rejects.toThrow('does not open');
+    await expect(signer().sign(transaction(forged).tx, claims)).rejects.toMatchObject({
+      code: 'no_signing_key',
+      cause: expect.objectContaining({ message: expect.stringContaining('does not open') }),
+    });
   });
 });

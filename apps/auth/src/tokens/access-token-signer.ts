@@ -7,6 +7,7 @@ import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
 import { KeySetService } from '../keys/key-set.service.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
+import { shareSigning } from '../keys/signing-lock.js';
 
 const ATTEMPTS = 3;
 
@@ -46,6 +47,7 @@ export class AccessTokenSigner {
    * @throws AuthError `no_signing_key` · `database_went_back`
    */
   async sign(tx: EntityManager, claims: TokenClaims): Promise<SignedToken> {
+    await shareSigning(tx);
     const key = await this.lockActiveKey(tx);
     await this.keySet.assertSound(tx);
     const [clock] = await tx.query<{ now: number }[]>(
@@ -79,11 +81,21 @@ export class AccessTokenSigner {
   private privateKeyOf(key: SigningKey): KeyObject {
     const held = this.opened.get(key.kid);
     if (held) return held;
-    const opened = this.keySeal.open(key);
-    if (!opened) throw new Error(`the active key ${key.kid} has no private half`);
+    const opened = this.open(key);
     // One key is active at a time: what was kept of others goes.
     this.opened.clear();
     this.opened.set(key.kid, opened);
     return opened;
+  }
+
+  /** Another hand wrote the row, or this replica has another key-encryption key. */
+  private open(key: SigningKey): KeyObject {
+    try {
+      const opened = this.keySeal.open(key);
+      if (opened) return opened;
+      throw new Error(`the active key ${key.kid} has no private half`);
+    } catch (cause) {
+      throw new AuthError('no_signing_key', { cause, retryAfterSeconds: 1 });
+    }
   }
 }

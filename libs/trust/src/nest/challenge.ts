@@ -32,7 +32,7 @@ const REFUSALS: Partial<Record<TrustErrorCode, Refusal>> = {
   trust_stale: {
     status: 503,
     code: 'trust_stale',
-    title: 'This service has no current key set of the issuer',
+    title: 'This service does not know the present word of the issuer',
   },
 };
 

@@ -1,7 +1,7 @@
 /** `#trust` behind NestJS: one module to import, a global closed guard, and the decorators that open routes. */
 export { CurrentCaller, type Caller } from './caller.js';
 export { Public } from './public.js';
-export { AnyAudience, Scopes } from './requirements.js';
+export { AnyAudience, Scopes, Strict } from './requirements.js';
 export { TrustModule, type TrustModuleOptions } from './trust.module.js';
 export { trustCheck } from './trust-check.js';
 export { TrustMetricsModule } from './trust-metrics.js';

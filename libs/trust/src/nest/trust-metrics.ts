@@ -12,20 +12,18 @@ const FRESHNESS: readonly Freshness[] = ['empty', 'confirmed', 'unconfirmed', 's
 @Module({})
 export class TrustMetricsModule {
   constructor(registry: Registry, ring: KeyRing, authenticator: Authenticator) {
-    const registers = [registry];
-    new Gauge({
-      name: 'trust_keyset_epoch',
-      help: 'Epoch of the key-set statement that is held; 0 without one.',
-      registers,
-      collect() {
-        this.set(ring.facts().epoch ?? 0);
-      },
-    });
+    const epoch = () => ring.facts().epoch ?? 0;
+    gauge(
+      registry,
+      'trust_keyset_epoch',
+      'Epoch of the key-set statement that is held; 0 without one.',
+      epoch,
+    );
     new Gauge({
       name: 'trust_keyset_freshness',
       help: '1 for the state that the key ring is in, 0 for the others.',
       labelNames: ['state'],
-      registers,
+      registers: [registry],
       collect() {
         const present = ring.freshness();
         for (const state of FRESHNESS) this.set({ state }, state === present ? 1 : 0);
@@ -37,10 +35,36 @@ export class TrustMetricsModule {
     mirror(registry, 'trust_statements_refused_total', 'Key-set statements refused.', 'reason', () => {
       return ring.facts().statements.refused;
     });
+    gauge(registry, 'trust_revocations_held', 'Revocations that are held.', () => {
+      return Object.values(ring.facts().revocations.held).reduce((sum, count) => sum + count, 0);
+    });
+    gauge(registry, 'trust_revocations_missing', 'Revocations that there are and that are not held.', () => {
+      return ring.facts().revocations.missing;
+    });
+    gauge(
+      registry,
+      'trust_revocations_age_seconds',
+      'Time since the view was known to be complete; +Inf if it never was.',
+      () => ring.revocations.age(),
+    );
+    mirror(registry, 'trust_revocations_refused_total', 'Revocations refused.', 'reason', () => {
+      return ring.facts().revocations.refused;
+    });
     mirror(registry, 'trust_requests_total', 'Requests judged by the guard.', 'outcome', () =>
       authenticator.counts(),
     );
   }
+}
+
+function gauge(registry: Registry, name: string, help: string, value: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(value());
+    },
+  });
 }
 
 /** A counter whose values are kept elsewhere and only ever grow. */

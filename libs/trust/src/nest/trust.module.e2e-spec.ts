@@ -8,12 +8,14 @@ import { AuthModuleOptions } from '@nestjs/passport';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { createTestIssuer, createTestKey, eventually, fakeClock, published, type TestIssuer } from '#testing';
+import { KeyRing } from '../key-ring.js';
 import { TrustError } from '../trust-error.js';
 import {
   AnyAudience,
   CurrentCaller,
   Public,
   Scopes,
+  Strict,
   TrustModule,
   type Caller,
   type TrustModuleOptions,
@@ -36,6 +38,12 @@ class CatsController {
   @Get('scoped')
   scoped() {
     return { scoped: true };
+  }
+
+  @Strict()
+  @Get('strict')
+  strict() {
+    return { strict: true };
   }
 
   @AnyAudience()
@@ -78,6 +86,8 @@ async function serveStatement(holder: { statement?: string; gate?: Promise<void>
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+const apps = new Map<string, INestApplication>();
+
 async function startService(
   options: TrustModuleOptions,
   imports: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']> = [],
@@ -89,7 +99,9 @@ async function startService(
   const app: INestApplication = module.createNestApplication(new FastifyAdapter(), { logger: false });
   await app.listen(0, '127.0.0.1');
   closers.push(() => app.close());
-  return app.getUrl();
+  const url = await app.getUrl();
+  apps.set(url, app);
+  return url;
 }
 
 async function setUp(overrides: Partial<TrustModuleOptions> = {}) {
@@ -277,6 +289,42 @@ describe('a service with three facts', () => {
       statements: { accepted: { http: 1 } },
       requests: { accepted: 1, wrong_audience: 1 },
     });
+  });
+});
+
+describe('revocation', () => {
+  test('401 for a revoked token, and /trust tells of the view', async () => {
+    const { issuer, url, token } = await setUp();
+    const { revocations } = apps.get(url)!.get(KeyRing);
+    const revoked = token({ sid: 'ended' });
+    expect((await get(`${url}/cats`, revoked)).status).toBe(200);
+    revocations.add(issuer.revocation(1, { sid: 'ended' }));
+    revocations.add('forged');
+    const { status, headers, body } = await get(`${url}/cats`, revoked);
+    expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
+    expect(body).toMatchObject({ code: 'invalid_token' });
+    expect((await get(`${url}/cats`, token())).status).toBe(200);
+    expect((await get(`${url}/trust`)).body).toMatchObject({
+      revocations: { held: { jti: 0, sid: 1, client_id: 0 }, missing: 0, refused: { malformed: 1 } },
+      requests: { accepted: 2, revoked: 1 },
+    });
+  });
+
+  test('a strict route is 503 while the view is not fresh, and no other route is', async () => {
+    const { issuer, time, url, token } = await setUp();
+    const ring = apps.get(url)!.get(KeyRing);
+    const strict = async () => {
+      const { status, body } = await get(`${url}/cats/strict`, token());
+      return [status, body['code']];
+    };
+    // What came over HTTP does not prove that revocations arrive.
+    expect(await strict()).toEqual([503, 'trust_stale']);
+    expect((await get(`${url}/cats`, token())).status).toBe(200);
+    ring.accept(issuer.statement(), 'nats');
+    expect(await strict()).toEqual([200, undefined]);
+    time.advance(15_001);
+    expect(await strict()).toEqual([503, 'trust_stale']);
+    expect((await get(`${url}/cats/strict`)).status).toBe(401);
   });
 });
 

@@ -13,6 +13,9 @@ const LIFE_CYCLE = `
     IF (NEW.kid, NEW.alg, NEW.public_jwk, NEW.prepared_at) IS DISTINCT FROM (OLD.kid, OLD.alg, OLD.public_jwk, OLD.prepared_at) THEN
       RAISE EXCEPTION 'a key stays the key it is' USING ERRCODE = 'check_violation';
     END IF;
+    IF OLD.status IN ('retired', 'revoked') AND NEW IS DISTINCT FROM OLD THEN
+      RAISE EXCEPTION 'what became of a key is history' USING ERRCODE = 'check_violation';
+    END IF;
     IF OLD.verify_until IS NOT NULL AND NEW.verify_until IS DISTINCT FROM OLD.verify_until THEN
       RAISE EXCEPTION 'verify_until is set once' USING ERRCODE = 'check_violation';
     END IF;
@@ -69,6 +72,7 @@ export class SigningKeys1700000000002 implements MigrationInterface {
         CONSTRAINT signing_key_status CHECK (status IN ('prepared', 'active', 'retiring', 'retired', 'revoked')),
         CONSTRAINT signing_key_active_since CHECK (status <> 'active' OR activated_at IS NOT NULL),
         CONSTRAINT signing_key_retiring_until CHECK (status <> 'retiring' OR verify_until IS NOT NULL),
+        CONSTRAINT signing_key_until_retiring CHECK (status NOT IN ('prepared', 'active') OR verify_until IS NULL),
         CONSTRAINT signing_key_retired_at CHECK ((status = 'retired') = (retired_at IS NOT NULL)),
         CONSTRAINT signing_key_revoked_at CHECK ((status = 'revoked') = (revoked_at IS NOT NULL))
       )`);

@@ -1,0 +1,48 @@
+import { Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { Scopes } from '#trust/nest';
+import { ApiProblems } from '../api-problems.js';
+import { roles } from '../sessions/scopes.js';
+import { AccountStandingService } from './account-standing.service.js';
+import type { Account } from './account.entity.js';
+
+const accountId = z.uuid();
+const accountView = z.object({
+  id: z.uuid(),
+  email: z.email(),
+  roles: z.array(z.enum(roles)),
+  createdAt: z.iso.datetime(),
+  disabledAt: z.iso.datetime().nullable(),
+});
+
+/** Accounts for those who look after them. */
+@ApiTags('admin')
+@ApiBearerAuth()
+@Scopes('accounts:manage')
+@Controller('admin/accounts')
+export class AccountAdminController {
+  constructor(private readonly standing: AccountStandingService) {}
+
+  @Post(':id/disable')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Refuse its logins and end its sessions; its tokens are refused everywhere' })
+  @ApiOkResponse({ standardSchema: accountView })
+  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'account_not_found')
+  async disable(@Param('id', { schema: accountId }) id: string) {
+    return shown(await this.standing.disable(id));
+  }
+
+  @Post(':id/enable')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Let it log in again; what was revoked stays revoked' })
+  @ApiOkResponse({ standardSchema: accountView })
+  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'account_not_found')
+  async enable(@Param('id', { schema: accountId }) id: string) {
+    return shown(await this.standing.enable(id));
+  }
+}
+
+function shown({ id, email, roles: held, createdAt, disabledAt }: Account) {
+  return { id, email, roles: held, createdAt, disabledAt };
+}

@@ -1,0 +1,5 @@
+import { apiProblems } from '#service-kit';
+import { authProblems } from './errors.js';
+
+/** Documents the problems that a route may answer with. */
+export const ApiProblems = apiProblems(authProblems);

@@ -1,0 +1,90 @@
+/**
+ * Revocation by name: of a session, a token or a client. The number of a revocation comes from a locked counter and is
+ * committed, signed, with the change that it belongs to; then it is made known. Whoever crashes in between leaves a row
+ * that the outbox of any replica publishes.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { revocationPayload, type RevokedSubject } from '#statements';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { KeySetService } from '../keys/key-set.service.js';
+import { StatementSigners } from '../statements/statement-signer.js';
+import { RevocationRecord } from './revocation.entity.js';
+
+/** How long a request waits for what it revoked to be on its way. */
+const ANNOUNCED_WITHIN_MS = 1_000;
+
+/** Revokes in the transaction at hand. @throws AuthError `database_went_back` */
+export type Revoke = (subjects: readonly RevokedSubject[]) => Promise<void>;
+
+/** Makes known what was committed. Settles when it is on its way, or cannot be for now; never rejects. */
+export type Announce = (revocations: readonly RevocationRecord[]) => Promise<void>;
+
+@Injectable()
+export class RevocationsService {
+  private readonly listeners: Announce[] = [];
+
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    private readonly keySet: KeySetService,
+    private readonly signers: StatementSigners,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
+  ) {}
+
+  /** Calls `listener` with what was revoked, after each commit. */
+  onCommitted(listener: Announce): void {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * Runs a transaction that may revoke. What it revoked is committed with the rest or not at all, and on its way to the
+   * verifiers when this resolves, or after 1 s.
+   */
+  async transaction<T>(work: (tx: EntityManager, revoke: Revoke) => Promise<T>): Promise<T> {
+    const revoked: RevocationRecord[] = [];
+    const result = await this.dataSource.transaction((tx) =>
+      work(tx, async (subjects) => {
+        if (subjects.length > 0) revoked.push(...(await this.issue(tx, subjects)));
+      }),
+    );
+    if (revoked.length > 0) {
+      const announced = Promise.all(this.listeners.map((announce) => announce(revoked)));
+      await Promise.race([announced, delay(ANNOUNCED_WITHIN_MS, undefined, { ref: false })]);
+    }
+    return result;
+  }
+
+  private async issue(tx: EntityManager, subjects: readonly RevokedSubject[]): Promise<RevocationRecord[]> {
+    await this.keySet.assertSound(tx);
+    const [[counted]] = await tx.query<[[{ last: number }]]>(
+      'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last',
+      [subjects.length],
+    );
+    // The clock is read under the lock, so that a later number is never of an earlier time.
+    const [state] = await tx.query<{ now: Date; anchor: string | null }[]>(
+      'SELECT clock_timestamp() AS now, anchor FROM key_set',
+    );
+    const first = counted.last - subjects.length + 1;
+    const rows = await Promise.all(
+      subjects.map((subject, index) => this.sign(subject, { n: first + index, ...state! })),
+    );
+    await tx.insert(RevocationRecord, rows);
+    return rows;
+  }
+
+  private async sign(
+    subject: RevokedSubject,
+    { n, now, anchor }: { n: number; now: Date; anchor: string | null },
+  ): Promise<RevocationRecord> {
+    const { issuer, accessTokenSeconds, clockSkewSeconds } = this.settings;
+    const iat = Math.floor(now.getTime() / 1000);
+    const payload = revocationPayload(subject, { issuer, iat, jti: randomUUID(), n });
+    const jws = await this.signers.find(anchor).signRevocation(payload);
+    // A verifier whose clock is behind accepts a token that much longer.
+    const lifeMs = (accessTokenSeconds + 2 * clockSkewSeconds) * 1000;
+    const expiresAt = new Date(now.getTime() + lifeMs);
+    return { n, ...subject, jws, createdAt: now, expiresAt, stream: null, sequence: null };
+  }
+}

@@ -1,0 +1,145 @@
+import { describe, expect, test } from '@jest/globals';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { MAX_REVOCATION_BYTES, readAnchor } from '#statements';
+import { createTestIssuer } from '#testing';
+import { RevocationFeed } from './revocation-feed.js';
+import { RevocationView } from './revocations.js';
+
+type Deliver = (error: Error | null, message: unknown) => void;
+const messageOf = (jws: string) => ({ data: Buffer.from(jws), string: () => jws, headers: undefined });
+
+function setUp() {
+  const issuer = createTestIssuer();
+  const view = new RevocationView({ issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor) });
+  const log: string[] = [];
+  const asked: string[] = [];
+  const nats = {
+    stored: new Map<string, string>(),
+    isAway: false,
+    deliver: undefined as Deliver | undefined,
+  };
+  const connection = {
+    subscribe(subject: string, { callback }: { callback: Deliver }) {
+      expect(subject).toBe('trust.revocation.>');
+      nats.deliver = callback;
+      return { unsubscribe: () => (nats.deliver = undefined) };
+    },
+    async request(subject: string, body: string) {
+      expect(subject).toBe('$JS.API.DIRECT.GET.REVOCATIONS');
+      const { last_by_subj: wanted } = JSON.parse(body) as { last_by_subj: string };
+      asked.push(wanted);
+      if (nats.isAway) throw new Error('timeout');
+      const jws = nats.stored.get(wanted);
+      return jws === undefined ? { ...messageOf(''), headers: { code: 404 } } : messageOf(jws);
+    },
+  };
+  const feed = new RevocationFeed(view, (line) => log.push(line));
+  feed.attach(connection as unknown as NatsConnection);
+  const store = (n: number) =>
+    nats.stored.set(`trust.revocation.${n}`, issuer.revocation(n, { sid: `s${n}` }));
+  const tell = (to: number, from = 1) => view.expect({ from, to, iat: 1 }, { pushed: true });
+  return { issuer, view, feed, nats, store, tell, asked, log };
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('live', () => {
+  test('hands what it hears to the view, and tells of what was refused', () => {
+    const { issuer, view, nats, log } = setUp();
+    nats.deliver!(null, messageOf(issuer.revocation(1)));
+    nats.deliver!(null, messageOf('junk'));
+    nats.deliver!(null, messageOf('x'.repeat(MAX_REVOCATION_BYTES + 1)));
+    expect(view.facts()).toMatchObject({ accepted: 1, refused: { malformed: 1, too_large: 1 } });
+    expect(log).toEqual(['refused a revocation: malformed', 'refused a revocation: too_large']);
+  });
+
+  test('a fault of the subscription is logged', () => {
+    const { nats, log } = setUp();
+    nats.deliver!(new Error('permissions violation'), undefined);
+    expect(log).toEqual(['no revocations from NATS: permissions violation']);
+  });
+
+  test('stop ends it', async () => {
+    const { feed, nats } = setUp();
+    await feed.stop();
+    expect(nats.deliver).toBeUndefined();
+  });
+});
+
+describe('what is missing', () => {
+  test('is asked for when it was missing a tick before, by its number', async () => {
+    const { view, feed, store, tell, asked } = setUp();
+    for (const n of [1, 2]) store(n);
+    tell(2);
+    feed.tick();
+    await settle();
+    expect(asked).toEqual([]);
+    feed.tick();
+    await settle();
+    expect(asked).toEqual(['trust.revocation.1', 'trust.revocation.2']);
+    expect(view.missing()).toEqual([]);
+    feed.tick();
+    feed.tick();
+    expect(asked).toHaveLength(2);
+  });
+
+  test('is not asked for when it arrived in between', async () => {
+    const { issuer, feed, nats, tell, asked } = setUp();
+    tell(1);
+    feed.tick();
+    nats.deliver!(null, messageOf(issuer.revocation(1)));
+    feed.tick();
+    await settle();
+    expect(asked).toEqual([]);
+  });
+
+  test('is asked for again as long as NATS does not have it, and no more often than that', async () => {
+    const { view, feed, store, tell, asked, log } = setUp();
+    tell(1);
+    await feed.repair();
+    expect(asked).toHaveLength(1);
+    expect(view.missing()).toEqual([1]);
+    store(1);
+    feed.tick();
+    feed.tick();
+    await settle();
+    expect(view.missing()).toEqual([]);
+    expect(log).toEqual([]);
+  });
+
+  test('comes in batches, however many there are', async () => {
+    const { view, feed, store, tell, asked } = setUp();
+    for (let n = 1; n <= 600; n += 1) store(n);
+    tell(600);
+    await feed.repair();
+    expect(view.facts()).toMatchObject({ missing: 0, accepted: 600 });
+    expect(asked).toHaveLength(600);
+  });
+
+  test('may be newer than the last statement: whoever was not listening looks ahead', async () => {
+    const { view, feed, store, tell, asked } = setUp();
+    // The highest first, as it may be while others are being stored.
+    for (const n of [1, 2, 18, 19, 40]) store(n);
+    tell(1);
+    await feed.catchUp();
+    expect(view.facts()).toMatchObject({ missing: 0, accepted: 4 });
+    expect(view.last).toBe(19);
+    expect(asked).toHaveLength(1 + 4 * 16);
+  });
+
+  test('that cannot be asked for is told once, until it could', async () => {
+    const { feed, nats, store, tell, log } = setUp();
+    nats.isAway = true;
+    tell(1);
+    await feed.repair();
+    await feed.repair();
+    expect(log).toEqual(['missing revocations cannot be fetched: timeout']);
+    nats.isAway = false;
+    store(1);
+    await feed.repair();
+    nats.isAway = true;
+    tell(2);
+    await feed.repair();
+    expect(log).toHaveLength(2);
+  });
+});

@@ -1,0 +1,115 @@
+/**
+ * Keeps a revocation view fed over NATS: live by a plain subscription, and by direct get what did not arrive. It only
+ * carries; whether to believe a revocation is the view's decision alone.
+ */
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import {
+  lastBySubject,
+  MAX_REVOCATION_BYTES,
+  REVOCATION_DIRECT_GET,
+  REVOCATION_SUBJECTS,
+  revocationSubject,
+} from '#statements';
+import type { RevocationView } from './revocations.js';
+
+const REQUEST_TIMEOUT_MS = 2_000;
+/** Asked for at once; the answers come back in one go. */
+const BATCH = 256;
+/** How far beyond the last known number is looked at a time. */
+const AHEAD = 16;
+
+export class RevocationFeed {
+  private connection: NatsConnection | undefined;
+  private subscription: Subscription | undefined;
+  private repairing: Promise<void> | undefined;
+  /** What was missing at the last tick: it may have been on its way. */
+  private overdue = new Set<number>();
+  private fault: string | undefined;
+
+  constructor(
+    private readonly view: RevocationView,
+    private readonly log: (message: string) => void,
+  ) {}
+
+  /** Begins to listen; once the server knows of the subscription nothing that is published is missed. */
+  attach(connection: NatsConnection): void {
+    this.connection = connection;
+    this.subscription = connection.subscribe(REVOCATION_SUBJECTS, {
+      callback: (error, message) => {
+        if (error) this.log(`no revocations from NATS: ${error.message}`);
+        else this.offer(message);
+      },
+    });
+  }
+
+  /** To be called once a second: fetches what has been missing since the last time. */
+  tick(): void {
+    const missing = this.view.missing(BATCH);
+    if (missing.some((n) => this.overdue.has(n))) void this.repair();
+    this.overdue = new Set(missing);
+  }
+
+  /** Fetches everything that is missing, as far as NATS has it. Shared while it is under way; never rejects. */
+  repair(): Promise<void> {
+    this.repairing ??= this.fetchMissing()
+      .then(
+        () => this.report(undefined),
+        (error: Error) => this.report(error.message),
+      )
+      .finally(() => (this.repairing = undefined));
+    return this.repairing;
+  }
+
+  /** Repairs, and fetches what is newer than the last statement: for whoever has not been listening until now. */
+  async catchUp(): Promise<void> {
+    await this.repair();
+    let last: number;
+    do {
+      ({ last } = this.view);
+      const numbers = Array.from({ length: AHEAD }, (_n, index) => last + 1 + index);
+      await this.fetch(numbers).catch((error: Error) => this.report(error.message));
+    } while (this.view.last > last);
+  }
+
+  async stop(): Promise<void> {
+    this.subscription?.unsubscribe();
+    await this.repairing;
+  }
+
+  private async fetchMissing(): Promise<void> {
+    const { view } = this;
+    for (;;) {
+      const missing = view.missing(BATCH);
+      if (missing.length === 0) return;
+      await this.fetch(missing);
+      const still = new Set(view.missing(BATCH));
+      if (missing.some((n) => still.has(n))) return;
+    }
+  }
+
+  private async fetch(numbers: readonly number[]): Promise<void> {
+    const { connection } = this;
+    if (!connection) return;
+    const answers = await Promise.all(
+      numbers.map((n) =>
+        connection.request(REVOCATION_DIRECT_GET, lastBySubject(revocationSubject(n)), {
+          timeout: REQUEST_TIMEOUT_MS,
+        }),
+      ),
+    );
+    // Status 404: not there yet, or lost; auth stores again what the stream lacks.
+    for (const answer of answers) if (!answer.headers?.code) this.offer(answer);
+  }
+
+  private report(fault: string | undefined): void {
+    if (fault !== undefined && fault !== this.fault)
+      this.log(`missing revocations cannot be fetched: ${fault}`);
+    this.fault = fault;
+  }
+
+  private offer(message: Msg): void {
+    const isTooLarge = message.data.length > MAX_REVOCATION_BYTES;
+    const refused = this.view.add(isTooLarge ? '.'.repeat(MAX_REVOCATION_BYTES + 1) : message.string());
+    if (refused !== undefined) this.log(`refused a revocation: ${refused}`);
+  }
+}

@@ -1,0 +1,199 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { MAX_REVOCATION_BYTES, readAnchor } from '#statements';
+import { createTestIssuer, createTestKey, fakeClock } from '#testing';
+import type { AccessTokenClaims } from './access-token-claims.js';
+import { RevocationView } from './revocations.js';
+
+function setUp() {
+  const clock = fakeClock();
+  const issuer = createTestIssuer({ clock: clock.now });
+  const view = new RevocationView({
+    issuer: issuer.issuer,
+    anchors: issuer.anchors.map(readAnchor),
+    clock: clock.now,
+  });
+  const revoke = (n: number, sid = `s${n}`) => view.add(issuer.revocation(n, { sid }));
+  const expectRange = (from: number, to: number, pushed = true) =>
+    view.expect({ from, to, iat: clock.now() / 1000 }, { pushed });
+  const isRevoked = (sid: string) => view.revokes({ sid } as AccessTokenClaims) === 'sid';
+  return { clock, issuer, view, revoke, expectRange, isRevoked };
+}
+
+describe('add', () => {
+  test('adds once, however often it comes', () => {
+    const { issuer, view, isRevoked } = setUp();
+    const jws = issuer.revocation(1, { sid: 's1' });
+    for (let i = 0; i < 3; i += 1) expect(view.add(jws)).toBeUndefined();
+    expect(isRevoked('s1')).toBe(true);
+    expect(isRevoked('s2')).toBe(false);
+    expect(view.facts()).toMatchObject({ held: { jti: 0, sid: 1, client_id: 0 }, accepted: 1 });
+  });
+
+  test('moves the counter for what is new, and for nothing else', () => {
+    const { issuer, view, revoke } = setUp();
+    const before = view.counter;
+    revoke(1);
+    const after = view.counter;
+    expect(after).toBeGreaterThan(before);
+    revoke(1);
+    revoke(2, 's1');
+    view.add('junk');
+    view.expect({ from: 1, to: 2, iat: 1 }, { pushed: true });
+    expect(view.counter).toBe(after);
+    view.add(issuer.revocation(3, { jti: 's1' }));
+    expect(view.counter).toBeGreaterThan(after);
+  });
+
+  test('refuses what no pinned anchor signed, and what is too large, and counts both', () => {
+    const { issuer, view, isRevoked } = setUp();
+    const stranger = createTestKey();
+    const { key, anchor } = issuer;
+    for (const signing of [{ signWith: stranger }, { signWith: key }])
+      expect(view.add(issuer.revocation(1, { sid: 's1' }, {}, signing))).toBe('unknown_anchor');
+    const header = { kid: anchor.kid };
+    expect(view.add(issuer.revocation(1, { sid: 's1' }, {}, { signWith: stranger, header }))).toBe(
+      'bad_signature',
+    );
+    expect(view.add('.'.repeat(MAX_REVOCATION_BYTES + 1))).toBe('too_large');
+    expect(isRevoked('s1')).toBe(false);
+    expect(view.facts()).toMatchObject({
+      held: { sid: 0 },
+      accepted: 0,
+      refused: { unknown_anchor: 2, bad_signature: 1, too_large: 1 },
+    });
+  });
+});
+
+describe('what is missing', () => {
+  test('is what the statement tells of and nobody brought', () => {
+    const { view, revoke, expectRange } = setUp();
+    revoke(2);
+    expectRange(1, 4);
+    expect(view.missing()).toEqual([1, 3, 4]);
+    expect(view.missing(2)).toEqual([1, 3]);
+    revoke(3);
+    expectRange(1, 5);
+    expect(view.missing()).toEqual([1, 4, 5]);
+    for (const n of [1, 4, 5]) revoke(n);
+    expect(view.missing()).toEqual([]);
+  });
+
+  test.each([
+    [0, 0],
+    [1, 0],
+    [8, 7],
+  ])('is nothing where there is nothing: %p..%p', (from, to) => {
+    const { view, expectRange } = setUp();
+    expectRange(from, to);
+    expect(view.missing()).toEqual([]);
+  });
+
+  test('is no longer missed once it does not matter', () => {
+    const { view, expectRange } = setUp();
+    expectRange(1, 4);
+    expectRange(4, 4);
+    expect(view.missing()).toEqual([4]);
+  });
+
+  test('is judged anew where the numbers do not go on', () => {
+    const { view, revoke, expectRange } = setUp();
+    expectRange(5, 9);
+    revoke(3);
+    revoke(6);
+    expectRange(3, 6);
+    expect(view.missing()).toEqual([3, 4, 5]);
+  });
+});
+
+describe('what does not matter any more', () => {
+  test('is forgotten, and is not taken in again', () => {
+    const { view, revoke, expectRange, isRevoked } = setUp();
+    for (const n of [1, 2, 3]) revoke(n);
+    expectRange(3, 3);
+    expect([1, 2, 3].map((n) => isRevoked(`s${n}`))).toEqual([false, false, true]);
+    expect(revoke(2)).toBeUndefined();
+    expect(isRevoked('s2')).toBe(false);
+    expect(view.facts()).toMatchObject({ held: { sid: 1 }, from: 3, to: 3, accepted: 3 });
+  });
+
+  test('what was revoked twice matters as long as the later revocation does', () => {
+    const { revoke, expectRange, isRevoked } = setUp();
+    revoke(4, 'twice');
+    revoke(1, 'twice');
+    expectRange(2, 4);
+    expect(isRevoked('twice')).toBe(true);
+    expectRange(5, 4);
+    expect(isRevoked('twice')).toBe(false);
+  });
+});
+
+test('the order in which revocations and statements come makes no difference', () => {
+  const { issuer } = setUp();
+  const events = [
+    ...[1, 2, 3, 4, 5, 6].map((n) => ({ n, jws: issuer.revocation(n, { sid: `s${n % 4}` }) })),
+    { from: 1, to: 3 },
+    { from: 3, to: 6 },
+  ];
+  const outcome = (order: typeof events) => {
+    const view = new RevocationView({ issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor) });
+    const ranges = { last: 0 };
+    for (const event of order) {
+      if ('jws' in event) view.add(event.jws);
+      // The ring hands on newer statements alone.
+      else if (event.to > ranges.last) {
+        ranges.last = event.to;
+        view.expect({ ...event, iat: 1 }, { pushed: true });
+      }
+    }
+    const revoked = [0, 1, 2, 3].filter((k) => view.revokes({ sid: `s${k}` } as AccessTokenClaims));
+    return { revoked, missing: view.missing(), held: view.facts().held };
+  };
+  fc.assert(
+    fc.property(fc.shuffledSubarray(events, { minLength: events.length }), (order) => {
+      expect(outcome(order)).toEqual({
+        revoked: [0, 1, 2, 3],
+        missing: [],
+        held: { jti: 0, sid: 4, client_id: 0 },
+      });
+    }),
+    { numRuns: 25 },
+  );
+});
+
+describe('freshness', () => {
+  test('never before a statement was pushed; then its age', () => {
+    const { clock, view, expectRange } = setUp();
+    expect([view.isFresh(), view.facts().age]).toEqual([false, null]);
+    expectRange(1, 0, false);
+    expect(view.isFresh()).toBe(false);
+    expectRange(1, 0);
+    clock.advance(15_000);
+    expect([view.isFresh(), view.facts().age]).toEqual([true, 15]);
+    clock.advance(1);
+    expect(view.isFresh()).toBe(false);
+    expectRange(1, 0, false);
+    expect(view.isFresh()).toBe(false);
+    expectRange(1, 0);
+    expect(view.isFresh()).toBe(true);
+  });
+
+  test('waits for what is missing, and is then of the newest statement', () => {
+    const { clock, view, revoke, expectRange } = setUp();
+    expectRange(1, 0);
+    clock.advance(10_000);
+    expectRange(1, 1);
+    expect(view.facts().age).toBe(10);
+    clock.advance(10_000);
+    expectRange(1, 1);
+    expect(view.isFresh()).toBe(false);
+    revoke(1);
+    expect([view.isFresh(), view.facts().age]).toEqual([true, 0]);
+  });
+
+  test('a statement of the far future is no proof', () => {
+    const { clock, view } = setUp();
+    view.expect({ from: 1, to: 0, iat: clock.now() / 1000 + 3600 }, { pushed: true });
+    expect(view.isFresh()).toBe(false);
+  });
+});

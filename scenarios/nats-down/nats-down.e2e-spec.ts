@@ -1,0 +1,157 @@
+import { expect } from '@jest/globals';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { KEYSET_DIRECT_GET } from '#statements';
+import { eventually } from '#testing';
+import { decode } from '../../infra/tour/tokens.js';
+import { statePaths } from '../../infra/embedded/state-dir.js';
+import { scenario } from '../support/scenario.js';
+import type { Grant, Ring } from '../support/scenario-system.js';
+import { type Counts, timeUntil, type Traffic } from '../support/traffic.js';
+
+/** A ring is confirmed for 15 s, looks at its age once a second, and asks the issuer then. */
+const boundMs = 16_000;
+/** For timers that come late on a machine that is busy. */
+const graceMs = 1_500;
+
+const periods = {
+  auth: {
+    ACCESS_TOKEN_SECONDS: '18',
+    CLOCK_SKEW_SECONDS: '0',
+    STATEMENT_INTERVAL_SECONDS: '1',
+    STATEMENT_SECONDS: '19',
+  },
+};
+
+scenario(import.meta.url, periods, (system, step) => {
+  const resourceServices = ['orders', 'inventory'] as const;
+  let traffic: Traffic;
+  let old: Grant[];
+  let pids: unknown;
+
+  const pidsOf = () => Object.values(system.parts.running.services).map(({ pid }) => pid);
+  const rings = () => Promise.all(resourceServices.map((service) => system.ring(service)));
+  const ready = async (service: string) => {
+    const { status, body } = await system.ask(service, 'GET /health/ready');
+    return { http: status, status: body.status, nats: body.checks.nats.status };
+  };
+  const freshTraffic = () =>
+    system.traffic({
+      orders: async () => system.knock(await system.grant('orders')),
+      inventory: async () => system.knock(await system.grant('inventory')),
+    });
+
+  step('1. Send requests that never pause', async () => {
+    pids = pidsOf();
+    for (const { freshness, statements } of await rings()) {
+      expect(freshness).toBe('confirmed');
+      expect(statements.accepted.nats).toBeGreaterThan(0);
+    }
+    old = [await system.grant('orders'), await system.grant('inventory')];
+    traffic = freshTraffic();
+    await traffic.untilAnswered(5);
+  });
+
+  step('2. Stop NATS', async () => {
+    await system.parts.kill('nats');
+    for (const service of ['auth', ...resourceServices]) {
+      await eventually(async () =>
+        expect(await ready(service)).toEqual({ http: 200, status: 'degraded', nats: 'degraded' }),
+      );
+    }
+    await traffic.untilAnswered(5);
+    expectOnly200(traffic.counts);
+  });
+
+  step('3. Revoke the key that signs', async () => {
+    const { kid } = decode(old[0]!.token).header;
+    const before = await rings();
+    const since = performance.now();
+    const { body } = await system.admin(`POST /admin/keys/${kid}/revoke`, { reason: 'stolen' });
+    expect(body.silent.map((name: string) => name.split('/')[0]).sort()).toEqual([...resourceServices].sort());
+    expect(body.activeKid).not.toBe(kid);
+    // The standby signs at once, and every service has had it for long.
+    for (const audience of resourceServices) expect(await system.knock(await system.grant(audience))).toBe(200);
+
+    const heard = await Promise.all(
+      old.map((grant) => timeUntil(401, () => system.knock(grant), { withinMs: boundMs + graceMs, since })),
+    );
+    const after = await rings();
+    for (const [index, ring] of after.entries()) {
+      expect(ring.revoked).toContainEqual(expect.objectContaining({ kid, reason: 'stolen' }));
+      expect(ring.statements.accepted.http).toBe(before[index]!.statements.accepted.http + 1);
+      expect(ring.statements.accepted.nats).toBe(before[index]!.statements.accepted.nats);
+    }
+    console.info(`revoked by HTTP after ${heard.map((ms) => `${Math.round(ms)} ms`).join(', ')}`);
+    expectOnly200(await traffic.stop());
+  });
+
+  step('4. Start NATS again', async () => {
+    const before = await rings();
+    await system.parts.launch('nats');
+    await untilLive(before);
+  });
+
+  step('5. Restart NATS with its storage wiped', async () => {
+    traffic = freshTraffic();
+    const before = await rings();
+    await system.parts.halt('nats');
+    rmSync(join(statePaths.nats(system.stateDir), 'jetstream'), { recursive: true });
+    await system.parts.launch('nats');
+    await untilLive(before);
+    const orders = await system.natsAs('orders');
+    const stored = await eventually(async () => {
+      const answer = await orders.request(KEYSET_DIRECT_GET, '', { timeout: 1_000 });
+      expect(answer.headers?.code).toBeFalsy();
+      return decode(answer.string());
+    });
+    expect(stored.claims['epoch']).toBeGreaterThan(before[0]!.epoch!);
+    await traffic.untilAnswered(5);
+    expectOnly200(await traffic.stop());
+  });
+
+  step('6. Stop NATS and auth', async () => {
+    const [orders, inventory] = [await system.grant('orders'), await system.grant('inventory')];
+    await Promise.all([system.parts.kill('nats'), system.parts.kill('auth')]);
+    traffic = system.traffic({ orders: () => system.knock(orders), inventory: () => system.knock(inventory) });
+    const expiries = (await rings()).map(({ exp }) => exp!);
+    await eventually(() => Object.values(traffic.counts).every((lane) => lane[503]! > 0), { timeoutMs: 25_000 });
+    expect(Date.now() / 1000).toBeGreaterThanOrEqual(Math.max(...expiries));
+    for (const lane of Object.values(await traffic.stop()))
+      expect(lane).toEqual({ 200: expect.any(Number), 503: expect.any(Number) });
+    expect((await rings()).map(({ freshness }) => freshness)).toEqual(['stale', 'stale']);
+  });
+
+  step('7. Start auth, and then NATS', async () => {
+    await system.parts.launch('auth');
+    // Without NATS they find it by HTTP.
+    for (const audience of resourceServices) {
+      const grant = await system.grant(audience);
+      await timeUntil(200, () => system.knock(grant), { withinMs: 10_000 });
+    }
+    const before = await rings();
+    await system.parts.launch('nats');
+    await untilLive(before);
+    expect(pidsOf().slice(1)).toEqual((pids as number[]).slice(1));
+  });
+
+  /** Waits until statements come over NATS to everyone again. */
+  async function untilLive(before: readonly Ring[]): Promise<void> {
+    await eventually(
+      async () => {
+        for (const [index, { freshness, statements }] of (await rings()).entries()) {
+          expect(freshness).toBe('confirmed');
+          expect(statements.accepted.nats).toBeGreaterThan(before[index]!.statements.accepted.nats + 1);
+        }
+        for (const service of ['auth', ...resourceServices])
+          expect(await ready(service)).toEqual({ http: 200, status: 'ready', nats: 'up' });
+      },
+      { timeoutMs: 10_000, everyMs: 50 },
+    );
+  }
+});
+
+function expectOnly200(counts: Counts): void {
+  for (const lane of Object.values(counts)) expect(lane).toEqual({ 200: expect.any(Number) });
+}
