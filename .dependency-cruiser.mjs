@@ -3,7 +3,7 @@
 //   apps -> service-kit -> trust/nest -> trust -> statements -> jws
 //
 // and nothing but apps/auth reaches what signs. To allow an edge is to change the security argument of README.md.
-const specs = '[.](e2e-)?spec[.]ts$';
+const specs = '[.](e2e-|compose-)?spec[.]ts$';
 const tests = `${specs}|^apps/[^/]+/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
 // What is started by name: programs, configuration, and what jest loads.
@@ -11,7 +11,9 @@ const entryPoints = [
   '/(main|migrate|seed|keys-cli)[.]ts$',
   '^libs/[^/]+/src/index[.]ts$',
   '^infra/embedded/(start|reset|keys|reaper)[.]ts$',
-  '^infra/checks/run[.]ts$',
+  '^infra/checks/(run|generate)[.]ts$',
+  '^infra/containers/(setup|databases|credentials)[.]ts$',
+  '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',
   '^(bench|scenarios)/',
   '[.]mjs$',

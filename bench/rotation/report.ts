@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../../infra/project.js';
-import { ourNames, peers, type BenchResult, type Plan } from './rotation-bench.js';
+import type { StepResult } from './many-verifiers.js';
+import { ourNames, peers, type Plan, type TrafficResult } from './rotation-bench.js';
 import { count, milliseconds, spreadCells, spreadOf, table } from './summary.js';
 import type { Tallies, Tally } from './traffic.js';
 
@@ -26,10 +27,9 @@ export function circumstances(): string {
   ].join('\n');
 }
 
-export function report(plan: Plan, result: BenchResult, facts: string, seconds: number): string {
-  const { watched, rotations, revocations, withoutNats, simulated } = result;
+export function trafficReport(plan: Plan, result: TrafficResult): string {
+  const { watched, rotations, revocations, withoutNats } = result;
   const parts = [
-    `Measured ${new Date().toISOString().slice(0, 10)}, ${Math.round(seconds)} s:\n\n${facts}`,
     `### ${plan.revocations} emergency revocations`,
     table(
       [...refusedHead, 'wrongly accepted'],
@@ -72,34 +72,35 @@ export function report(plan: Plan, result: BenchResult, facts: string, seconds: 
         }),
       ),
     );
-  parts.push(
-    '### Many verifiers',
-    table(
-      [
-        'verifiers',
-        'prepare to all acknowledged, p50',
-        'max',
-        'CPU of auth',
-        'its event loop',
-        'CPU at rest',
-        'verifiers’ CPU',
-      ],
-      simulated.map((step) => [
-        count(step.verifiers),
-        milliseconds(spreadOf(step.acknowledgedMs).p50),
-        milliseconds(spreadOf(step.acknowledgedMs).max),
-        milliseconds(step.cpuSecondsPerRotation * 1000),
-        milliseconds(step.eventLoopMaxMs),
-        `${(step.idleCpu * 100).toFixed(1)} %`,
-        milliseconds(step.simulatorCpuSecondsPerRotation * 1000),
-      ]),
-    ),
-  );
   return parts.join('\n\n');
 }
 
+export function verifiersReport(steps: readonly StepResult[]): string {
+  const rows = table(
+    [
+      'verifiers',
+      'prepare to all acknowledged, p50',
+      'max',
+      'CPU of auth',
+      'its event loop',
+      'CPU at rest',
+      'verifiers’ CPU',
+    ],
+    steps.map((step) => [
+      count(step.verifiers),
+      milliseconds(spreadOf(step.acknowledgedMs).p50),
+      milliseconds(spreadOf(step.acknowledgedMs).max),
+      milliseconds(step.cpuSecondsPerRotation * 1000),
+      milliseconds(step.eventLoopMaxMs),
+      `${(step.idleCpu * 100).toFixed(1)} %`,
+      milliseconds(step.simulatorCpuSecondsPerRotation * 1000),
+    ]),
+  );
+  return `### Many verifiers\n\n${rows}`;
+}
+
 /** Whether what must be 0 is 0, for this system's own verifiers. */
-export function mistakes({ watched, rotations, revocations, withoutNats }: BenchResult): number {
+export function mistakes({ watched, rotations, revocations, withoutNats }: TrafficResult): number {
   const phases = [watched, rotations, revocations, ...(withoutNats ? [withoutNats] : [])];
   const tallies = phases.flatMap((phase) => ourNames.map((name) => phase.tallies.get(name)!));
   return tallies.reduce(

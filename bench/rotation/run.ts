@@ -3,11 +3,12 @@
  * it only prints. The exit code is 1 if a request was wrongly refused, or wrongly accepted after the bound.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectRoot } from '../../infra/project.js';
-import { circumstances, mistakes, report } from './report.js';
-import { fullPlan, quickPlan, runRotationBench } from './rotation-bench.js';
+import { circumstances, mistakes, trafficReport, verifiersReport } from './report.js';
+import { fullPlan, quickPlan, underTraffic, withManyVerifiers } from './rotation-bench.js';
 
 const file = join(projectRoot, 'bench/RESULTS.md');
 const [begin, end] = ['<!-- rotation: measured -->', '<!-- rotation: end -->'];
@@ -16,10 +17,17 @@ const { quick } = parseArgs({ options: { quick: { type: 'boolean', default: fals
 const plan = quick ? quickPlan : fullPlan;
 const facts = circumstances();
 const begun = Date.now();
-const result = await runRotationBench(plan, (line) => console.log(line));
-const text = report(plan, result, facts, (Date.now() - begun) / 1000);
-console.log(`\n${text}\n`);
+const log = (line: string) => console.log(line);
+const result = await underTraffic(plan, log);
+const traffic = trafficReport(plan, result);
+console.log(`\n${traffic}\n`);
+const verifiers = verifiersReport(await withManyVerifiers(plan, log));
+console.log(`\n${verifiers}\n`);
 if (!quick) {
+  const [load] = loadavg();
+  const seconds = Math.round((Date.now() - begun) / 1000);
+  const measured = `Measured ${new Date().toISOString().slice(0, 10)} in ${seconds} s; load average at the end ${load!.toFixed(2)}:`;
+  const text = [measured, facts, traffic, verifiers].join('\n\n');
   const before = readFileSync(file, 'utf8');
   const [head, tail] = [before.split(begin)[0]!, before.split(end)[1]!];
   writeFileSync(file, `${head}${begin}\n\n${text}\n\n${end}${tail}`);

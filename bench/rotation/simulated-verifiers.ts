@@ -1,9 +1,8 @@
 /**
- * Many verifiers in one process: each has a key ring, the statement feed and a NATS connection of its own, as in a real
- * service, but no HTTP. Started by `fork`; it grows when it is told to, and ends with its parent.
+ * Many verifiers in one process: each has a key ring, a subscription and acknowledgements of its own, as in a real service,
+ * but no HTTP, and the instances of one service share a connection. Started by `fork`; it grows when it is told to, and ends with its parent.
  */
-import pLimit from 'p-limit';
-import { connectNats } from '#service-kit';
+import { connectNats, type NatsLink } from '#service-kit';
 import { readAnchor } from '#statements';
 import { KeyRing, StatementFeed } from '#trust';
 
@@ -24,23 +23,30 @@ export interface Grown {
   readonly cpuSeconds: number;
 }
 
+const links = new Map<string, NatsLink>();
 const logger = { info: () => undefined, warn: () => undefined };
 
 process.on('message', (order: Grow) => void grow(order));
 process.once('disconnect', () => process.exit(0));
 
 async function grow({ issuer, natsUrl, anchor, verifiers }: Grow): Promise<void> {
-  // More than so many at once, and some would not be greeted in time and begin again.
-  await pLimit(20).map(verifiers, async ({ service, instance, nkeySeed }) => {
-    const ring = new KeyRing({ issuer, anchors: [readAnchor(anchor)] });
-    const inboxPrefix = `_INBOX_${service}`;
-    const link = connectNats({ servers: natsUrl, nkeySeed, name: instance, inboxPrefix, logger });
-    const nats = { connection: link.connection, service, instance };
-    const fetch = () => Promise.reject(new Error('a simulated verifier has no HTTP'));
-    const first = new Promise<void>((resolve) => ring.onAccepted(() => resolve()));
-    new StatementFeed({ ring, nats, fetch, fetchUrl: issuer }).start();
-    await first;
-  });
+  await Promise.all(
+    verifiers.map(({ service, instance, nkeySeed }) => {
+      const ring = new KeyRing({ issuer, anchors: [readAnchor(anchor)] });
+      const { connection } = linkOf(service, natsUrl, nkeySeed);
+      const fetch = () => Promise.reject(new Error('a simulated verifier has no HTTP'));
+      const first = new Promise<void>((resolve) => ring.onAccepted(() => resolve()));
+      new StatementFeed({ ring, nats: { connection, service, instance }, fetch, fetchUrl: issuer }).start();
+      return first;
+    }),
+  );
   const { user, system } = process.cpuUsage();
   process.send!({ cpuSeconds: (user + system) / 1e6 } satisfies Grown);
+}
+
+function linkOf(service: string, servers: string, nkeySeed: string): NatsLink {
+  const inboxPrefix = `_INBOX_${service}`;
+  const link = links.get(service) ?? connectNats({ servers, nkeySeed, name: service, inboxPrefix, logger });
+  links.set(service, link);
+  return link;
 }

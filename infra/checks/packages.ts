@@ -11,6 +11,7 @@ export interface LockedPackage {
   os?: string[];
   cpu?: string[];
   optionalDependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
 }
 
 /** The `packages` of package-lock.json: the root under the empty key, the others under their folder. */

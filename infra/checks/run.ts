@@ -5,6 +5,7 @@
 import pLimit from 'p-limit';
 import { toolCheck, type Check } from './check.js';
 import { dependencyReasons } from './dependency-reasons.js';
+import { generatedFiles } from './generated-files.js';
 import { licences } from './licences.js';
 import { lockFile } from './lock-file.js';
 import { migrations } from './migrations.js';
@@ -24,6 +25,7 @@ const checks: Check[] = [
   lockFile,
   licences,
   dependencyReasons,
+  generatedFiles,
 ];
 
 const wanted = process.argv.slice(2);

@@ -76,7 +76,7 @@ function serverEnvironment(row: ServiceRow, system: SystemAddresses): Record<str
     );
     environment['KEY_ENCRYPTION_KEY_FILES'] = join(own, 'key-encryption-key');
     // Third parties cache the plain JWKS this long; a short life lets a newcomer watch a rotation.
-    environment['JWKS_MAX_AGE_SECONDS'] = '10';
+    if (system.nodeEnv !== 'production') environment['JWKS_MAX_AGE_SECONDS'] = '10';
   }
   for (const callee of row.calls) environment[`${callee.toUpperCase()}_URL`] = known(system.urls, callee);
   return environment;

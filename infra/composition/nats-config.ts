@@ -69,6 +69,7 @@ function issuerAccount(issuer: ServiceRow, rows: readonly ServiceRow[]): Account
     publish: [
       'trust.keyset',
       'trust.revocation.>',
+      `trust.ack.${issuer.name}.*`, // its replicas verify too, and wait for each other
       keysetByDirectGet,
       '$JS.API.STREAM.CREATE.TRUST',
       '$JS.API.STREAM.CREATE.REVOCATIONS',

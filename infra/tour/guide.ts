@@ -7,6 +7,8 @@ export type ServiceName = 'auth' | 'orders' | 'inventory';
 export interface GuideOptions {
   /** Base URL of each service, no slash at the end. */
   readonly urls: Readonly<Record<ServiceName, string>>;
+  /** Base URLs of each replica of each service, where there are several; their counters are added up. */
+  readonly replicas?: Readonly<Record<ServiceName, readonly string[]>>;
   /** Takes one line. */
   readonly print: (line: string) => void;
   /** Default false. */
@@ -69,6 +71,15 @@ export class Guide {
   send<Body = unknown>(service: ServiceName, route: string, parts?: RequestParts): Promise<Exchange<Body>> {
     const [method = '', path = ''] = route.split(' ');
     return exchange<Body>(method, this.options.urls[service] + path, parts);
+  }
+
+  /** Asks every replica of a service, showing nothing: each knows its own counters alone. */
+  sendToEach<Body = unknown>(service: ServiceName, route: string): Promise<Exchange<Body>[]> {
+    const [method = '', path = ''] = route.split(' ');
+    const { urls, replicas } = this.options;
+    return Promise.all(
+      (replicas?.[service] ?? [urls[service]]).map((url) => exchange<Body>(method, url + path)),
+    );
   }
 
   say(text: string): void {

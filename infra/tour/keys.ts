@@ -51,15 +51,15 @@ export async function verdicts(
   service: ServiceName,
   verdict: TrustErrorCode | 'accepted',
 ): Promise<number> {
-  return (await guide.send<TrustFacts>(service, 'GET /trust')).body.requests[verdict] ?? 0;
+  const answers = await guide.sendToEach<TrustFacts>(service, 'GET /trust');
+  return answers.reduce((sum, { body }) => sum + (body.requests[verdict] ?? 0), 0);
 }
 
 /** How often inventory was asked for a single product, by its own count. */
 export async function priceLookups(guide: Guide): Promise<number> {
-  const { body } = await guide.send<string>('inventory', 'GET /metrics');
-  const count =
-    /^http_request_duration_seconds_count\{.*route="\/products\/:sku",status="200"\} (\d+)$/m.exec(body);
-  return Number(count?.[1] ?? 0);
+  const answers = await guide.sendToEach<string>('inventory', 'GET /metrics');
+  const counted = /^http_request_duration_seconds_count\{.*route="\/products\/:sku",status="200"\} (\d+)$/m;
+  return answers.reduce((sum, { body }) => sum + Number(counted.exec(body)?.[1] ?? 0), 0);
 }
 
 /** One line for each service: what its ring holds. */
@@ -92,10 +92,13 @@ function untilRings(
 ): Promise<Rings> {
   return until(`all rings ${say}`, heardWithinMs, async () => {
     const facts = await Promise.all(
-      services.map(async (service) => (await guide.send<TrustFacts>(service, 'GET /trust')).body),
+      services.map(async (service) => {
+        const answers = await guide.sendToEach<TrustFacts>(service, 'GET /trust');
+        return answers.map(({ body }) => body);
+      }),
     );
-    const [auth, orders, inventory] = facts as [TrustFacts, TrustFacts, TrustFacts];
-    return facts.every((ring) => holds(ring, auth)) ? { auth, orders, inventory } : undefined;
+    const [auth, orders, inventory] = facts.map(([first]) => first) as [TrustFacts, TrustFacts, TrustFacts];
+    return facts.flat().every((ring) => holds(ring, auth)) ? { auth, orders, inventory } : undefined;
   });
 }
 

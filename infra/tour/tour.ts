@@ -1,9 +1,13 @@
-/** `npm run tour [-- --port-base N] [--state-dir DIR]`: tells the story on the running system; 0 if all is as told. */
+/**
+ * `npm run tour [-- --port-base N] [--state-dir DIR]`: tells the story on the running system; 0 if all is as told.
+ * Through the proxy of the composition also `--replicas`, to find the replicas of each service by its name, and `--https`.
+ */
+import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readCredentials, secretPaths } from '../composition/secrets.js';
-import { services } from '../composition/services.js';
+import { defaultPortBase, services } from '../composition/services.js';
 import { defaultStateDir, readRunning } from '../embedded/state-dir.js';
 import { SetupError } from '../setup-error.js';
 import { painter } from './presentation.js';
@@ -14,8 +18,8 @@ const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
 
 process.stdout.on('error', () => process.exit(1)); // nobody reads on: `npm run tour | head`
 try {
-  const { urls, admin } = await findSystem();
-  await runTour({ urls, admin, colour, print: (line) => console.log(line) });
+  const system = await findSystem();
+  await runTour({ ...system, colour, print: (line) => console.log(line) });
   console.log(`\n   ${painter(colour)('good', 'Everything was as told.')} Once more: npm run tour`);
 } catch (error) {
   const { message } = error as Error;
@@ -23,27 +27,45 @@ try {
   process.exitCode = 1;
 }
 
-async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin'>> {
-  const { portBase, stateDir } = readArguments();
-  const urls = portBase === undefined ? urlsOfRunning(stateDir) : urlsAt(portBase);
+async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin' | 'replicas'>> {
+  const { portBase, stateDir, scheme, replicated } = readArguments();
+  const urls = portBase === undefined ? urlsOfRunning(stateDir) : urlsAt(portBase, scheme);
   for (const url of Object.values(urls)) await requireAnswer(url);
   const file = secretPaths.credentials(stateDir);
   if (!existsSync(file)) {
     const problem = `${file} is not there, so the tour has no administrator`;
     throw new SetupError('bad_argument', `${problem}. Name the state folder: ${usage}`);
   }
-  return { urls, admin: readCredentials(stateDir).admin };
+  const admin = readCredentials(stateDir).admin;
+  return replicated ? { urls, admin, replicas: await findReplicas() } : { urls, admin };
 }
 
-function readArguments(): { portBase: number | undefined; stateDir: string } {
+interface Arguments {
+  portBase: number | undefined;
+  stateDir: string;
+  scheme: 'http' | 'https';
+  replicated: boolean;
+}
+
+function readArguments(): Arguments {
   try {
     const { values } = parseArgs({
-      options: { 'port-base': { type: 'string' }, 'state-dir': { type: 'string' } },
+      options: {
+        'port-base': { type: 'string' },
+        'state-dir': { type: 'string' },
+        https: { type: 'boolean', default: false },
+        replicas: { type: 'boolean', default: false },
+      },
     });
     const portBase = values['port-base'] === undefined ? undefined : Number(values['port-base']);
     if (portBase !== undefined && !(Number.isInteger(portBase) && portBase > 0 && portBase <= 65_000))
       throw new Error('--port-base takes a number up to 65000');
-    return { portBase, stateDir: resolve(values['state-dir'] ?? defaultStateDir) };
+    return {
+      portBase,
+      stateDir: resolve(values['state-dir'] ?? defaultStateDir),
+      scheme: values.https ? 'https' : 'http',
+      replicated: values.replicas,
+    };
   } catch (cause) {
     throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
   }
@@ -55,11 +77,26 @@ function urlsOfRunning(stateDir: string): TourOptions['urls'] {
   return toUrls((name) => running.services[name]?.url);
 }
 
-function urlsAt(portBase: number): TourOptions['urls'] {
+function urlsAt(portBase: number, scheme: string): TourOptions['urls'] {
   return toUrls((name) => {
     const row = services.find((candidate) => candidate.name === name);
-    return row && `http://localhost:${portBase + row.portOffset}`;
+    return row && `${scheme}://localhost:${portBase + row.portOffset}`;
   });
+}
+
+/** Where containers run, the name of a service stands for the addresses of all of its replicas. */
+async function findReplicas(): Promise<NonNullable<TourOptions['replicas']>> {
+  const replicasOf = async (service: string): Promise<string[]> => {
+    const port = defaultPortBase + services.find(({ name }) => name === service)!.portOffset;
+    const found = await lookup(service, { all: true, family: 4 });
+    return found.map(({ address }) => `http://${address}:${port}`);
+  };
+  const [auth, orders, inventory] = await Promise.all([
+    replicasOf('auth'),
+    replicasOf('orders'),
+    replicasOf('inventory'),
+  ]);
+  return { auth, orders, inventory };
 }
 
 function toUrls(urlOf: (name: string) => string | undefined): TourOptions['urls'] {

@@ -25,8 +25,7 @@ scenario(import.meta.url, periods, (system, step) => {
   let customer: Grant;
 
   const publicFile = (name: string) => join(secretPaths.public(system.stateDir), `${name}.pem`);
-  const privateFile = (name: string) =>
-    join(secretPaths.of(system.stateDir, 'auth'), `${name}.private.pem`);
+  const privateFile = (name: string) => join(secretPaths.of(system.stateDir, 'auth'), `${name}.private.pem`);
 
   /** Configures the anchors that a service pins, by the names of their files, and auth's own halves likewise. */
   function configureAnchors(service: string, ...names: string[]): void {
@@ -78,7 +77,8 @@ scenario(import.meta.url, periods, (system, step) => {
     const privateKey = createPrivateKey(readFileSync(privateFile('trust-anchor')));
     first = { alg: 'ES256', kid: (await system.ring('auth')).pin!, privateKey };
     keepAnchor('next-anchor', next);
-    for (const { pins, pin } of await rings()) expect({ pins, pin }).toEqual({ pins: [first.kid], pin: first.kid });
+    for (const { pins, pin } of await rings())
+      expect({ pins, pin }).toEqual({ pins: [first.kid], pin: first.kid });
     customer = await system.grant('orders');
     const administrator = await system.grant('inventory');
     traffic = system.traffic({
@@ -135,7 +135,8 @@ scenario(import.meta.url, periods, (system, step) => {
 
   step('6. Drop the old pin everywhere', async () => {
     await redeploy('next-anchor');
-    for (const { pins, pin } of await rings()) expect({ pins, pin }).toEqual({ pins: [next.kid], pin: next.kid });
+    for (const { pins, pin } of await rings())
+      expect({ pins, pin }).toEqual({ pins: [next.kid], pin: next.kid });
     await publishForgery(first);
     await eventually(async () => {
       for (const ring of await rings()) expect(refusals(ring, 'unknown_anchor')).toBeGreaterThan(0);

@@ -22,7 +22,7 @@ scenario(import.meta.url, periods, (system, step) => {
   let traffic: Traffic;
   let extra: ExtraInstance;
   let exp: number;
-  let pids: unknown;
+  let pids: readonly number[];
 
   const resourceServices = ['orders', 'inventory'] as const;
   const pidsOf = () => resourceServices.map((name) => system.parts.running.services[name]!.pid);
@@ -56,9 +56,9 @@ scenario(import.meta.url, periods, (system, step) => {
     exp = expiry!;
     const { token } = grants[0]!;
     expect((await exchange('GET', `${extra.url}/orders`, { token })).status).toBe(200);
-    expect((await exchange('GET', `${extra.url}/orders`, { token: `${token.slice(0, -8)}AAAAAAAA` })).status).toBe(
-      401,
-    );
+    expect(
+      (await exchange('GET', `${extra.url}/orders`, { token: `${token.slice(0, -8)}AAAAAAAA` })).status,
+    ).toBe(401);
   });
 
   step('4. Wait until the last statement has expired', async () => {

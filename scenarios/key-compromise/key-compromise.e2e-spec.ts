@@ -10,8 +10,8 @@ import { forge, openDatabase, stealKeys, type StolenKey, type Victim } from './s
 
 const periods = { auth: { STATEMENT_INTERVAL_SECONDS: '1', COUNTED_SECONDS: '4' } };
 
-/** Generous for a busy machine; an idle one needs a twentieth of it. */
-const refusedWithinMs = 2_000;
+/** Generous, for a busy machine. What was seen stands in the README. */
+const refusedWithinMs = 3_000;
 
 scenario(import.meta.url, periods, (system, step) => {
   let victim: Victim;
@@ -54,7 +54,10 @@ scenario(import.meta.url, periods, (system, step) => {
     ];
     for (const token of attempts) {
       const answer = await system.ask('auth', 'GET /admin/keys', { token });
-      expect({ status: answer.status, code: answer.body.code }).toEqual({ status: 401, code: 'invalid_token' });
+      expect({ status: answer.status, code: answer.body.code }).toEqual({
+        status: 401,
+        code: 'invalid_token',
+      });
     }
   });
 
@@ -117,11 +120,11 @@ scenario(import.meta.url, periods, (system, step) => {
     expect(stolen.map(({ kid }) => kid)).not.toContain(body.activeKid);
     await logins.untilAnswered(3);
     // The one stated gap: 503 and no other refusal, and not for long.
-    expect(Object.keys((await logins.stop())['login']!)).toEqual(
-      gap.length === 0 ? ['200'] : ['200', '503'],
-    );
+    expect(Object.keys((await logins.stop())['login']!)).toEqual(gap.length === 0 ? ['200'] : ['200', '503']);
     expect((gap.at(-1) ?? 0) - (gap[0] ?? 0)).toBeLessThan(refusedWithinMs);
-    expect(await knockBoth([await system.grant('orders'), await system.grant('inventory')])).toEqual([200, 200]);
+    expect(await knockBoth([await system.grant('orders'), await system.grant('inventory')])).toEqual([
+      200, 200,
+    ]);
   });
 
   step('6. Try to bring the stolen key back', async () => {
@@ -133,11 +136,8 @@ scenario(import.meta.url, periods, (system, step) => {
     const owner = await openDatabase(victim, 'auth_owner');
     system.atEnd(() => owner.end());
     for (const status of ['active', 'prepared', 'retiring']) {
-      const revive = owner.query(
-        `UPDATE signing_key SET status = $2, revoked_at = NULL, activated_at = now(), verify_until = now() WHERE kid = $1`,
-        [active.kid, status],
-      );
-      await expect(revive).rejects.toThrow(/no key goes from revoked to|one_active/);
+      const revive = owner.query('UPDATE signing_key SET status = $2 WHERE kid = $1', [active.kid, status]);
+      await expect(revive).rejects.toThrow('no key goes from revoked to');
     }
     const again = `INSERT INTO signing_key SELECT * FROM jsonb_populate_record(
       (SELECT key FROM signing_key key WHERE kid = $1), '{"status": "prepared", "revoked_at": null}')`;

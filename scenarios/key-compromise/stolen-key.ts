@@ -26,8 +26,11 @@ export async function openDatabase(
   { stateDir, postgresPort: port }: Victim,
   role: 'auth' | 'auth_owner' = 'auth',
 ): Promise<pg.Client> {
-  const file = role === 'auth' ? 'database-password' : 'database-owner-password';
-  const password = readFileSync(join(secretPaths.of(stateDir, 'auth'), file), 'utf8');
+  const file =
+    role === 'auth'
+      ? join(secretPaths.of(stateDir, 'auth'), 'database-password')
+      : secretPaths.ownerPassword(stateDir, 'auth');
+  const password = readFileSync(file, 'utf8');
   const client = new pg.Client({ host: '127.0.0.1', port, database: 'auth', user: role, password });
   await client.connect();
   return client;

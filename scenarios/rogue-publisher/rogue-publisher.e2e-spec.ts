@@ -169,7 +169,9 @@ scenario(import.meta.url, periods, (system, step) => {
     const counts = await traffic.stop();
     expectOnly200({ orders: counts['orders']! });
     // inventory was restarted, so it did not always answer; when it did, it was right.
-    expect(Object.keys(counts['inventory']!).filter((status) => !['0', '200', '503'].includes(status))).toEqual([]);
+    expect(
+      Object.keys(counts['inventory']!).filter((status) => !['0', '200', '503'].includes(status)),
+    ).toEqual([]);
     expect(await system.knock(forgeToken())).toBe(401);
     const { keys } = await system.keys();
     for (const service of verifiers) {
@@ -188,7 +190,10 @@ scenario(import.meta.url, periods, (system, step) => {
     await eventually(async () => {
       for (const [index, ring] of (await rings()).entries()) {
         const counted = before[index]!.statements.refused as Record<string, number>;
-        const expected = Object.entries(more).map(([reason, count]) => [reason, (counted[reason] ?? 0) + count]);
+        const expected = Object.entries(more).map(([reason, count]) => [
+          reason,
+          (counted[reason] ?? 0) + count,
+        ]);
         expect(ring.statements.refused).toEqual({ ...counted, ...Object.fromEntries(expected) });
         expect(ring.keys).toEqual(before[index]!.keys);
         expect(ring.epoch).toBeGreaterThan(before[index]!.epoch!);

@@ -12,6 +12,10 @@ import { type RunningSystem, startSystem } from '../../infra/embedded/system.js'
 import { exchange, type Exchange, type RequestParts } from '../../infra/tour/exchange.js';
 import { type Lanes, Traffic } from './traffic.js';
 
+/** An answer of whatever shape the caller expects: a wrong guess fails the scenario. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyJson = any;
+
 /** Environment of each service, by name, on top of the generated one. */
 export type ServiceSettings = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
@@ -103,7 +107,7 @@ export class ScenarioSystem {
   }
 
   /** Sends one request: `ask('auth', 'GET /admin/keys', { token })`. Any status is an answer. */
-  ask<Body = any>(service: string, route: string, parts?: RequestParts): Promise<Exchange<Body>> {
+  ask<Body = AnyJson>(service: string, route: string, parts?: RequestParts): Promise<Exchange<Body>> {
     const [method = '', path = ''] = route.split(' ');
     return exchange<Body>(method, `${this.parts.urls[service]}${path}`, parts);
   }
@@ -130,7 +134,7 @@ export class ScenarioSystem {
   }
 
   /** A request of a freshly logged-in administrator. @throws Error unless it is answered 2xx */
-  async admin<Body = any>(route: string, body?: unknown): Promise<Exchange<Body>> {
+  async admin<Body = AnyJson>(route: string, body?: unknown): Promise<Exchange<Body>> {
     const token = await this.logIn('admin', 'auth');
     const answer = await this.ask<Body>('auth', route, { token, ...(body !== undefined && { body }) });
     if (answer.status >= 300) throw new Error(`${route}: ${answer.status} ${JSON.stringify(answer.body)}`);

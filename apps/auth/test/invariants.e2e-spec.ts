@@ -53,30 +53,81 @@ afterAll(async () => {
 
 describe.each(roles)('as %s, the database refuses', (role) => {
   it.each([
-    ['two active keys', `UPDATE signing_key SET status = 'active', activated_at = now() WHERE status = 'prepared'`],
+    [
+      'two active keys',
+      `UPDATE signing_key SET status = 'active', activated_at = now() WHERE status = 'prepared'`,
+    ],
     ['a step back to prepared', `UPDATE signing_key SET status = 'prepared' WHERE status = 'active'`],
-    ['an active key that retires in one step', `UPDATE signing_key SET status = 'retired', retired_at = now() WHERE status = 'active'`],
-    ['a standby that retires', `UPDATE signing_key SET status = 'retiring', verify_until = now() WHERE status = 'prepared'`],
+    [
+      'an active key that retires in one step',
+      `UPDATE signing_key SET status = 'retired', retired_at = now() WHERE status = 'active'`,
+    ],
+    [
+      'a standby that retires',
+      `UPDATE signing_key SET status = 'retiring', verify_until = now() WHERE status = 'prepared'`,
+    ],
     ['a retiring key that signs again', `UPDATE signing_key SET status = 'active' WHERE status = 'retiring'`],
-    ['an early end of a retiring key', `UPDATE signing_key SET status = 'retired', retired_at = now() WHERE status = 'retiring'`],
-    ['an earlier end of a retiring key', `UPDATE signing_key SET verify_until = now() WHERE status = 'retiring'`],
-    ['a later end of a retiring key', `UPDATE signing_key SET verify_until = 'infinity' WHERE status = 'retiring'`],
-    ['a retiring key without an end', `UPDATE signing_key SET status = 'retiring', verify_until = NULL WHERE status = 'active'`],
+    [
+      'an early end of a retiring key',
+      `UPDATE signing_key SET status = 'retired', retired_at = now() WHERE status = 'retiring'`,
+    ],
+    [
+      'an earlier end of a retiring key',
+      `UPDATE signing_key SET verify_until = now() WHERE status = 'retiring'`,
+    ],
+    [
+      'a later end of a retiring key',
+      `UPDATE signing_key SET verify_until = 'infinity' WHERE status = 'retiring'`,
+    ],
+    [
+      'a retiring key without an end',
+      `UPDATE signing_key SET status = 'retiring', verify_until = NULL WHERE status = 'active'`,
+    ],
     ['an end set for a standby', `UPDATE signing_key SET verify_until = now() WHERE status = 'prepared'`],
     ['an end set for the active key', `UPDATE signing_key SET verify_until = now() WHERE status = 'active'`],
-    ['a revoked key that is prepared', `UPDATE signing_key SET status = 'prepared', revoked_at = NULL WHERE status = 'revoked'`],
-    ['a revoked key that verifies', `UPDATE signing_key SET status = 'retiring', revoked_at = NULL, verify_until = 'infinity' WHERE status = 'revoked'`],
-    ['a revoked key that retired instead', `UPDATE signing_key SET status = 'retired', revoked_at = NULL, retired_at = now() WHERE status = 'revoked'`],
-    ['a revocation at another time', `UPDATE signing_key SET revoked_at = now() - interval '1 day' WHERE status = 'revoked'`],
-    ['a revocation for another reason', `UPDATE signing_key SET revocation_reason = 'none' WHERE status = 'revoked'`],
+    [
+      'a revoked key that is prepared',
+      `UPDATE signing_key SET status = 'prepared', revoked_at = NULL WHERE status = 'revoked'`,
+    ],
+    [
+      'a revoked key that verifies',
+      `UPDATE signing_key SET status = 'retiring', revoked_at = NULL, verify_until = 'infinity' WHERE status = 'revoked'`,
+    ],
+    [
+      'a revoked key that retired instead',
+      `UPDATE signing_key SET status = 'retired', revoked_at = NULL, retired_at = now() WHERE status = 'revoked'`,
+    ],
+    [
+      'a revocation at another time',
+      `UPDATE signing_key SET revoked_at = now() - interval '1 day' WHERE status = 'revoked'`,
+    ],
+    [
+      'a revocation for another reason',
+      `UPDATE signing_key SET revocation_reason = 'none' WHERE status = 'revoked'`,
+    ],
     ['a revocation without a time', `UPDATE signing_key SET status = 'revoked' WHERE status = 'prepared'`],
-    ['another public key', `UPDATE signing_key SET public_jwk = public_jwk || '{"x": "AA"}' WHERE status = 'active'`],
+    [
+      'another public key',
+      `UPDATE signing_key SET public_jwk = public_jwk || '{"x": "AA"}' WHERE status = 'active'`,
+    ],
     ['another algorithm', `UPDATE signing_key SET alg = 'RS256' WHERE status = 'prepared'`],
     ['another kid', `UPDATE signing_key SET kid = 'another' WHERE status = 'prepared'`],
-    ['another age', `UPDATE signing_key SET prepared_at = now() - interval '1 day' WHERE status = 'prepared'`],
-    ['the same key twice', `INSERT INTO signing_key (kid, alg, status, public_jwk, seal, prepared_at) SELECT kid, 'RS256', 'prepared', public_jwk, seal, now() FROM signing_key`],
-    ['a key that begins as active', `INSERT INTO signing_key (kid, alg, status, public_jwk, seal, prepared_at, activated_at) VALUES ('x', 'ES256', 'active', '{}', '', now(), now())`],
-    ['a key that begins as retiring', `INSERT INTO signing_key (kid, alg, status, public_jwk, seal, prepared_at, verify_until) VALUES ('x', 'ES256', 'retiring', '{}', '', now(), 'infinity')`],
+    [
+      'another age',
+      `UPDATE signing_key SET prepared_at = now() - interval '1 day' WHERE status = 'prepared'`,
+    ],
+    [
+      'the same key twice',
+      `INSERT INTO signing_key (kid, alg, status, public_jwk, seal, prepared_at) SELECT kid, 'RS256', 'prepared', public_jwk, seal, now() FROM signing_key`,
+    ],
+    [
+      'a key that begins as active',
+      `INSERT INTO signing_key (kid, alg, status, public_jwk, seal, prepared_at, activated_at) VALUES ('x', 'ES256', 'active', '{}', '', now(), now())`,
+    ],
+    [
+      'a key that begins as retiring',
+      `INSERT INTO signing_key (kid, alg, status, public_jwk, seal, prepared_at, verify_until) VALUES ('x', 'ES256', 'retiring', '{}', '', now(), 'infinity')`,
+    ],
     ['an epoch that goes back', 'UPDATE key_set SET epoch = epoch - 1'],
     ['a second statement of an epoch', `UPDATE key_set SET statement = 'another'`],
     ['an epoch without its statement', 'UPDATE key_set SET statement = NULL'],
@@ -84,8 +135,14 @@ describe.each(roles)('as %s, the database refuses', (role) => {
     ['history that is emptied', 'TRUNCATE signing_key CASCADE'],
     ['a counter that is deleted', 'DELETE FROM key_set'],
     ['a counter that is emptied', 'TRUNCATE key_set'],
-    ['two open rotations', `INSERT INTO rotation (kid, cause, requested_at) SELECT kid, 'requested', now() FROM signing_key, generate_series(1, 2) WHERE status = 'prepared'`],
-    ['a rotation to no key', `INSERT INTO rotation (kid, cause, requested_at) VALUES ('nobody', 'requested', now())`],
+    [
+      'two open rotations',
+      `INSERT INTO rotation (kid, cause, requested_at) SELECT kid, 'requested', now() FROM signing_key, generate_series(1, 2) WHERE status = 'prepared'`,
+    ],
+    [
+      'a rotation to no key',
+      `INSERT INTO rotation (kid, cause, requested_at) VALUES ('nobody', 'requested', now())`,
+    ],
   ])('%s', async (_what, sql) => {
     // 42501: not allowed to this role at all; 23xxx: against a rule that holds for every role.
     const code = role === 'owner' ? /^23/ : /^23|^42501$/;
@@ -187,7 +244,9 @@ describe('auth does not believe', () => {
     void ask('POST', '/keys/rotate', {});
     await eventually(async () => (await ask('POST', '/rotations/current/proceed')).status === 200);
     await nextStatement();
-    const { rows } = await clients.runtime.query('SELECT status FROM signing_key WHERE kid = $1', [theirs.kid]);
+    const { rows } = await clients.runtime.query('SELECT status FROM signing_key WHERE kid = $1', [
+      theirs.kid,
+    ]);
     expect(rows).toEqual([{ status: 'retiring' }]);
     expect(await publishedKids()).not.toContain(theirs.kid);
     expect((await statement()).keys.map((key: { kid: string }) => key.kid)).not.toContain(theirs.kid);
@@ -203,9 +262,12 @@ describe('auth does not believe', () => {
 });
 
 it('a replica with another key-encryption key signs nothing, states nothing, and harms no other', async () => {
-  const keyEncryptionKey = [generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' })
-    .subarray(-32)
-    .toString('base64')];
+  const keyEncryptionKey = [
+    generateKeyPairSync('ed25519')
+      .publicKey.export({ format: 'der', type: 'spki' })
+      .subarray(-32)
+      .toString('base64'),
+  ];
   const before = await publishedKids();
   const stranger = await auth.replica({ keyEncryptionKey });
   const { email, password } = await auth.account();

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DataSource } from 'typeorm';
 import { eventually, startTestNats, type TestNats } from '#testing';
 import { AuthCommandsModule } from '../src/auth.module.js';
 import type { AuthSettings } from '../src/config.js';
@@ -20,12 +21,19 @@ const kidOf = (token: string): string =>
   JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()).kid;
 
 /** What `npm run keys -- …` does: a process of its own beside auth, with the same secrets and database. */
-async function command<T>(settings: AuthSettings, run: (recovery: RecoveryService) => Promise<T>): Promise<T> {
+async function command<T>(
+  settings: AuthSettings,
+  run: (recovery: RecoveryService) => Promise<T>,
+): Promise<T> {
   const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(settings), {
     abortOnError: false,
   });
   try {
-    await Promise.race([app.get(StatementBroadcast).compared, new Promise((done) => setTimeout(done, 2_000))]);
+    await Promise.race([
+      app.get(StatementBroadcast).compared,
+      new Promise((done) => setTimeout(done, 2_000)),
+    ]);
+    await eventually(() => app.get(DataSource).isInitialized);
     return await run(app.get(RecoveryService));
   } finally {
     await app.close();
@@ -95,7 +103,10 @@ describe('after the database was restored from an older backup', () => {
 
     await eventually(async () => expect(await readiness(auth)).toEqual(WENT_BACK));
     newest = epochOf(await statementOf(auth));
-    const complaints = auth.logged().split('\n').filter((line) => line.includes('restored from an older backup'));
+    const complaints = auth
+      .logged()
+      .split('\n')
+      .filter((line) => line.includes('restored from an older backup'));
     expect(complaints).toEqual([expect.stringContaining('npm run keys -- recover')]);
     const { email, password } = await auth.account();
     const login = await auth.send('POST', '/auth/login', { body: { email, password } });
@@ -120,9 +131,9 @@ describe('after the database was restored from an older backup', () => {
         return auth.settings;
       },
     ],
-  ])('a replica that starts then notices at once %s, and serves the newest statement', async (_, settings) => {
+  ])('a replica that starts then notices %s, and serves the newest statement', async (_, settings) => {
     const replica = await auth.replica(await settings());
-    expect(await readiness(replica)).toEqual(WENT_BACK);
+    await eventually(async () => expect(await readiness(replica)).toEqual(WENT_BACK));
     expect(epochOf(await statementOf(replica))).toBe(newest);
     const kids = await publicKids(replica);
     expect(kids).toContain(kidOf(late));
@@ -153,7 +164,9 @@ describe('after the database was restored from an older backup', () => {
     await eventually(async () => {
       const kids = await publicKids(auth);
       expect(kids).not.toContain(kidOf(late));
-      const [one] = await auth.owner.query(`SELECT count(*)::int AS n FROM signing_key WHERE status = 'active'`);
+      const [one] = await auth.owner.query(
+        `SELECT count(*)::int AS n FROM signing_key WHERE status = 'active'`,
+      );
       expect(one.n).toBe(1);
     });
     const rows: { kid: string; status: string; revocation_reason: string }[] = await auth.owner.query(
@@ -168,7 +181,9 @@ describe('after the database was restored from an older backup', () => {
       status: 'revoked',
       revocation_reason: 'the database was restored',
     });
-    const [sessions] = await auth.owner.query('SELECT count(*)::int AS live FROM session WHERE ended_at IS NULL');
+    const [sessions] = await auth.owner.query(
+      'SELECT count(*)::int AS live FROM session WHERE ended_at IS NULL',
+    );
     expect(sessions.live).toBe(0);
   });
 
@@ -195,7 +210,9 @@ describe('recovery where the key-encryption key was exchanged since the backup',
     const folder = mkdtempSync(join(tmpdir(), 'recovery-'));
     const [old, next] = [kek(), kek()];
     const statementCopy = join(folder, 'last-statement.jwt');
-    const auth = await startAuth({ settings: { keyEncryptionKey: [old], signingAlg: 'RS256', statementCopy } });
+    const auth = await startAuth({
+      settings: { keyEncryptionKey: [old], signingAlg: 'RS256', statementCopy },
+    });
     try {
       const backup = await backUp(auth.logins.owner);
       // The standby of the backup is revoked in the time that is lost.

@@ -10,7 +10,12 @@ import type { Answer } from './http-client.js';
 import { openGate, type TcpGate } from './tcp-gate.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
 
-const SETTINGS = { countedSeconds: 4, statementIntervalSeconds: 1, accessTokenSeconds: 60 };
+const SETTINGS = {
+  countedSeconds: 4,
+  statementIntervalSeconds: 1,
+  accessTokenSeconds: 60,
+  databaseConnectTimeoutMs: 3_000,
+};
 
 let nats: TestNats;
 let auth: AuthFixture;
@@ -37,8 +42,7 @@ const standsBy = () => eventually(async () => (await kidsThatAre('prepared')).le
 const everReady = () =>
   eventually(
     async () => {
-      for (const { send } of replicas)
-        if ((await send('GET', '/health/ready')).status !== 200) return false;
+      for (const { send } of replicas) if ((await send('GET', '/health/ready')).status !== 200) return false;
       return true;
     },
     { timeoutMs: 10_000 },
@@ -181,19 +185,20 @@ describe('while keys are rotated on one replica after the other', () => {
       await eventually(async () => (await manage(auth, 'GET', '/keys')).body.rotation === null);
     }
     const verdicts = await finish();
-    expect(verdicts.length).toBeGreaterThan(20);
+    expect(verdicts.length).toBeGreaterThan(5);
     expect(verdicts.filter((verdict) => verdict !== 'good')).toEqual([]);
   }, 60_000);
 
   it('and revoked, proceeded with and called off: nothing but expected answers, and no 5xx', async () => {
     const finish = traffic(() => 'good');
+    const [prepared, retiring] = [await kidsThatAre('prepared'), await kidsThatAre('retiring')];
     const answers = await Promise.all(
       Array.from({ length: 18 }, async (_, i) => {
         const replica = replicas[i % 3]!;
         if (i % 3 === 0) return manage(replica, 'POST', '/keys/rotate', i % 2 ? { alg: 'ES384' } : {});
         if (i % 3 === 1) return manage(replica, 'POST', '/rotations/current/proceed');
-        const [standby] = await kidsThatAre(i < 9 ? 'prepared' : 'retiring');
-        return manage(replica, 'POST', `/keys/${standby ?? 'none'}/revoke`, { reason: 'storm' });
+        const [kid] = i < 9 ? prepared : retiring;
+        return manage(replica, 'POST', `/keys/${kid ?? 'none'}/revoke`, { reason: 'storm' });
       }),
     );
     const verdicts = await finish();
@@ -224,7 +229,9 @@ describe('a replica that is cut off in the middle', () => {
     const verdicts = await finish();
     const odd = (status: number) => ![200, 202, 409, 503].includes(status);
     expect(answers.filter(({ status }) => odd(status)).map(({ text }) => text)).toEqual([]);
-    expect(verdicts.filter((verdict) => verdict !== 'good' && !/login: 503/.test(String(verdict)))).toEqual([]);
+    expect(verdicts.filter((verdict) => verdict !== 'good' && !/login: 503/.test(String(verdict)))).toEqual(
+      [],
+    );
     await everReady();
     await eventually(async () => (await manage(auth, 'GET', '/keys')).body.rotation === null, {
       timeoutMs: 10_000,
@@ -236,15 +243,18 @@ describe('a replica that is cut off in the middle', () => {
 
   it('of a rotation, by its own end: another carries it on', async () => {
     await standsBy();
-    const [standby] = await kidsThatAre('prepared');
+    let kid: string | undefined;
     const dying = await auth.replica();
     await withDeaf(async () => {
       const rotated = rotateAt(dying).catch(() => undefined);
-      await eventually(async () => (await manage(auth, 'GET', '/keys')).body.rotation !== null);
+      await eventually(async () => {
+        kid = (await manage(auth, 'GET', '/keys')).body.rotation?.kid;
+        return kid !== undefined;
+      });
       await dying.close();
       await rotated;
     });
-    await eventually(async () => (await kidsThatAre('active'))[0] === standby, { timeoutMs: 15_000 });
+    await eventually(async () => (await kidsThatAre('active'))[0] === kid, { timeoutMs: 15_000 });
   }, 30_000);
 
   it('from the database alone: signs nothing, serves what it has, harms no other, and is back by itself', async () => {

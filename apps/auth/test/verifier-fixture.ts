@@ -19,6 +19,7 @@ export function startVerifier(
     fetchUrl = 'http://127.0.0.1:1',
     natsUrl = nats.url,
     clock = Date.now,
+    confirmedSeconds = 15,
   }: {
     service?: string;
     instance?: string;
@@ -26,9 +27,10 @@ export function startVerifier(
     /** Where it reaches NATS, if not directly. */
     natsUrl?: string;
     clock?: () => number;
+    confirmedSeconds?: number;
   } = {},
 ) {
-  const ring = new KeyRing({ issuer, anchors: trustAnchorPublic.map(readAnchor), clock });
+  const ring = new KeyRing({ issuer, anchors: trustAnchorPublic.map(readAnchor), confirmedSeconds, clock });
   const link = connectNats({
     servers: natsUrl,
     nkeySeed: nats.nkeySeed(service),

@@ -77,6 +77,8 @@ describe('problemOf', () => {
     ['QueryFailedError', { driverError: withCode('57P03') }],
     ['Connection terminated unexpectedly', { code: undefined }],
     ['Driver not Connected', { code: undefined }],
+    ['Client was closed and is not queryable', { code: undefined }],
+    ['Query runner already released. Cannot run queries anymore.', { code: undefined }],
   ])('says that the database is away on %s', (code, more) => {
     const expected = { status: 503, code: 'database_unavailable', retryAfterSeconds: 1 };
     expect(problemOf(withCode(code, more))).toMatchObject(expected);

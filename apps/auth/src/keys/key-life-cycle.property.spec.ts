@@ -275,7 +275,8 @@ class World {
 
 type Command = (world: World) => void;
 
-const command = (name: string, run: Command): Command => Object.assign(run, { [fc.toStringMethod]: () => name });
+const command = (name: string, run: Command): Command =>
+  Object.assign(run, { [fc.toStringMethod]: () => name });
 const always = (name: string, run: Command) => fc.constant(command(name, run));
 const member = fc.nat(2);
 const auth = [
@@ -293,21 +294,28 @@ const operator = [
   always('abort', (world) => world.abort()),
   fc
     .tuple(fc.nat(60), fc.boolean())
-    .map(([index, all]) => command(`revoke ${index} ${all ? 'and all' : ''}`, (world) => world.revoke(index, all))),
+    .map(([index, all]) =>
+      command(`revoke ${index} ${all ? 'and all' : ''}`, (world) => world.revoke(index, all)),
+    ),
 ];
 const world = [
-  fc.constantFrom(0.3, 1, 5, 26, 26, 310, 901).map((seconds) =>
-    command(`${seconds} s`, ({ clock }) => clock.advance(seconds * 1000)),
-  ),
+  fc
+    .constantFrom(0.3, 1, 5, 26, 26, 310, 901)
+    .map((seconds) => command(`${seconds} s`, ({ clock }) => clock.advance(seconds * 1000))),
   always('auth restarts', (world) => world.restart()),
   always('auth loses NATS', (world) => (world.connectedAt = undefined)),
   always('auth has NATS again', (world) => (world.connectedAt ??= world.clock.now())),
-  fc.tuple(member, fc.boolean()).map(([i, hears]) =>
-    command(`${i} ${hears ? 'hears auth' : 'is cut off'}`, ({ members }) => (members[i]!.hearsAuth = hears)),
-  ),
-  fc.tuple(member, fc.constantFrom('arrive', 'are lost', 'are late')).map(([i, acks]) =>
-    command(`acks of ${i} ${acks}`, ({ members }) => (members[i]!.acks = acks)),
-  ),
+  fc
+    .tuple(member, fc.boolean())
+    .map(([i, hears]) =>
+      command(
+        `${i} ${hears ? 'hears auth' : 'is cut off'}`,
+        ({ members }) => (members[i]!.hearsAuth = hears),
+      ),
+    ),
+  fc
+    .tuple(member, fc.constantFrom('arrive', 'are lost', 'are late'))
+    .map(([i, acks]) => command(`acks of ${i} ${acks}`, ({ members }) => (members[i]!.acks = acks))),
   member.map((i) => command(`${i} polls`, (world) => world.accept(world.members[i]!))),
   member.map((i) => command(`a late ack of ${i}`, (world) => world.deliver(world.members[i]!))),
   fc.tuple(fc.nat(80), fc.boolean()).map(([i, all]) =>
@@ -355,7 +363,10 @@ describe('the life of signing keys', () => {
     expect(isFull(made.keys)).toBe(true);
     expect(seen['too_many_keys']).toBeGreaterThan(0);
     // An emergency still finds room.
-    made.revoke(made.keys.findIndex(({ status }) => status === 'active'), true);
+    made.revoke(
+      made.keys.findIndex(({ status }) => status === 'active'),
+      true,
+    );
     made.check();
     made.clock.advance((TOKEN_SECONDS + SKEW_SECONDS) * 1000);
     made.reissue();

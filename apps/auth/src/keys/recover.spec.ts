@@ -27,7 +27,13 @@ const witness = verifyKeySetStatement(
 
 /** A key of the backup. */
 function key(kid: string, status: KeyStatus, facts: Partial<KeyRecord> = {}): KeyRecord {
-  const ends = { activatedAt: null, verifyUntil: null, retiredAt: null, revokedAt: null, revocationReason: null };
+  const ends = {
+    activatedAt: null,
+    verifyUntil: null,
+    retiredAt: null,
+    revokedAt: null,
+    revocationReason: null,
+  };
   return {
     ...ends,
     ...{ kid, alg: 'ES256', publicJwk: { kid }, seal: `seal of ${kid}`, status, preparedAt: at(0) },
@@ -39,14 +45,17 @@ const recover = (keys: KeySet) => recoveredKeys(keys, { witness, fresh, now });
 const byKid = (keys: KeySet, kid: string) => keys.find((candidate) => candidate.kid === kid);
 
 describe('recoveredKeys', () => {
-  it.each(['prepared', 'active', 'retiring'] as const)('revokes a key that the backup has as %s', (status) => {
-    expect(byKid(recover([key('k', status)]), 'k')).toMatchObject({
-      status: 'revoked',
-      seal: NO_SEAL,
-      revokedAt: now,
-      revocationReason: reason,
-    });
-  });
+  it.each(['prepared', 'active', 'retiring'] as const)(
+    'revokes a key that the backup has as %s',
+    (status) => {
+      expect(byKid(recover([key('k', status)]), 'k')).toMatchObject({
+        status: 'revoked',
+        seal: NO_SEAL,
+        revokedAt: now,
+        revocationReason: reason,
+      });
+    },
+  );
 
   it('takes time and reason of a revocation that the backup does not know from the statement', () => {
     expect(byKid(recover([key(issuer.key.kid, 'active')]), issuer.key.kid)).toMatchObject({

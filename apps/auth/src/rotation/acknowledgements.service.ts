@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
 import { instanceName, NATS_LINK, type NatsLink } from '#service-kit';
-import { ACK_SUBJECTS } from '#statements';
+import { ACK_SUBJECTS, ackSubject } from '#statements';
 import { KeyRing } from '#trust';
 import { SERVICE, SETTINGS, type AuthSettings } from '../config.js';
 import { KeySetService } from '../keys/key-set.service.js';
@@ -11,6 +11,7 @@ import { KeySetService } from '../keys/key-set.service.js';
 import { Verifiers, type AckRefusal, type Verifier } from './verifiers.js';
 
 const FLUSH_MS = 200;
+const CATCH_UP_MS = 50;
 
 /**
  * Listens to acknowledgements and keeps them: in memory for the rotation that waits, in the database for other
@@ -25,7 +26,9 @@ export class AcknowledgementsService implements OnModuleInit {
   private readonly waiting = new Set<() => void>();
   /** One process may run several replicas. */
   private readonly instance = `${instanceName}-${randomBytes(2).toString('hex')}`;
+  private connection: NatsConnection | undefined;
   private connectedAt: number | undefined;
+  private catchingUp: Promise<void> | undefined;
   private flushing: NodeJS.Timeout | undefined;
 
   constructor(
@@ -86,7 +89,7 @@ export class AcknowledgementsService implements OnModuleInit {
     });
   }
 
-  /** This replica verifies tokens too, for its own routes: it is counted like any verifier, but needs no network. */
+  /** This replica verifies tokens too, for its own routes: it is counted like any verifier. Others may wait for it. */
   acknowledgeOurselves(): void {
     const { epoch, keys, pins } = this.ring.facts();
     if (epoch === null) return;
@@ -102,6 +105,7 @@ export class AcknowledgementsService implements OnModuleInit {
     };
     this.verifiers.remember(self);
     this.save(self);
+    this.connection?.publish(ackSubject(SERVICE, this.instance), JSON.stringify(self));
   }
 
   /** Learns what other replicas have heard. */
@@ -118,9 +122,10 @@ export class AcknowledgementsService implements OnModuleInit {
   private async listen(connection: NatsConnection): Promise<void> {
     connection.subscribe(ACK_SUBJECTS, {
       callback: (error, message) => {
-        if (!error) this.hear(message.subject, message.data);
+        if (!error) void this.hear(message.subject, message.data);
       },
     });
+    this.connection = connection;
     this.connectedAt = Date.now();
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') this.connectedAt = undefined;
@@ -128,14 +133,33 @@ export class AcknowledgementsService implements OnModuleInit {
     }
   }
 
-  private hear(subject: string, data: Uint8Array): void {
-    const heard = this.verifiers.hear(subject, data, this.keySet.current?.epoch ?? 0);
+  private async hear(subject: string, data: Uint8Array): Promise<void> {
+    const judge = () => this.verifiers.hear(subject, data, this.keySet.current?.epoch ?? 0);
+    let heard = judge();
+    if (heard === 'future_epoch') {
+      // Of a statement that another replica has issued, or a lie.
+      await this.catchUp();
+      heard = judge();
+    }
     if (typeof heard === 'string') {
       this.refusals.set(heard, (this.refusals.get(heard) ?? 0) + 1);
       return;
     }
     this.save(heard);
     for (const done of this.waiting) done();
+  }
+
+  /** Takes up what other replicas have issued; one question to the database for all who ask in a short while. */
+  private catchUp(): Promise<void> {
+    if (this.catchingUp === undefined) {
+      // Without the database nothing newer is known.
+      this.catchingUp = this.keySet.refresh().then(
+        () => undefined,
+        () => undefined,
+      );
+      setTimeout(() => (this.catchingUp = undefined), CATCH_UP_MS).unref();
+    }
+    return this.catchingUp;
   }
 
   private save(verifier: Verifier): void {

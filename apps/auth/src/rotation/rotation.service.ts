@@ -136,7 +136,8 @@ export class RotationService {
     if (!rotation) return { ended: true };
     // No lock is taken for nothing: those who sign would wait for it.
     const [clock] = await manager.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
-    if (!force && this.decide(rotation, await this.keySet.list(), clock!.now) === 'wait') return { ended: false };
+    if (!force && this.decide(rotation, await this.keySet.list(), clock!.now) === 'wait')
+      return { ended: false };
     let ended = false;
     await this.keySet.change(async (keys, { tx, now }) => {
       const open = await openRotation(tx);

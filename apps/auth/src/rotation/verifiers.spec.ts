@@ -32,7 +32,15 @@ describe('an acknowledgement', () => {
     const { clock, verifiers, hear } = listening();
     hear('one', { service: 'inventory', instance: 'two', seenAt: 0, extra: 'x', __proto__: { kids: [] } });
     expect(verifiers.counted()).toEqual([
-      { service: 'orders', instance: 'one', epoch: 5, kids: ['k1'], pins: ['a1'], at: clock.now(), seenAt: clock.now() },
+      {
+        service: 'orders',
+        instance: 'one',
+        epoch: 5,
+        kids: ['k1'],
+        pins: ['a1'],
+        at: clock.now(),
+        seenAt: clock.now(),
+      },
     ]);
   });
 

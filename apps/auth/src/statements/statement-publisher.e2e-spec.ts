@@ -14,8 +14,7 @@ let lastEpoch = 0;
 
 const statement = (epoch: number): IssuedStatement => ({ epoch, jws: `ours ${epoch}`, keys: [] });
 const epochOf = (jws: string) => (jws.startsWith('ours ') ? Number(jws.slice(5)) : undefined);
-const stored = async () =>
-  (await connections[0].request(KEYSET_DIRECT_GET, '', { timeout: 2_000 })).string();
+const stored = async () => (await connections[0].request(KEYSET_DIRECT_GET, '', { timeout: 2_000 })).string();
 const publisher = (connection: NatsConnection) =>
   new StatementPublisher(connection, epochOf, (message) => void log.push(message));
 

@@ -73,27 +73,61 @@ test.each<[string, string, () => string]>([
   ['nothing', 'malformed', () => ''],
   ['text', 'malformed', () => 'hello'],
   ['three empty parts', 'malformed', () => '..'],
-  ['a forgery under the name of the anchor', 'bad_signature', () =>
-    issuer.statement({ epoch: 1e6 }, { signWith: { ...stranger, kid: issuer.anchor.kid } })],
-  ['a statement of a stranger', 'unknown_anchor', () => issuer.statement({ epoch: 1e6 }, { signWith: stranger })],
-  ['one that a signing key signed', 'unknown_anchor', () =>
-    issuer.statement({ epoch: 1e6 }, { signWith: issuer.key })],
-  ['one without an algorithm', 'bad_signature', () =>
-    issuer.statement({ epoch: 1e6 }, { header: { alg: 'none' } })],
-  ['one of another issuer', 'wrong_issuer', () =>
-    issuer.statement({ epoch: 1e6, iss: 'https://other.test' })],
-  ['an access token that the anchor signed', 'wrong_typ', () => issuer.token({}, { signWith: issuer.anchor })],
-  ['a revocation in its place', 'wrong_typ', () =>
-    issuer.statement({ epoch: 1e6 }, { header: { typ: 'secevent+jwt' } })],
+  [
+    'a forgery under the name of the anchor',
+    'bad_signature',
+    () => issuer.statement({ epoch: 1e6 }, { signWith: { ...stranger, kid: issuer.anchor.kid } }),
+  ],
+  [
+    'a statement of a stranger',
+    'unknown_anchor',
+    () => issuer.statement({ epoch: 1e6 }, { signWith: stranger }),
+  ],
+  [
+    'one that a signing key signed',
+    'unknown_anchor',
+    () => issuer.statement({ epoch: 1e6 }, { signWith: issuer.key }),
+  ],
+  [
+    'one without an algorithm',
+    'bad_signature',
+    () => issuer.statement({ epoch: 1e6 }, { header: { alg: 'none' } }),
+  ],
+  [
+    'one of another issuer',
+    'wrong_issuer',
+    () => issuer.statement({ epoch: 1e6, iss: 'https://other.test' }),
+  ],
+  [
+    'an access token that the anchor signed',
+    'wrong_typ',
+    () => issuer.token({}, { signWith: issuer.anchor }),
+  ],
+  [
+    'a revocation in its place',
+    'wrong_typ',
+    () => issuer.statement({ epoch: 1e6 }, { header: { typ: 'secevent+jwt' } }),
+  ],
   ['one without a typ', 'wrong_typ', () => issuer.statement({ epoch: 1e6 }, { header: { typ: undefined } })],
   ['one that has expired', 'expired', () => issuer.statement({ epoch: 1e6, exp: now() - 1 })],
   ['one from before: rolled back', 'old_epoch', () => issuer.statement({ epoch: 1 })],
   ['one of an epoch in text', 'invalid_payload', () => issuer.statement({ epoch: '1000000' })],
   ['one without keys', 'invalid_payload', () => issuer.statement({ epoch: 1e6, keys: [] })],
-  ['one of 65 keys', 'invalid_payload', () =>
-    issuer.statement({ epoch: 1e6, keys: Array.from({ length: 65 }, () => published(createTestKey())) })],
-  ['one with a secret key', 'invalid_payload', () =>
-    issuer.statement({ epoch: 1e6, keys: [{ kty: 'oct', k: 'AAAA', kid: 'x', alg: 'HS256', status: 'active' }] })],
+  [
+    'one of 65 keys',
+    'invalid_payload',
+    () =>
+      issuer.statement({ epoch: 1e6, keys: Array.from({ length: 65 }, () => published(createTestKey())) }),
+  ],
+  [
+    'one with a secret key',
+    'invalid_payload',
+    () =>
+      issuer.statement({
+        epoch: 1e6,
+        keys: [{ kty: 'oct', k: 'AAAA', kid: 'x', alg: 'HS256', status: 'active' }],
+      }),
+  ],
   ['one that is too large', 'too_large', () => issuer.statement({ epoch: 1e6, filler: 'x'.repeat(300_000) })],
 ])('%s is refused, counted as %s, and changes nothing', async (_what, reason, forge) => {
   const before = await trust();
