@@ -4,7 +4,7 @@
 //
 // and nothing but apps/auth reaches what signs. To allow an edge is to change the security argument of README.md.
 const specs = '[.](e2e-|compose-)?spec[.]ts$';
-const tests = `${specs}|^apps/[^/]+/test/|^libs/testing/|^scenarios/|^bench/`;
+const tests = `${specs}|^(apps/[^/]+|infra/containers)/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
 // What is started by name: programs, configuration, and what jest loads.
 const entryPoints = [

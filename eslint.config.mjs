@@ -4,7 +4,14 @@ import js from '@eslint/js';
 import prettier from 'eslint-config-prettier/flat';
 import tseslint from 'typescript-eslint';
 
-const tests = ['**/*.spec.ts', '**/*.e2e-spec.ts', 'apps/*/test/**', 'libs/testing/**', 'scenarios/**'];
+const tests = [
+  '**/*.spec.ts',
+  '**/*.e2e-spec.ts',
+  'infra/containers/test/**',
+  'apps/*/test/**',
+  'libs/testing/**',
+  'scenarios/**',
+];
 const nodeGlobals = ['URL', 'Buffer', 'clearTimeout', 'console', 'fetch', 'process', 'setTimeout'];
 
 const tooManyDependencies = {

@@ -43,7 +43,7 @@ export const fullPlan: Plan = {
   everyMs: 400,
   watchMs: 60_000,
   withoutNats: 4,
-  simulated: { steps: [1, 100, 1_000], rotationsPerStep: 5, idleMs: 5_000 },
+  simulated: { steps: [1, 100, 1_000], rotationsPerStep: 3, idleMs: 5_000 },
   settings: {},
   durable: true,
 };

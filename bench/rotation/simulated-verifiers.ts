@@ -1,12 +1,13 @@
 /**
- * Many verifiers in one process: each has a key ring, a subscription and acknowledgements of its own, as in a real service,
- * but no HTTP, and the instances of one service share a connection. Started by `fork`; it grows when it is told to, and ends with its parent.
+ * Many verifiers in one process: each has a subscription and acknowledgements of its own. The instances of a service
+ * share a connection and a key ring, so that a statement is verified once a service; a thousand verifications on the
+ * processor that auth runs on would measure themselves. Started by `fork`; it grows when told to, and ends with its parent.
  */
-import { connectNats, type NatsLink } from '#service-kit';
-import { readAnchor } from '#statements';
-import { KeyRing, StatementFeed } from '#trust';
+import { connectNats } from '#service-kit';
+import { ackSubject, KEYSET_SUBJECT, readAnchor } from '#statements';
+import { KeyRing } from '#trust';
 
-/** What the parent says. Instances of one service share its account; auth counts at most 64 of them. */
+/** What the parent says. auth counts at most 64 instances of a service. */
 export interface Grow {
   readonly issuer: string;
   readonly natsUrl: string;
@@ -23,30 +24,41 @@ export interface Grown {
   readonly cpuSeconds: number;
 }
 
-const links = new Map<string, NatsLink>();
 const logger = { info: () => undefined, warn: () => undefined };
+const services = new Map<string, ReturnType<typeof startService>>();
 
 process.on('message', (order: Grow) => void grow(order));
 process.once('disconnect', () => process.exit(0));
 
-async function grow({ issuer, natsUrl, anchor, verifiers }: Grow): Promise<void> {
+async function grow(order: Grow): Promise<void> {
   await Promise.all(
-    verifiers.map(({ service, instance, nkeySeed }) => {
-      const ring = new KeyRing({ issuer, anchors: [readAnchor(anchor)] });
-      const { connection } = linkOf(service, natsUrl, nkeySeed);
-      const fetch = () => Promise.reject(new Error('a simulated verifier has no HTTP'));
-      const first = new Promise<void>((resolve) => ring.onAccepted(() => resolve()));
-      new StatementFeed({ ring, nats: { connection, service, instance }, fetch, fetchUrl: issuer }).start();
-      return first;
+    order.verifiers.map(async ({ service, instance, nkeySeed }) => {
+      const { ring, link } = services.get(service) ?? startService(service, nkeySeed, order);
+      const connection = await link.connection;
+      await new Promise<void>((resolve) => {
+        const acknowledge = (jws: string) => {
+          if (ring.accept(jws, 'nats') !== undefined) return;
+          const { epoch, keys, pins } = ring.facts();
+          const ack = { epoch, kids: keys.map(({ kid }) => kid), pins, at: Date.now() };
+          connection.publish(ackSubject(service, instance), JSON.stringify(ack));
+          resolve();
+        };
+        connection.subscribe(KEYSET_SUBJECT, {
+          callback: (error, message) => (error ? undefined : acknowledge(message.string())),
+        });
+      });
     }),
   );
   const { user, system } = process.cpuUsage();
   process.send!({ cpuSeconds: (user + system) / 1e6 } satisfies Grown);
 }
 
-function linkOf(service: string, servers: string, nkeySeed: string): NatsLink {
+function startService(service: string, nkeySeed: string, { issuer, natsUrl, anchor }: Grow) {
   const inboxPrefix = `_INBOX_${service}`;
-  const link = links.get(service) ?? connectNats({ servers, nkeySeed, name: service, inboxPrefix, logger });
-  links.set(service, link);
-  return link;
+  const started = {
+    ring: new KeyRing({ issuer, anchors: [readAnchor(anchor)] }),
+    link: connectNats({ servers: natsUrl, nkeySeed, name: service, inboxPrefix, logger }),
+  };
+  services.set(service, started);
+  return started;
 }

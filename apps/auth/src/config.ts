@@ -74,6 +74,8 @@ export const authSettings = defineSettings(
       doc: 'how long after its last acknowledgement a verifier is waited for',
       unit: 's',
       default: 25,
+      // Whoever is passed over must be past the 15 s in which it answers for unknown kids by itself.
+      inProduction: { expected: 'at least 20', accepts: (value) => value >= 20 },
     }),
     jwksMaxAgeSeconds: setting(seconds, {
       doc: 'how long third parties may cache the JWKS',

@@ -124,8 +124,8 @@ describe('NATS', () => {
     }, later);
     expect(verdicts.filter((verdict) => verdict !== 'orders')).toEqual([]);
     const admin = await auth.login('admin');
-    const kids = async () =>
-      (await auth.owner.query(`SELECT kid FROM signing_key WHERE status = 'active'`)) as { kid: string }[];
+    const kids = () =>
+      auth.owner.query<{ kid: string }[]>(`SELECT kid FROM signing_key WHERE status = 'active'`);
     const [before] = await kids();
     const answer = await auth.send('POST', '/admin/keys/rotate', { token: admin, body: {} });
     expect([200, 202]).toContain(answer.status);

@@ -78,6 +78,7 @@ describe('problemOf', () => {
     ['Connection terminated unexpectedly', { code: undefined }],
     ['Driver not Connected', { code: undefined }],
     ['Client was closed and is not queryable', { code: undefined }],
+    ['Database connection provided by a query runner was already released, …', { code: undefined }],
     ['Query runner already released. Cannot run queries anymore.', { code: undefined }],
   ])('says that the database is away on %s', (code, more) => {
     const expected = { status: 503, code: 'database_unavailable', retryAfterSeconds: 1 };

