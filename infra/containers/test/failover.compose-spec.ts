@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { services } from '../../composition/services.js';
 import { exchange } from '../../tour/exchange.js';
 import { portOf } from '../layout.js';
-import { compose, containersOf, inside, login, urlOf } from './docker.js';
+import { compose, containersOf, docker, inside, login, urlOf } from './docker.js';
 
 interface Failure {
   lane: string;
@@ -53,10 +53,12 @@ afterAll(async () => {
 describe('under load', () => {
   it.each(['orders', 'inventory', 'auth'])('a replica of %s is killed, and no read fails', async (name) => {
     const [victim] = await containersOf(name);
+    const restarts = await restartsOf(victim!);
     // The way of a crash: `docker kill` would be taken for a wish, and the container not be started again.
     await inside(victim!, `process.kill(-1, 'SIGKILL'); process.kill(process.pid, 'SIGKILL');`).catch(
       () => undefined,
     );
+    await until(async () => (await restartsOf(victim!)) > restarts, 30_000);
     await sleep(3_000);
     await healthy(name);
     expect(take(`kill -9 of one ${name}`)).toEqual([]);
@@ -86,10 +88,18 @@ describe('under load', () => {
 
   it('PostgreSQL is restarted: only 503 with Retry-After, and success within 5 s', async () => {
     await compose('restart', 'postgres');
-    await healthy('postgres');
+    const [server] = await containersOf('postgres');
+    await until(
+      () =>
+        docker('exec', server!, 'pg_isready', '--host=127.0.0.1').then(
+          () => true,
+          () => false,
+        ),
+      30_000,
+    );
     const accepts = Date.now();
     await until(() => (lastRead['orders'] ?? 0) > accepts, 5_000);
-    console.warn(`PostgreSQL: the first read succeeded ${lastRead['orders']! - accepts} ms after it accepts`);
+    say(`PostgreSQL: the first read succeeded ${lastRead['orders']! - accepts} ms after it accepts`);
     const failed = take('restart of PostgreSQL');
     expect(failed.filter(({ outcome, retryAfter }) => outcome !== '503' || retryAfter === null)).toEqual([]);
   });
@@ -108,9 +118,7 @@ describe('under load', () => {
       listed.push(...page.body.items.map(({ id }) => id));
       cursor = page.body.nextCursor;
     }
-    console.warn(
-      `${reads} reads; ${wanted.size} orders wanted, ${placed.size} confirmed, ${listed.length} there`,
-    );
+    say(`${reads} reads; ${wanted.size} orders wanted, ${placed.size} confirmed, ${listed.length} there`);
     expect(placed.size).toBe(wanted.size);
     expect(listed.sort()).toEqual([...placed.values()].sort());
   });
@@ -171,11 +179,21 @@ async function buyer(): Promise<void> {
   }
 }
 
+/** How often Docker has started a container again after it crashed. */
+async function restartsOf(container: string): Promise<number> {
+  return Number(await docker('inspect', '--format', '{{.RestartCount}}', container));
+}
+
+/** A line of the report, without the place in the code that jest would add. */
+function say(line: string): void {
+  process.stderr.write(`  ${line}\n`);
+}
+
 /** What failed since the last time, and how many reads there were. */
 function take(event: string): Failure[] {
   const taken = failures;
   failures = [];
-  console.warn(`${event}: ${reads} reads so far, ${taken.length} failed`);
+  say(`${event}: ${reads} reads so far, ${taken.length} failed`);
   return taken;
 }
 
