@@ -1,8 +1,10 @@
 /** `npm start [-- --port-base N] [--state-dir DIR]`: starts the system and keeps it until a signal or a crash. */
-import { relative, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs, parseEnv } from 'node:util';
 import { readCredentials } from '../composition/secrets.js';
-import { defaultPortBase } from '../composition/services.js';
+import { defaultPortBase, services } from '../composition/services.js';
+import { projectRoot } from '../project.js';
 import { SetupError } from '../setup-error.js';
 import { defaultStateDir, type RunningFile } from './state-dir.js';
 import { type RunningSystem, startSystem } from './system.js';
@@ -39,6 +41,7 @@ async function main(args: string[]): Promise<number> {
     system = await startSystem({
       stateDir,
       portBase,
+      settings: ownSettings(),
       log: (line) => say(`  ${line}`),
       signal: stopping.signal,
     });
@@ -51,6 +54,13 @@ async function main(args: string[]): Promise<number> {
   if (report !== undefined) console.error(`\n${report}\nStopping everything else.`);
   await system.stop();
   return report === undefined ? 0 : 1;
+}
+
+/** What `.env` says, for every service, as it is under Docker Compose. */
+function ownSettings(): Record<string, Record<string, string>> {
+  const file = join(projectRoot, '.env');
+  const own = existsSync(file) ? (parseEnv(readFileSync(file, 'utf8')) as Record<string, string>) : {};
+  return Object.fromEntries(services.map(({ name }) => [name, own]));
 }
 
 function readArguments(args: string[]): { portBase: number; stateDir: string } {

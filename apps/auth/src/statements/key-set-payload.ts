@@ -14,6 +14,9 @@ export interface PayloadOptions {
   readonly revocations: RevocationRange;
 }
 
+/** Keeps the statement within its size; a key that is named no more is refused all the same, because it is not in `keys`. */
+const MAX_TOMBSTONES = 128;
+
 /** What the key-set statement of an epoch says of a key set. */
 export function keySetPayload(keys: KeySet, options: PayloadOptions): KeySetPayload {
   const { issuer, epoch, now, statementSeconds, tombstoneSeconds, revocations } = options;
@@ -33,6 +36,8 @@ export function keySetPayload(keys: KeySet, options: PayloadOptions): KeySetPayl
     })),
     revoked: keys
       .filter(({ revokedAt }) => revokedAt && numericDate(revokedAt) + tombstoneSeconds > iat)
+      .sort((a, b) => b.revokedAt!.getTime() - a.revokedAt!.getTime())
+      .slice(0, MAX_TOMBSTONES)
       .map(({ kid, revokedAt, revocationReason }) => ({
         kid,
         at: numericDate(revokedAt!),
