@@ -16,13 +16,19 @@ const guardProblems = {
  * `@ApiProblems('invalid_request', 'order_not_found')`. Those of one status share its entry.
  */
 export function apiProblems<Code extends string>(appProblems: ProblemTable<Code>) {
-  const problems: Readonly<Record<string, ProblemDefinition>> = { ...kitProblems, ...guardProblems, ...appProblems };
+  const problems: Readonly<Record<string, ProblemDefinition>> = {
+    ...kitProblems,
+    ...guardProblems,
+    ...appProblems,
+  };
   return (...codes: (Code | keyof typeof kitProblems | keyof typeof guardProblems)[]) => {
     const statuses = new Set(codes.map((code) => problems[code]!.status));
     return applyDecorators(
       ...[...statuses].map((status) => {
         const alike = codes.filter((code) => problems[code]!.status === status);
-        const examples = Object.fromEntries(alike.map((code) => [code, { value: exampleOf(code, problems[code]!) }]));
+        const examples = Object.fromEntries(
+          alike.map((code) => [code, { value: exampleOf(code, problems[code]!) }]),
+        );
         const description = alike.map((code) => problems[code]!.title).join(', or: ');
         return ApiResponse({ status, description, content: { 'application/problem+json': { examples } } });
       }),
@@ -32,5 +38,12 @@ export function apiProblems<Code extends string>(appProblems: ProblemTable<Code>
 
 function exampleOf(code: string, { status, title }: ProblemDefinition) {
   const errors = code === 'invalid_request' ? [{ field: 'name', message: 'Invalid input' }] : undefined;
-  return { type: 'about:blank', title, status, code, requestId: '0d2f3c1e-6d2a-4c0e-9f7a-2b8a4f6d1c11', errors };
+  return {
+    type: 'about:blank',
+    title,
+    status,
+    code,
+    requestId: '0d2f3c1e-6d2a-4c0e-9f7a-2b8a4f6d1c11',
+    errors,
+  };
 }
