@@ -53,6 +53,8 @@ export interface RevocationResult {
   readonly waitedMs: number;
   /** Counted verifiers that had not acknowledged in time. */
   readonly silent: readonly string[];
+  /** False while auth cannot know who verifies: NATS is away, or has just come back. Nobody is silent then by default. */
+  readonly complete: boolean;
 }
 
 @Injectable()
@@ -219,6 +221,7 @@ export class RotationService {
       activeKid: active?.kid ?? null,
       waitedMs,
       silent: this.acknowledgements.lackingEpoch(epoch),
+      complete: this.acknowledgements.isComplete(),
     };
   }
 
