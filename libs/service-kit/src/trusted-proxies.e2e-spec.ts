@@ -28,10 +28,11 @@ describe('trustedProxies', () => {
       trustedProxies,
     } as const;
     app = await createHttpApp(AddressModule, { service: 'test', version: '0', settings });
-    await app.init();
-    await app.getHttpAdapter().getInstance().ready();
-    const answer = await app.inject({ url: '/address', headers: { 'x-forwarded-for': forwardedFor } });
-    return answer.json<{ address: string }>().address;
+    await app.listen(0, '127.0.0.1');
+    const answer = await fetch(`${await app.getUrl()}/address`, {
+      headers: { 'x-forwarded-for': forwardedFor },
+    });
+    return ((await answer.json()) as { address: string }).address;
   }
 
   it.each<[string, readonly string[], string, string]>([
