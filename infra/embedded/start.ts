@@ -56,10 +56,14 @@ async function main(args: string[]): Promise<number> {
   return report === undefined ? 0 : 1;
 }
 
+/** Where things are, and who is who: that is the launcher's to say, whatever stands in `.env`. */
+const generated = /^(NODE_ENV|ISSUER)$|(^|_)(HOST|PORT|URL|NAME|USER|FILES?)$/;
+
 /** What `.env` says, for every service, as it is under Docker Compose. */
 function ownSettings(): Record<string, Record<string, string>> {
   const file = join(projectRoot, '.env');
-  const own = existsSync(file) ? (parseEnv(readFileSync(file, 'utf8')) as Record<string, string>) : {};
+  const all = existsSync(file) ? (parseEnv(readFileSync(file, 'utf8')) as Record<string, string>) : {};
+  const own = Object.fromEntries(Object.entries(all).filter(([name]) => !generated.test(name)));
   return Object.fromEntries(services.map(({ name }) => [name, own]));
 }
 
