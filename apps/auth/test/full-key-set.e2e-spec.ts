@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { MAX_STATEMENT_KEYS } from '#statements';
+import { eventually } from '#testing';
+import { isPublished, prepare } from '../src/keys/key-life-cycle.js';
+import { KeySetService } from '../src/keys/key-set.service.js';
+import { startAuth, type AuthFixture } from './auth-fixture.js';
+
+let auth: AuthFixture;
+let admin: string;
+
+beforeAll(async () => {
+  auth = await startAuth({ settings: { statementIntervalSeconds: 1 } });
+  admin = await auth.login('admin');
+});
+
+afterAll(() => auth.close());
+
+describe('a full key set', () => {
+  it('refuses another key, and goes on issuing statements and tokens', async () => {
+    const keySet = auth.app.get(KeySetService, { strict: false });
+    const published = (await keySet.list()).filter(isPublished).length;
+    const missing = MAX_STATEMENT_KEYS - 1 - published;
+    const fresh = await Promise.all(Array.from({ length: missing }, () => keySet.generate('ES256')));
+    await keySet.change((keys, { now }) => fresh.reduce((all, key) => prepare(all, key, now), keys));
+
+    // There is no standby of this algorithm, and no room for one.
+    const rotation = await auth.send('POST', '/admin/keys/rotate', { token: admin, body: { alg: 'PS256' } });
+    expect(rotation).toMatchObject({ status: 409, body: { code: 'too_many_keys' } });
+
+    const epoch = keySet.current!.epoch;
+    await eventually(() => keySet.current!.epoch > epoch + 1);
+    expect(keySet.current!.keys).toHaveLength(MAX_STATEMENT_KEYS - 1);
+    expect((await auth.send('GET', '/auth/me', { token: await auth.login() })).status).toBe(200);
+
+    // The one place that is kept free is for an emergency.
+    const active = (await keySet.list()).find(({ status }) => status === 'active')!;
+    const revocation = await auth.send('POST', `/admin/keys/${active.kid}/revoke`, {
+      token: admin,
+      body: { reason: 'stolen' },
+    });
+    expect(revocation.status).toBe(200);
+    expect((await auth.send('GET', '/auth/me', { token: await auth.login() })).status).toBe(200);
+  });
+});
