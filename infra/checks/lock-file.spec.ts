@@ -61,11 +61,10 @@ describe('lockFileFaults', () => {
   });
 
   it('refuses the name of a registry and a package without a digest', () => {
-    const packages = {
-      'node_modules/@a/b': { version: '2.0.0', resolved: 'https://registry.example/b.tgz' },
-    };
+    const resolved = 'https://registry.example/b.tgz';
+    const packages = { 'node_modules/@a/b': { version: '2.0.0', resolved } };
     expect(lockFileFaults(packages)).toEqual([
-      '@a/b@2.0.0 names its host ("resolved": "https://registry.example/b.tgz")',
+      `@a/b@2.0.0 names its host ("resolved": "${resolved}")`,
       '@a/b@2.0.0 has no "integrity"',
     ]);
   });

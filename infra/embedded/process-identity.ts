@@ -8,6 +8,9 @@ export function beginningOf(pid: number): string | undefined {
   return fields?.[0] === 'Z' ? undefined : fields?.[19]; // fields 3 and 22 of proc(5)
 }
 
+/** Whether a process runs. What nobody reaped, as in a container without an init, does not. */
+export const isAlive = (pid: number): boolean => beginningOf(pid) !== undefined;
+
 /** The name of the program that a process runs; undefined when there is none. */
 export function programOf(pid: number): string | undefined {
   if (process.platform !== 'linux') return ps(pid, 'comm');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { eventually } from '#testing';
 import { projectRoot } from '../project.js';
+import { isAlive } from './process-identity.js';
 import { type ChildSpec, describeExit, runToEnd, startChild } from './processes.js';
 
 describe('child processes', () => {
@@ -118,11 +119,3 @@ describe('child processes', () => {
     await eventually(() => !existsSync(join(dir, 'temporary')));
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

@@ -9,6 +9,7 @@ import { readCredentials } from '../composition/secrets.js';
 import { portClaims } from '../composition/services.js';
 import { projectRoot } from '../project.js';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
+import { isAlive } from './process-identity.js';
 import { readRunning, type RunningFile, statePaths } from './state-dir.js';
 
 const startTimeoutMs = 120_000;
@@ -128,12 +129,4 @@ describe('npm start', () => {
 function alive(stateDir: string): number[] {
   const children = JSON.parse(readFileSync(statePaths.children(stateDir), 'utf8')) as { pid: number }[];
   return children.map(({ pid }) => pid).filter(isAlive);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { freePortBase } from '#testing';
 import { portClaims, services } from '../composition/services.js';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
+import { isAlive } from './process-identity.js';
 import { readRunning, statePaths } from './state-dir.js';
 import { type RunningSystem, startSystem, type SystemOptions } from './system.js';
 
@@ -206,11 +207,3 @@ describe('a system of processes', () => {
     return readFileSync(join(options.appsDir!, 'ran'), 'utf8').trim().split('\n');
   }
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

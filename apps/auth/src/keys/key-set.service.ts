@@ -10,6 +10,7 @@ import type { KeySetPayload } from '#statements';
 import { AuthError } from '../errors.js';
 import { revocationRange } from '../revocations/revocation-range.js';
 import { keySetPayload } from '../statements/key-set-payload.js';
+import { anchorOf, keysOf } from '../statements/own-statement.js';
 import { StatementSigners } from '../statements/statement-signer.js';
 import { EpochWitness } from './epoch-witness.js';
 import { generateKey } from './generate-key.js';
@@ -26,6 +27,7 @@ import {
 import { KeySeal } from './key-seal.js';
 import { KeySetState } from './key-set-state.entity.js';
 import { SigningKey } from './signing-key.entity.js';
+import { storeKeySet } from './store-key-set.js';
 import { holdSigning } from './signing-lock.js';
 
 /** A statement that was committed. */
@@ -215,7 +217,7 @@ export class KeySetService {
       const retired = retireExpired(before, now);
       const after = await step(retired, { tx, now, epoch: state.epoch, issuedAt: state.issuedAt });
       if (!after) return undefined;
-      await store(tx, before, after);
+      await storeKeySet(tx, before, after);
       const lastEpoch = Math.max(state.epoch, this.witness.newest()?.epoch ?? 0);
       return this.issue(tx, { epoch: lastEpoch + 1, anchor: anchor ?? state.anchor, keys: after, now });
     });
@@ -299,29 +301,5 @@ export class KeySetService {
     if (fault !== undefined && fault !== this.copyFault)
       this.log.error(`no copy of the last statement is kept, a restored database may go unnoticed: ${fault}`);
     this.copyFault = fault;
-  }
-}
-
-function anchorOf(jws: string): string {
-  const header = Buffer.from(jws.split('.')[0]!, 'base64url').toString();
-  return (JSON.parse(header) as { kid: string }).kid;
-}
-
-/** The keys of a statement that our own anchor signed. */
-function keysOf(jws: string): KeySetPayload['keys'] {
-  const payload = Buffer.from(jws.split('.')[1]!, 'base64url').toString();
-  return (JSON.parse(payload) as KeySetPayload).keys;
-}
-
-async function store(tx: EntityManager, before: KeySet, after: KeySet): Promise<void> {
-  const known = new Map(before.map((key) => [key.kid, key]));
-  const changed = after.filter((key) => known.get(key.kid) !== key);
-  // The one that stops being active goes first: there is never a moment with two.
-  changed.sort((a, b) => Number(a.status === 'active') - Number(b.status === 'active'));
-  for (const { kid, ...facts } of changed) {
-    // Every key begins as prepared, also one that is activated, or known to be revoked, in the same breath.
-    const begun = { status: 'prepared', activatedAt: null, revokedAt: null } as const;
-    if (!known.has(kid)) await tx.insert(SigningKey, { ...facts, kid, ...begun } as object);
-    if (known.has(kid) || facts.status !== 'prepared') await tx.update(SigningKey, { kid }, facts as object);
   }
 }
