@@ -106,13 +106,15 @@ describe('rotation', () => {
         judged.push(verifiers[0]!.judge(token));
       }
     })();
-    const there = await manage('POST', '/keys/rotate', { alg: 'RS256' });
-    expect(there).toMatchObject({ status: 200, body: { alg: 'RS256' } });
-    const back = await manage('POST', '/keys/rotate', { alg: 'ES256' });
-    expect(back).toMatchObject({ status: 200, body: { alg: 'ES256' } });
+    // There and back, and again on a machine too slow to have logged anybody in meanwhile.
+    for (let round = 0; round === 0 || (round < 10 && judged.length <= 3); round += 1) {
+      for (const alg of ['RS256', 'ES256']) {
+        expect(await manage('POST', '/keys/rotate', { alg })).toMatchObject({ status: 200, body: { alg } });
+      }
+    }
     stop.abort();
     await loop;
-    expect(judged.length).toBeGreaterThan(0);
+    expect(judged.length).toBeGreaterThan(3);
     expect(judged.filter((verdict) => typeof verdict === 'string')).toEqual([]);
   });
 

@@ -344,7 +344,7 @@ describe('the life of signing keys', () => {
           made.check();
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 300 },
     );
     // Chance alone seldom lets a key grow old in peace.
     const quiet = new World();
