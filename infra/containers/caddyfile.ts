@@ -32,8 +32,8 @@ ${scheme === 'http' ? '	auto_https off' : `	auto_https disable_redirects\n	skip_
 			lb_retry_match method GET HEAD OPTIONS
 			transport http {
 				dial_timeout 500ms
-				# The services close an idle connection after 5 s; a request must not meet that.
-				keepalive 3s
+				# Shorter than SHUTDOWN_DELAY_MS, so that no replica closes a connection on which a request may be coming.
+				keepalive 1s
 				response_header_timeout 30s
 			}
 		}

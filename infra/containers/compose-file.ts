@@ -239,7 +239,8 @@ ${list([
 
 function environment(row: ServiceRow, rows: readonly ServiceRow[], program: Program): string {
   const { PATH: _, ...own } = environmentFor(row, program, containerAddresses(rows));
-  const all = program === 'main' ? { ...own, TRUSTED_PROXIES: 'uniquelocal' } : own;
+  const behindProxy = { TRUSTED_PROXIES: 'uniquelocal', SHUTDOWN_DELAY_MS: '1500' };
+  const all = program === 'main' ? { ...own, ...behindProxy } : own;
   const open = ['LOG_LEVEL', 'JWKS_MAX_AGE_SECONDS'];
   return Object.entries(all)
     .map(([name, value]) => `      ${name}: '${open.includes(name) ? `\${${name}:-${value}}` : value}'`)

@@ -133,6 +133,7 @@ export function freshSettings(): AuthSettings {
     logLevel: 'silent',
     corsAllowedOrigins: [],
     trustedProxies: [],
+    shutdownDelayMs: 0,
     bodyLimitBytes: 65_536,
     natsUrl: 'nats://127.0.0.1:1',
     natsNkeySeed: 'none',

@@ -106,6 +106,7 @@ export function settingsFor({ host, port, database, user, password }: PostgresLo
     logLevel: 'silent',
     corsAllowedOrigins: [],
     trustedProxies: [],
+    shutdownDelayMs: 0,
     bodyLimitBytes: 65536,
     databaseHost: host,
     databasePort: port,

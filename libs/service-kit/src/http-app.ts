@@ -21,7 +21,7 @@ export interface HttpAppOptions {
   readonly service: string;
   readonly version: string;
   readonly settings: Pick<HttpSettings, 'bodyLimitBytes' | 'corsAllowedOrigins' | 'logLevel'> &
-    Partial<Pick<HttpSettings, 'trustedProxies'>>;
+    Partial<Pick<HttpSettings, 'trustedProxies' | 'shutdownDelayMs'>>;
   /** The app's own problem codes, laid over those of the kit. */
   readonly problems?: ProblemTable;
   readonly logger?: Logger;
@@ -42,6 +42,7 @@ export async function createHttpApp(
   const adapter = createHttpAdapter({
     bodyLimitBytes: settings.bodyLimitBytes,
     trustedProxies: settings.trustedProxies ?? [],
+    shutdownDelayMs: settings.shutdownDelayMs ?? 0,
     drainTimeoutMs,
     logger,
     filter,

@@ -2,6 +2,8 @@
  * The HTTP server below Nest: limits, request ids, headers, the log line of a request, and draining.
  */
 import type { Socket } from 'node:net';
+import { Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import type { Logger } from './logging.js';
@@ -15,6 +17,8 @@ interface ServerOptions {
   readonly bodyLimitBytes: number;
   /** Whose X-Forwarded-For is believed; a request from any other address is from that address. */
   readonly trustedProxies: readonly string[];
+  /** How long open connections are still answered when no new ones are accepted any more, before the server closes. */
+  readonly shutdownDelayMs: number;
   /** How long requests in flight may take to finish once the server closes; after that they are cut. */
   readonly drainTimeoutMs: number;
   readonly logger: Logger;
@@ -27,6 +31,7 @@ const quietRoutes = new Set(['/health/live', '/health/ready', '/metrics']);
 export function createHttpAdapter({
   bodyLimitBytes,
   trustedProxies,
+  shutdownDelayMs,
   drainTimeoutMs,
   logger,
   filter,
@@ -47,7 +52,7 @@ export function createHttpAdapter({
     },
     clientErrorHandler: answerBrokenRequest,
   };
-  const adapter = new FastifyAdapter(options);
+  const adapter = new LeavingAdapter(options, shutdownDelayMs);
   const server = adapter.getInstance<FastifyInstance>();
   // Twice, because reading the body goes on in the context of the socket.
   server.addHook('onRequest', (request, _reply, done) => withRequestId(request.id, done));
@@ -56,7 +61,7 @@ export function createHttpAdapter({
     setCommonHeaders(request, reply);
     done();
   });
-  drain(server, drainTimeoutMs);
+  drain(adapter, drainTimeoutMs);
   logRequests(server, logger);
   return adapter;
 }
@@ -72,8 +77,35 @@ function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
   });
 }
 
+/**
+ * Refuses new connections as soon as the app closes, before anything in it ends. A proxy takes a refused connection to
+ * another replica. Those that it keeps open are answered and closed with the answer, so that none is closed under a
+ * request, which the proxy could not repeat unless it is safe.
+ */
+class LeavingAdapter extends FastifyAdapter {
+  leaving = false;
+
+  constructor(
+    options: FastifyServerOptions,
+    private readonly delayMs: number,
+  ) {
+    super(options);
+  }
+
+  // Nest waits for it, though its type does not say so.
+  // eslint-disable-next-line @typescript-eslint/no-misused-promises
+  override async beforeClose(): Promise<void> {
+    super.beforeClose();
+    this.leaving = true;
+    // That of HTTP would close idle connections as well.
+    Server.prototype.close.call(this.getHttpServer());
+    await sleep(this.delayMs);
+  }
+}
+
 /** Requests in flight finish, for a bounded time; connections close with their answer; new requests are refused. */
-function drain(server: FastifyInstance, timeoutMs: number): void {
+function drain(adapter: LeavingAdapter, timeoutMs: number): void {
+  const server = adapter.getInstance<FastifyInstance>();
   let closing = false;
   let cut: NodeJS.Timeout | undefined;
   server.addHook('preClose', (done) => {
@@ -89,7 +121,7 @@ function drain(server: FastifyInstance, timeoutMs: number): void {
     closing ? done(new ServiceError('shutting_down', { retryAfterSeconds: 1 })) : done(),
   );
   server.addHook('onSend', (_request, reply, payload, done) => {
-    if (closing) reply.header('connection', 'close');
+    if (adapter.leaving) reply.header('connection', 'close');
     done(null, payload);
   });
 }

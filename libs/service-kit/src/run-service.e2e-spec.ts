@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually, freePort } from '#testing';
 
@@ -46,6 +47,29 @@ describe('runService', () => {
       expect(output.stderr).toBe('');
     },
   );
+
+  it('refuses new connections on a signal, and answers on open ones for SHUTDOWN_DELAY_MS', async () => {
+    const port = await freePort();
+    const { started, output, exit } = start({ PORT: String(port), SHUTDOWN_DELAY_MS: '1500' });
+    await eventually(() => output.stdout.includes('listening'), { timeoutMs: 15_000 });
+    const idle = connect(port, '127.0.0.1');
+    let answer = '';
+    idle.on('data', (chunk) => (answer += String(chunk)));
+    await once(idle, 'connect');
+    started.kill('SIGTERM');
+    await eventually(() =>
+      fetch(`http://127.0.0.1:${port}/health/live`).then(
+        () => false,
+        () => true,
+      ),
+    );
+    expect(answer).toBe('');
+    idle.write('GET /health/ready HTTP/1.1\r\nhost: tiny\r\n\r\n');
+    await once(idle, 'close');
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    expect(answer).toMatch(/\r\nconnection: close\r\n/i);
+    expect(await exit).toEqual([0, null]);
+  });
 
   it('exits with 1 and one message that names every bad variable', async () => {
     const { output, exit } = start({ PORT: 'x', LOG_LEVEL: 'loud' });

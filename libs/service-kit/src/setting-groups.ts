@@ -36,6 +36,12 @@ export const httpSettings = {
       default: [],
     },
   ),
+  // With the drain of 10 s and the rest it stays below what runService grants the whole shutdown.
+  shutdownDelayMs: setting(z.coerce.number().int().min(0).max(5000), {
+    doc: 'how long, after SIGTERM, open connections are still answered while new ones are refused; behind a proxy a little longer than it keeps idle ones',
+    unit: 'ms',
+    default: 0,
+  }),
   bodyLimitBytes: setting(z.coerce.number().int().min(1024), {
     doc: 'the largest request body',
     unit: 'bytes',
