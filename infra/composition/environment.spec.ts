@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { environmentFor, type SystemAddresses } from './environment.js';
+import { environmentFor, isGenerated, type SystemAddresses } from './environment.js';
 import { services } from './services.js';
 
 const system: SystemAddresses = {
@@ -40,6 +40,18 @@ describe('the environment of a program', () => {
       TRUST_ANCHOR_PUBLIC_FILE: '/state/public/trust-anchor.pem',
       INVENTORY_URL: 'http://127.0.0.1:4002',
     });
+  });
+
+  it('what it says of places and names is not for .env to change, but keys that are exchanged are', () => {
+    const all = services.flatMap((row) => Object.keys(environmentFor(row, 'main', system)));
+    const open = [...new Set(all)].filter((name) => name !== 'PATH' && !isGenerated(name));
+    expect(open.sort()).toEqual([
+      'JWKS_MAX_AGE_SECONDS',
+      'KEY_ENCRYPTION_KEY_FILES',
+      'LOG_LEVEL',
+      'TRUST_ANCHOR_PRIVATE_FILE',
+      'TRUST_ANCHOR_PUBLIC_FILE',
+    ]);
   });
 
   it('the private halves are named to auth alone', () => {

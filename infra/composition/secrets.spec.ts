@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromSeed } from '@nats-io/nkeys';
-import { makeSecrets, publicNkeys, readCredentials } from './secrets.js';
+import { makeSecrets, makeSuccessor, publicNkeys, readCredentials } from './secrets.js';
 import { services } from './services.js';
 
 describe('the secrets of an installation', () => {
@@ -39,6 +39,28 @@ describe('the secrets of an installation', () => {
     );
     const contents = all().map(read);
     expect(new Set(contents).size).toBe(contents.length);
+  });
+
+  it('a key that is exchanged is given a successor, and what is there stays', () => {
+    const before = all().map((file) => [file, read(file)]);
+    const made = [
+      makeSuccessor(dir, services, 'trust-anchor'),
+      makeSuccessor(dir, services, 'trust-anchor'),
+      makeSuccessor(dir, services, 'key-encryption-key'),
+    ];
+    const auth = join(dir, 'secrets/auth');
+    expect(made).toEqual([
+      ...[2, 3].map((n) => ({
+        privateFile: join(auth, `trust-anchor.${n}.private.pem`),
+        publicFile: join(dir, `public/trust-anchor.${n}.pem`),
+      })),
+      { privateFile: join(auth, 'key-encryption-key.2') },
+    ]);
+    const anchor = createPublicKey(read('secrets/auth/trust-anchor.3.private.pem'));
+    expect(anchor.export({ type: 'spki', format: 'pem' })).toBe(read('public/trust-anchor.3.pem'));
+    expect(Buffer.from(read('secrets/auth/key-encryption-key.2'), 'base64')).toHaveLength(32);
+    expect(before.map(([file]) => [file, read(file!)])).toEqual(before);
+    expect(new Set(all().map(read)).size).toBe(all().length);
   });
 
   it('only their owner can read them', () => {

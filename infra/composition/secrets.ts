@@ -6,10 +6,12 @@
  *   secrets/auth/              also trust-anchor.private.pem  key-encryption-key  statements/, which auth writes
  *   secrets/postgres/          superuser-password
  *   public/                    trust-anchor.pem  <service>.nkey
+ *
+ * Beside a trust anchor or key-encryption key that is to be exchanged stands its successor: trust-anchor.2.pem and so on.
  *   credentials.json           the first admin's and the demo user's passwords
  */
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createUser, fromSeed } from '@nats-io/nkeys';
 import { SetupError } from '../setup-error.js';
@@ -50,6 +52,27 @@ export function makeSecrets(stateDir: string, rows: readonly ServiceRow[]): void
     return `${JSON.stringify(credentials, null, 2)}\n`;
   });
   for (const row of rows) makeServiceSecrets(stateDir, row);
+}
+
+/** The keys of the issuer that are exchanged for a successor while both are known. */
+export const exchangedKeys = ['trust-anchor', 'key-encryption-key'] as const;
+
+/** Makes the successor of such a key, numbered after those that are there, and gives the names of its files. */
+export function makeSuccessor(
+  stateDir: string,
+  rows: readonly ServiceRow[],
+  key: (typeof exchangedKeys)[number],
+): { privateFile: string; publicFile?: string } {
+  const folder = secretPaths.of(stateDir, rows.find(({ trust }) => trust === 'issuer')!.name);
+  const isNumbered = (file: string) => file.startsWith(`${key}.`) && /\.\d+(\.private\.pem)?$/.test(file);
+  const numbers = readdirSync(folder)
+    .filter(isNumbered)
+    .map((file) => Number(file.slice(key.length + 1).split('.', 1)[0]));
+  const name = `${key}.${Math.max(1, ...numbers) + 1}`;
+  if (key === 'trust-anchor') return makeAnchor(folder, secretPaths.public(stateDir), name);
+  const privateFile = join(folder, name);
+  writeOnce(privateFile, keyEncryptionKey);
+  return { privateFile };
 }
 
 /** Every folder of an installation's secrets, the outer before the inner. */
@@ -98,15 +121,25 @@ function makeServiceSecrets(stateDir: string, row: ServiceRow): void {
     orDamaged(join(folder, 'nats.nk'), () => fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey()),
   );
   if (row.trust !== 'issuer') return;
-  const anchorFile = join(folder, 'trust-anchor.private.pem');
-  const anchor = writeOnce(anchorFile, () => {
+  makeAnchor(folder, publicFolder, 'trust-anchor');
+  writeOnce(join(folder, 'key-encryption-key'), keyEncryptionKey);
+}
+
+function makeAnchor(folder: string, publicFolder: string, name: string) {
+  const privateFile = join(folder, `${name}.private.pem`);
+  const publicFile = join(publicFolder, `${name}.pem`);
+  const anchor = writeOnce(privateFile, () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
   });
-  writeOnce(join(publicFolder, 'trust-anchor.pem'), () =>
-    orDamaged(anchorFile, () => createPublicKey(anchor).export({ type: 'spki', format: 'pem' }) as string),
+  writeOnce(publicFile, () =>
+    orDamaged(privateFile, () => createPublicKey(anchor).export({ type: 'spki', format: 'pem' }) as string),
   );
-  writeOnce(join(folder, 'key-encryption-key'), () => randomBytes(32).toString('base64'));
+  return { privateFile, publicFile };
+}
+
+function keyEncryptionKey(): string {
+  return randomBytes(32).toString('base64');
 }
 
 function orDamaged(file: string, derive: () => string): string {

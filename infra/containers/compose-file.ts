@@ -3,7 +3,7 @@
  * composition with its replicas, database, network, volumes and one-shots.
  */
 import { join } from 'node:path';
-import { environmentFor, type Program } from '../composition/environment.js';
+import { environmentFor, isGenerated, type Program } from '../composition/environment.js';
 import { secretPaths } from '../composition/secrets.js';
 import type { ServiceRow } from '../composition/services.js';
 import {
@@ -130,8 +130,20 @@ ${list(rows.map((row) => `'127.0.0.1:${publishedPort(row)}:${portOf(row)}'`))}
     profiles: [tools]
     entrypoint: [node, dist/infra/containers/credentials.js]
     network_mode: none
+    environment: { DEMO_DATA: '\${DEMO_DATA:-true}' }
     volumes:
       - ${mount(stateDir)}
+    depends_on: ${after({ setup: 'done' })}
+
+  # docker compose run --rm successor trust-anchor|key-encryption-key
+  successor:
+    <<: [*tools, *once]
+    profiles: [tools]
+    entrypoint: [node, dist/infra/containers/successor.js]
+    network_mode: none
+    volumes:
+      - ${mount(secretPaths.of(stateDir, issuerOf(rows)), 'rw')}
+      - ${mount(secretPaths.public(stateDir), 'rw')}
     depends_on: ${after({ setup: 'done' })}
 
   # docker compose run --rm tour: in the proxy's network, so that the addresses are those that you use, too.
@@ -163,7 +175,11 @@ ${volumes(rows)
 /** What is different when the proxy speaks TLS: the issuer is https, so the services can run in production mode. */
 export function tlsComposeFile(rows: readonly ServiceRow[]): string {
   const { nodeEnv, issuer } = containerAddresses(rows, 'production');
-  const server = (row: ServiceRow) => `  ${row.name}:
+  const once = (row: ServiceRow) =>
+    (row.seed === 'none' ? ['migrate'] : ['migrate', 'seed'])
+      .map((program) => `  ${program}-${row.name}: { environment: { NODE_ENV: ${nodeEnv} } }\n`)
+      .join('');
+  const server = (row: ServiceRow) => `${once(row)}  ${row.name}:
     environment:
       NODE_ENV: ${nodeEnv}
       ISSUER: ${issuer}
@@ -240,10 +256,10 @@ ${list([
 function environment(row: ServiceRow, rows: readonly ServiceRow[], program: Program): string {
   const { PATH: _, ...own } = environmentFor(row, program, containerAddresses(rows));
   const behindProxy = { TRUSTED_PROXIES: 'uniquelocal', SHUTDOWN_DELAY_MS: '1500' };
-  const all = program === 'main' ? { ...own, ...behindProxy } : own;
-  const open = ['LOG_LEVEL', 'JWKS_MAX_AGE_SECONDS'];
+  const more = { main: behindProxy, migrate: {}, seed: { DEMO_DATA: 'true' } }[program];
+  const all = { ...own, ...more };
   return Object.entries(all)
-    .map(([name, value]) => `      ${name}: '${open.includes(name) ? `\${${name}:-${value}}` : value}'`)
+    .map(([name, value]) => `      ${name}: '${isGenerated(name) ? value : `\${${name}:-${value}}`}'`)
     .join('\n');
 }
 

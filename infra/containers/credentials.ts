@@ -7,6 +7,7 @@ const [who] = process.argv.slice(2);
 if (who === 'demo' || who === 'admin') {
   console.log(JSON.stringify(people[who]));
 } else {
-  console.log(`demo user  ${people.demo.email}  ${people.demo.password}`);
+  if (process.env['DEMO_DATA'] !== 'false')
+    console.log(`demo user  ${people.demo.email}  ${people.demo.password}`);
   console.log(`admin      ${people.admin.email}  ${people.admin.password}`);
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { services } from '../composition/services.js';
 import { projectRoot } from '../project.js';
+import { ownSettings } from './own-settings.js';
 import { defaultStateDir, readRunning } from './state-dir.js';
 import { planAddresses, planProgram } from './system-plan.js';
 
@@ -20,7 +21,8 @@ if (!running) {
 } else {
   const issuer = services.find((row) => row.trust === 'issuer')!;
   const addresses = planAddresses(stateDir, running.portBase, services, 'development');
-  const { command, env } = planProgram(issuer, 'main', join(projectRoot, 'dist/apps'), addresses);
+  const apps = join(projectRoot, 'dist/apps');
+  const { command, env } = planProgram(issuer, 'main', apps, addresses, ownSettings());
   const program = join(projectRoot, 'dist/apps', issuer.name, 'src/keys-cli.js');
   const child = spawn(command, [program, ...args], {
     env: { ...env, LOG_LEVEL: 'error' },

@@ -1,11 +1,10 @@
 /** `npm start [-- --port-base N] [--state-dir DIR]`: starts the system and keeps it until a signal or a crash. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
-import { parseArgs, parseEnv } from 'node:util';
+import { relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { readCredentials } from '../composition/secrets.js';
 import { defaultPortBase, services } from '../composition/services.js';
-import { projectRoot } from '../project.js';
 import { SetupError } from '../setup-error.js';
+import { ownSettings } from './own-settings.js';
 import { defaultStateDir, type RunningFile } from './state-dir.js';
 import { type RunningSystem, startSystem } from './system.js';
 
@@ -22,6 +21,7 @@ try {
 
 async function main(args: string[]): Promise<number> {
   const { portBase, stateDir } = readArguments(args);
+  const settings = ownSettings();
   const stopping = new AbortController();
   let system: RunningSystem | undefined;
   const signalled = new Promise<void>((resolveSignal) => {
@@ -41,7 +41,7 @@ async function main(args: string[]): Promise<number> {
     system = await startSystem({
       stateDir,
       portBase,
-      settings: ownSettings(),
+      settings: Object.fromEntries(services.map(({ name }) => [name, settings])),
       log: (line) => say(`  ${line}`),
       signal: stopping.signal,
     });
@@ -49,22 +49,11 @@ async function main(args: string[]): Promise<number> {
     if (stopping.signal.aborted) return 0;
     throw error;
   }
-  greet(system.running, stateDir);
+  greet(system.running, stateDir, settings['DEMO_DATA'] !== 'false');
   const report = await Promise.race([signalled, system.crashed]);
   if (report !== undefined) console.error(`\n${report}\nStopping everything else.`);
   await system.stop();
   return report === undefined ? 0 : 1;
-}
-
-/** Where things are, and who is who: that is the launcher's to say, whatever stands in `.env`. */
-const generated = /^(NODE_ENV|ISSUER)$|(^|_)(HOST|PORT|URL|NAME|USER|FILES?)$/;
-
-/** What `.env` says, for every service, as it is under Docker Compose. */
-function ownSettings(): Record<string, Record<string, string>> {
-  const file = join(projectRoot, '.env');
-  const all = existsSync(file) ? (parseEnv(readFileSync(file, 'utf8')) as Record<string, string>) : {};
-  const own = Object.fromEntries(Object.entries(all).filter(([name]) => !generated.test(name)));
-  return Object.fromEntries(services.map(({ name }) => [name, own]));
 }
 
 function readArguments(args: string[]): { portBase: number; stateDir: string } {
@@ -84,23 +73,22 @@ function readArguments(args: string[]): { portBase: number; stateDir: string } {
   }
 }
 
-function greet(running: RunningFile, stateDir: string): void {
+function greet(running: RunningFile, stateDir: string, demoData: boolean): void {
   const { admin, demo } = readCredentials(stateDir);
-  const login = JSON.stringify({ email: demo.email, password: demo.password });
   const servicesLines = Object.entries(running.services).map(
     ([name, { url }]) => `  ${name.padEnd(10)} ${url}/docs`,
   );
+  const people = [...(demoData ? [['demo user', demo] as const] : []), ['admin', admin] as const];
+  const logins = people.map(([who, { email, password }]) => `  ${who.padEnd(10)} ${email}  ${password}`);
   say(`
 Signet is ready (${((Date.now() - begun) / 1000).toFixed(1)} s)
 
 ${servicesLines.join('\n')}
 
-  demo user  ${demo.email}  ${demo.password}
-  admin      ${admin.email}  ${admin.password}
+${logins.join('\n')}
 
 Try, in another terminal:
-  npm run tour
-  curl -s ${running.issuer}/auth/login -H 'content-type: application/json' -d '${login}'
+${demoData ? '  npm run tour\n' : ''}  curl -s ${running.issuer}/auth/login -H 'content-type: application/json' -d '${JSON.stringify(people[0]![1])}'
 
 Logs are in ${relative(process.cwd(), running.logsDir)}. Ctrl-C stops everything; npm start brings it back as it was.`);
 }

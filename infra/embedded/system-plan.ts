@@ -85,9 +85,15 @@ export function planRunningFile(
 }
 
 /** Identifies the work of a service's `migrate` and `seed`: its compiled code and what the seed reads. */
-export function digestOfPreparation(row: ServiceRow, appsDir: string, stateDir: string): string {
+export function digestOfPreparation(
+  row: ServiceRow,
+  appsDir: string,
+  stateDir: string,
+  settings: Readonly<Record<string, string>> = {},
+): string {
   const folder = join(appsDir, row.name, 'src');
   const hash = createHash('sha256').update(readSecret(secretPaths.credentials(stateDir)));
+  hash.update(JSON.stringify(settings));
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.js'),
   );

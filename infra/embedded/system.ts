@@ -46,7 +46,7 @@ export interface SystemOptions {
   appsDir?: string;
   /** Default `development`. */
   nodeEnv?: SystemAddresses['nodeEnv'];
-  /** Settings of each service's `main`, on top of the generated ones. */
+  /** Settings of each service's `main` and `seed`, on top of the generated ones. */
   settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** False gives up PostgreSQL's crash safety for speed. Default true. */
   durable?: boolean;
@@ -223,11 +223,12 @@ export class RunningSystem {
   /** Migrations and seeds are idempotent but cost a process each, so they run only when the service's code changed. */
   private async prepareDatabase(row: ServiceRow): Promise<void> {
     this.aborted.throwIfAborted();
-    const digest = digestOfPreparation(row, this.appsDir, this.stateDir);
+    const settings = this.options.settings?.[row.name];
+    const digest = digestOfPreparation(row, this.appsDir, this.stateDir, settings);
     if (isStamped(this.stateDir, row.name, digest)) return;
     await this.step(`${row.name}: database is migrated`, runToEnd(this.program(row, 'migrate')));
     if (row.seed !== 'none')
-      await this.step(`${row.name}: first data is in place`, runToEnd(this.program(row, 'seed')));
+      await this.step(`${row.name}: first data is in place`, runToEnd(this.program(row, 'seed', settings)));
     stamp(this.stateDir, row.name, digest);
   }
 

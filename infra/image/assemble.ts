@@ -15,7 +15,9 @@ import { projectRoot } from '../project.js';
 import { imageContents } from './contents.js';
 
 const [part = '', folder = ''] = process.argv.slice(2);
-const tools = ['setup', 'databases', 'credentials'].map((name) => `dist/infra/containers/${name}.js`);
+const tools = ['setup', 'databases', 'credentials', 'successor'].map(
+  (name) => `dist/infra/containers/${name}.js`,
+);
 const programs =
   part === 'tools'
     ? [...tools, 'dist/infra/tour/tour.js']

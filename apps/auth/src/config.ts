@@ -33,6 +33,7 @@ export const authSettings = defineSettings(
     statementCopy: setting(z.string().optional(), {
       env: 'STATEMENT_COPY_FILE',
       doc: 'a file beside the trust anchor that keeps a copy of the last statement, to notice a database that was restored',
+      developmentOnly: true,
     }),
     rotationSeconds: setting(z.coerce.number().int().nonnegative(), {
       doc: 'the age at which the signing key is rotated, give or take a tenth; 0 never rotates by itself',

@@ -1,12 +1,12 @@
-/** Makes the demo account and the first admin, with the passwords in SEED_CREDENTIALS_FILE. Safe to run again. */
+/** Makes the first admin and, with DEMO_DATA, the demo account, with the passwords in SEED_CREDENTIALS_FILE. Safe to run again. */
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import {
   createLogger,
-  databaseSettings,
   dataSourceOptions,
   defineSettings,
   secretFile,
+  seedSettings,
   settingsOrExit,
 } from '#service-kit';
 import { Account } from './accounts/account.entity.js';
@@ -29,7 +29,7 @@ function jsonOf(text: string, context: z.RefinementCtx): unknown {
 
 const settings = settingsOrExit(
   defineSettings({
-    ...databaseSettings,
+    ...seedSettings,
     seedCredentials: secretFile({
       doc: 'a JSON file {admin: {email, password}, demo: {email, password}}',
       schema: z
@@ -43,11 +43,10 @@ const settings = settingsOrExit(
 const hasher = new PasswordHasher(1);
 const dataSource = await new DataSource(dataSourceOptions(settings, { entities })).initialize();
 const accounts = dataSource.getRepository(Account);
+const people: [keyof typeof settings.seedCredentials, Role[]][] = [['admin', ['admin']]];
+if (settings.demoData) people.push(['demo', ['customer']]);
 const seeded: string[] = [];
-for (const [name, roles] of [
-  ['admin', ['admin']],
-  ['demo', ['customer']],
-] as [keyof typeof settings.seedCredentials, Role[]][]) {
+for (const [name, roles] of people) {
   const { email, password } = settings.seedCredentials[name];
   if (await accounts.existsBy({ email })) continue;
   await accounts.insert({

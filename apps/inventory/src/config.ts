@@ -20,5 +20,5 @@ export const inventorySettings = defineSettings({
 
 export type InventorySettings = Settings<typeof inventorySettings>;
 
-/** What `migrate` (as the owner of the tables) and `seed` (as the runtime role) need. */
+/** What `migrate` needs, as the owner of the tables. */
 export const storeSettings = defineSettings(databaseSettings);

@@ -1,11 +1,12 @@
+/** Makes the demo products, with DEMO_DATA. Safe to run again. */
 import { DataSource } from 'typeorm';
-import { createLogger, dataSourceOptions, settingsOrExit } from '#service-kit';
-import { SERVICE, storeSettings } from './config.js';
+import { createLogger, dataSourceOptions, defineSettings, seedSettings, settingsOrExit } from '#service-kit';
+import { SERVICE } from './config.js';
 import { entities } from './database/index.js';
 import { seedProducts } from './products/demo-products.js';
 
-const settings = settingsOrExit(storeSettings);
+const settings = settingsOrExit(defineSettings(seedSettings));
 const dataSource = await new DataSource(dataSourceOptions(settings, { entities })).initialize();
-const products = await seedProducts(dataSource);
+const products = settings.demoData ? await seedProducts(dataSource) : [];
 await dataSource.destroy();
 createLogger({ service: SERVICE, level: 'info' }).info({ products }, 'seeded');

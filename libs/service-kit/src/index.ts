@@ -24,7 +24,13 @@ export { ServiceClient } from './service-client.js';
 export type { FieldError, ProblemDefinition, ProblemTable } from './service-error.js';
 export { defineProblems, ServiceError } from './service-error.js';
 export type { DatabaseSettings, HttpSettings, NatsSettings, TrustSettings } from './setting-groups.js';
-export { databaseSettings, httpSettings, natsSettings, trustSettings } from './setting-groups.js';
+export {
+  databaseSettings,
+  httpSettings,
+  natsSettings,
+  seedSettings,
+  trustSettings,
+} from './setting-groups.js';
 export type { Setting, Settings, SettingsDefinition } from './settings.js';
 export {
   defineSettings,

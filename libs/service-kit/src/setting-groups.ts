@@ -27,6 +27,10 @@ export const httpSettings = {
     {
       doc: 'the browser origins that may call this service; empty closes it to all',
       default: [],
+      inProduction: {
+        expected: 'https origins',
+        accepts: (origins) => origins.every((origin) => origin.startsWith('https:')),
+      },
     },
   ),
   trustedProxies: listOf(
@@ -71,6 +75,19 @@ export const databaseSettings = {
     unit: 'ms',
     default: 3000,
   }),
+};
+
+/** Every `seed`, which puts the first data into the database of a service. */
+export const seedSettings = {
+  ...databaseSettings,
+  demoData: setting(
+    z.enum(['true', 'false']).transform((text) => text === 'true'),
+    {
+      doc: 'whether the first data holds the demo user and the demo products: true or false',
+      default: true,
+      developmentOnly: true,
+    },
+  ),
 };
 
 /** Every process that speaks on NATS. */

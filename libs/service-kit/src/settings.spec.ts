@@ -147,6 +147,14 @@ describe('loadSettings', () => {
     expect(faultsOf(() => loadSettings(definition, env))).toHaveLength(expected);
   });
 
+  it('may need in production what is optional elsewhere', () => {
+    const copy = setting(z.string().optional(), { doc: 'a file', developmentOnly: true });
+    const definition = defineSettings({ copy });
+    expect(loadSettings(definition, { NODE_ENV: 'test' })).toEqual({ copy: undefined });
+    expect(faultsOf(() => loadSettings(definition, {}))).toHaveLength(1);
+    expect(loadSettings(definition, { COPY: 'x' })).toEqual({ copy: 'x' });
+  });
+
   it('checks the rules across fields when the fields are good', () => {
     const definition = defineSettings({ low: count(), high: count() }, [
       ({ low, high }) => (low > high ? 'LOW is above HIGH' : undefined),

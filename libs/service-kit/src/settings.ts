@@ -16,7 +16,7 @@ interface SettingFacts<T> {
   readonly default?: T;
   /** The field whose value is taken when this one is not set. */
   readonly defaultFrom?: string;
-  /** The default may be used outside production only. */
+  /** The default, or doing without the setting, is for outside production only. */
   readonly developmentOnly?: boolean;
   /** A stricter demand on the value in production. */
   readonly inProduction?: { readonly expected: string; accepts(value: T): boolean };
@@ -145,11 +145,10 @@ function readField(declared: Setting, text: string | undefined, production: bool
 }
 
 function missing(declared: Setting, production: boolean): unknown {
-  if (declared.default !== undefined) {
-    if (production && declared.developmentOnly)
-      throw new Error('not set, and production has no default for it');
-    return declared.default;
+  if (production && declared.developmentOnly) {
+    throw new Error('not set, and production has no default for it');
   }
+  if (declared.default !== undefined) return declared.default;
   if (declared.optional || declared.defaultFrom !== undefined) return undefined;
   throw new Error('not set');
 }
