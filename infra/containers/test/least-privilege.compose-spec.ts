@@ -1,7 +1,10 @@
 /** What each container holds and may do, found out by trying, in the running composition. */
+import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { services } from '../../composition/services.js';
-import { containersOf, docker, inside } from './docker.js';
+import { exchange } from '../../tour/exchange.js';
+import { portOf } from '../layout.js';
+import { compose, containersOf, docker, inside, urlOf } from './docker.js';
 
 /** What `docker inspect` says, as far as it is read here. */
 interface Facts {
@@ -12,6 +15,7 @@ interface Facts {
 }
 
 const containers: Record<string, string> = {};
+const psql = ['exec', '-T', 'postgres', 'psql', '--username=postgres', '--dbname=auth', '-At', '-c'];
 
 beforeAll(async () => {
   for (const name of [...services.map((row) => row.name), 'proxy', 'nats', 'postgres']) {
@@ -133,6 +137,47 @@ describe('a service that only verifies', () => {
   });
 });
 
+describe('the proxy', () => {
+  it.each(services.map((row) => [row.name, row] as const))(
+    'routes no way to the metrics of %s, which are there',
+    async (name, row) => {
+      const metrics = `fetch('http://127.0.0.1:${portOf(row)}/metrics').then((answer) => answer.text())`;
+      expect(await inside(containers[name]!, `return ${metrics};`)).toContain('# HELP');
+      const url = await urlOf(name, portOf(row));
+      for (const path of [
+        '/metrics',
+        '/metrics/',
+        '/metrics?a',
+        '/%6detrics',
+        '/Metrics',
+        '//metrics',
+        '/./metrics',
+      ]) {
+        const answer = await exchange('GET', url + path);
+        expect([path, answer.status]).toEqual([path, 404]);
+      }
+    },
+  );
+
+  it('lets no client choose the address that its failed logins are counted under', async () => {
+    const [auth] = services;
+    const email = `nobody-${randomUUID()}@example.com`;
+    const counted = () =>
+      compose(...psql, `SELECT key FROM failed_login WHERE key LIKE 'address:%' AND points > 0 ORDER BY key`);
+    const claimed = '203.0.113.77';
+    const answer = await exchange('POST', `${await urlOf(auth!.name, portOf(auth!))}/auth/login`, {
+      headers: { 'x-forwarded-for': claimed, forwarded: `for=${claimed}`, 'x-real-ip': claimed },
+      body: { email, password: randomUUID() },
+    });
+    expect(answer.status).toBe(401);
+    const addresses = (await counted()).split('\n');
+    expect(addresses.length).toBeGreaterThan(0);
+    expect(addresses).not.toContain(`address:${claimed}`);
+    // Not the proxy's own either: that would be one count for all.
+    expect(addresses).not.toContain(`address:${await addressOf('proxy', 'edge')}`);
+  });
+});
+
 describe('every container', () => {
   it('has no capability, no new privileges, no root, nothing to write on, and bounds', async () => {
     for (const [name, id] of Object.entries(containers)) {
@@ -182,3 +227,12 @@ describe('every container', () => {
     }
   });
 });
+
+/** The address of a container in one network of the composition. */
+async function addressOf(name: string, network: string): Promise<string> {
+  const [facts] = JSON.parse(await docker('inspect', containers[name]!)) as [
+    { NetworkSettings: { Networks: Record<string, { IPAddress: string }> } },
+  ];
+  const found = Object.entries(facts.NetworkSettings.Networks).find(([key]) => key.endsWith(`_${network}`));
+  return found![1].IPAddress;
+}
