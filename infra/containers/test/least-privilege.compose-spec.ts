@@ -50,6 +50,7 @@ describe('a service that only verifies', () => {
 
   // passport-jwt brings jsonwebtoken along, which our code imports nowhere: the bearer strategy verifies by itself.
   it.each(only)('%s holds no code that signs tokens, makes keys or opens sealed ones', async (name) => {
+    // What a direct get answers: a message of a stream, or an error.
     const found = await inside<{ packages: string[]; code: string[] }>(
       containers[name]!,
       `${files}
@@ -63,6 +64,7 @@ describe('a service that only verifies', () => {
   });
 
   it.each(only)('%s can read its own secrets and no other private key', async (name) => {
+    // What a direct get answers: a message of a stream, or an error.
     const found = await inside<{ folders: string[]; own: string[]; keys: string[] }>(
       containers[name]!,
       `${files}
@@ -134,6 +136,57 @@ describe('a service that only verifies', () => {
       return { anonymous, refused: refused.length };`,
     );
     expect(outcome).toEqual({ anonymous: 'refused', refused: 4 });
+  });
+
+  it('orders cannot have JetStream answer to those subjects either', async () => {
+    const connected = (name: string) => `
+      const { readFileSync } = await import('node:fs');
+      const { connect, nkeyAuthenticator } = await import('@nats-io/transport-node');
+      const seed = readFileSync('/state/secrets/${name}/nats.nk');
+      const connection = await connect({ servers: process.env.NATS_URL, authenticator: nkeyAuthenticator(seed), inboxPrefix: '_INBOX_${name}' });`;
+    // What a direct get answers: a message of a stream, or an error.
+    const isAnswer = `(message) => Boolean(message.headers?.has('Nats-Stream') || message.headers?.hasError)`;
+    const heard = (name: string, subjects: string[]) =>
+      inside<{ messages: number; answers: string[] }>(
+        containers[name]!,
+        `${connected(name)}
+        let messages = 0;
+        const answers = [];
+        for (const subject of ${JSON.stringify(subjects)}) connection.subscribe(subject, {
+          callback: (_error, message) => {
+            messages += 1;
+            if ((${isAnswer})(message)) answers.push(message.subject);
+          },
+        });
+        await new Promise((done) => setTimeout(done, 8_000));
+        return { messages, answers };`,
+      );
+    const listening = Promise.all([
+      heard('auth', ['trust.ack.>']),
+      heard('inventory', ['trust.keyset', 'trust.revocation.>']),
+    ]);
+    const answered = await inside(
+      containers['orders']!,
+      `${connected('orders')}
+      const ask = (reply) => {
+        connection.publish('$JS.API.DIRECT.GET.TRUST.trust.keyset', '', { reply });
+        connection.publish('$JS.API.DIRECT.GET.REVOCATIONS', JSON.stringify({ last_by_subj: 'trust.revocation.1' }), { reply });
+      };
+      let own = 0;
+      connection.subscribe('_INBOX_orders.mine', { callback: (_error, message) => { if ((${isAnswer})(message)) own += 1; } });
+      for (let round = 0; round < 6; round += 1) {
+        for (const reply of ['trust.keyset', 'trust.revocation.1', 'trust.ack.inventory.x', '_INBOX_orders.mine']) ask(reply);
+        await connection.flush();
+        await new Promise((done) => setTimeout(done, 1_000));
+      }
+      return own;`,
+    );
+    expect(answered).toBeGreaterThan(0);
+    // Each hears the heartbeat meanwhile, so it would have heard those.
+    for (const { messages, answers } of await listening) {
+      expect(messages).toBeGreaterThan(0);
+      expect(answers).toEqual([]);
+    }
   });
 });
 
@@ -233,6 +286,7 @@ async function addressOf(name: string, network: string): Promise<string> {
   const [facts] = JSON.parse(await docker('inspect', containers[name]!)) as [
     { NetworkSettings: { Networks: Record<string, { IPAddress: string }> } },
   ];
+  // What a direct get answers: a message of a stream, or an error.
   const found = Object.entries(facts.NetworkSettings.Networks).find(([key]) => key.endsWith(`_${network}`));
   return found![1].IPAddress;
 }
