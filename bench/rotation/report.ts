@@ -1,31 +1,8 @@
 /** The result as Markdown. */
-import { readFileSync } from 'node:fs';
-import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { projectRoot } from '../../infra/project.js';
 import type { StepResult } from './many-verifiers.js';
 import { ourNames, peers, type Plan, type TrafficResult } from './rotation-bench.js';
 import { count, milliseconds, spreadCells, spreadOf, table } from './summary.js';
 import type { Tallies, Tally } from './traffic.js';
-
-/** What the run was made on; to be asked before it begins, when the load is that of others. */
-export function circumstances(): string {
-  const [processor] = cpus();
-  const version = (name: string) =>
-    (
-      JSON.parse(readFileSync(join(projectRoot, 'node_modules', name, 'package.json'), 'utf8')) as {
-        version: string;
-      }
-    ).version;
-  const packages = ['jwks-rsa', 'passport-jwt', 'jose'].map((name) => `${name} ${version(name)}`).join(', ');
-  return [
-    `- ${cpus().length} × ${processor?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}; everything on it, over loopback`,
-    `- Node ${process.versions.node}; ${packages}`,
-    `- load average before the run: ${loadavg()
-      .map((load) => load.toFixed(2))
-      .join(', ')}`,
-  ].join('\n');
-}
 
 export function trafficReport(plan: Plan, result: TrafficResult): string {
   const { watched, rotations, revocations, withoutNats } = result;

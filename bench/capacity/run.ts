@@ -1,0 +1,100 @@
+/**
+ * `npm run bench:capacity`: how much one process of each service bears, as a ratio to what the same process bears when
+ * it does nothing, or to the limit that is named. Prints, and puts the result into bench/RESULTS.md.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hash, verify } from '@node-rs/argon2';
+import autocannon from 'autocannon';
+import { readCredentials } from '../../infra/composition/secrets.js';
+import { serverPortOffsets, services } from '../../infra/composition/services.js';
+import { freePortBase } from '../../infra/embedded/ports.js';
+import { removePostgresData } from '../../infra/embedded/postgres-home.js';
+import { startSystem } from '../../infra/embedded/system.js';
+import { circumstances } from '../circumstances.js';
+import { writeMeasured } from '../results-file.js';
+import { count, milliseconds, spreadOf, table } from '../rotation/summary.js';
+import { hashing, type Lane, prepareLanes } from './lanes.js';
+
+const rounds = 5;
+const seconds = 4;
+
+const facts = circumstances(['fastify', '@nestjs/core', 'typeorm', 'autocannon']);
+const stateDir = mkdtempSync(join(tmpdir(), 'bench-'));
+const offsets = [...Object.values(serverPortOffsets), ...services.map((row) => row.portOffset)];
+const log = (line: string) => console.log(line);
+const system = await startSystem({ stateDir, portBase: await freePortBase(offsets), log });
+try {
+  const lanes = await prepareLanes(system.urls, readCredentials(stateDir));
+  const rates = new Map(
+    [...lanes.map(({ title }) => title), hashing].map((title) => [title, [] as number[]]),
+  );
+  const p99 = new Map(lanes.map(({ title }) => [title, [] as number[]]));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const lane of lanes) {
+      const { perSecond, p99Ms } = await fire(lane);
+      rates.get(lane.title)!.push(perSecond);
+      p99.get(lane.title)!.push(p99Ms);
+    }
+    rates.get(hashing)!.push(await hashesPerSecond());
+    log(`round ${round} of ${rounds}`);
+  }
+  const median = (values: readonly number[]) => spreadOf(values).p50;
+  const rateOf = (title: string) => median(rates.get(title)!);
+  const rows = [...lanes, { title: hashing, against: undefined }].map(({ title, against }) => [
+    title,
+    count(Math.round(rateOf(title))),
+    against === undefined ? '' : `${(rateOf(title) / rateOf(against)).toFixed(2)} of ${against}`,
+    milliseconds(p99.has(title) ? median(p99.get(title)!) : NaN),
+  ]);
+  const memory = Object.entries(system.running.services).map(([name, { pid }]) => [
+    name,
+    residentMemory(pid),
+  ]);
+  const report = [
+    `Measured ${new Date().toISOString().slice(0, 10)}; load average at the end ${loadavg()[0]!.toFixed(2)}:`,
+    facts,
+    table(['request', 'a second', 'ratio', 'p99'], rows),
+    'Resident memory after that, of which a container may use 384 MiB:',
+    table(['process', 'memory'], memory),
+  ].join('\n\n');
+  log(`\n${report}`);
+  writeMeasured('capacity', report);
+} finally {
+  await system.stop();
+  removePostgresData(stateDir);
+  rmSync(stateDir, { recursive: true, force: true });
+}
+
+/** @throws Error when one answer was not of the status that the lane expects */
+async function fire(lane: Lane): Promise<{ perSecond: number; p99Ms: number }> {
+  const { url, method, headers, bodies, connections, status } = lane;
+  const requests = bodies.length === 0 ? [{ method }] : bodies.map((body) => ({ method, body }));
+  const result = await autocannon({ url, headers, connections, duration: seconds, requests });
+  const statuses = Object.keys(result.statusCodeStats ?? {});
+  if (result.errors > 0 || statuses.length !== 1 || statuses[0] !== String(status)) {
+    throw new Error(`${lane.title}: ${result.errors} errors, answers of status ${statuses.join(', ')}`);
+  }
+  return { perSecond: result.requests.total / result.duration, p99Ms: result.latency.p99 };
+}
+
+async function hashesPerSecond(): Promise<number> {
+  const stored = await hash('seven lemons on a roof', { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+  const end = performance.now() + seconds * 1000;
+  let done = 0;
+  const one = async () => {
+    while (performance.now() < end) {
+      await verify(stored, 'seven lemons on a roof');
+      done += 1;
+    }
+  };
+  await Promise.all([one(), one()]);
+  return done / seconds;
+}
+
+function residentMemory(pid: number): string {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kibibytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  return `${Math.round(kibibytes / 1024)} MiB`;
+}
