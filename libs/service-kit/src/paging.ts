@@ -58,12 +58,15 @@ export function pageOf<T>(
 /**
  * One page, newest first, of whatever the query selects; rows that come or go meanwhile shift nothing.
  * `createdAt` must be a `timestamptz(3)`: a Date holds milliseconds, and a finer column would make pages skip rows.
+ * @throws Error when the query joins: the page would be cut after every row there is was read and joined
  */
 export async function keysetPage<T extends ObjectLiteral>(
   query: SelectQueryBuilder<T>,
   { limit, cursor }: PageQuery,
   { createdAt = 'createdAt', id = 'id' } = {},
 ): Promise<Page<T>> {
+  if (query.expressionMap.joinAttributes.length > 0)
+    throw new Error('a page is cut before anything is joined');
   const [at, tie] = [`${query.alias}.${createdAt}`, `${query.alias}.${id}`];
   if (cursor)
     query.andWhere(`(${at}, ${tie}) < (:cursorAt, :cursorId)`, {
@@ -73,7 +76,7 @@ export async function keysetPage<T extends ObjectLiteral>(
   const rows = await query
     .orderBy(at, 'DESC')
     .addOrderBy(tie, 'DESC')
-    .take(limit + 1)
+    .limit(limit + 1)
     .getMany();
   return pageOf(rows, limit, (row) => ({ createdAt: row[createdAt] as Date, id: row[id] as string }));
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import type { EntityManager, Repository } from 'typeorm';
+import { In, type EntityManager, type Repository } from 'typeorm';
 import { keysetPage, type Page, type PageQuery } from '#service-kit';
 import { Catalogue } from '../catalogue/catalogue.js';
 import { Order, OrderLine } from '../database/index.js';
@@ -34,9 +34,14 @@ export class OrdersService {
 
   /** Newest first. */
   async list(userId: string, query: PageQuery): Promise<Page<OrderView>> {
-    const orders = this.orders.createQueryBuilder('order').innerJoinAndSelect('order.lines', 'line');
-    const page = await keysetPage(orders.where('order.userId = :userId', { userId }), query);
-    return { ...page, items: page.items.map(view) };
+    const own = this.orders.createQueryBuilder('order').where('order.userId = :userId', { userId });
+    const { items: orders, nextCursor } = await keysetPage(own, query);
+    const byId = new Map(
+      orders.map((order) => [order.id, Object.assign(order, { lines: [] as OrderLine[] })]),
+    );
+    const lines = await this.orders.manager.findBy(OrderLine, { orderId: In([...byId.keys()]) });
+    for (const line of lines) byId.get(line.orderId)?.lines.push(line);
+    return { items: orders.map(view), nextCursor };
   }
 
   /** @throws OrdersError `order_not_found` */
