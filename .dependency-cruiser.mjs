@@ -12,7 +12,7 @@ const entryPoints = [
   '^libs/[^/]+/src/index[.]ts$',
   '^infra/embedded/(start|reset|keys|reaper)[.]ts$',
   '^infra/checks/(run|generate)[.]ts$',
-  '^infra/containers/(setup|databases|credentials)[.]ts$',
+  '^infra/containers/(setup|databases|credentials|successor)[.]ts$',
   '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',
   '^(bench|scenarios)/',

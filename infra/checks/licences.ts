@@ -10,6 +10,7 @@ const allowed: Record<string, string> = {
   'Apache-2.0': 'asks to keep the notice; grants patents',
   '0BSD': 'asks for nothing',
   'BlueOak-1.0.0': 'MIT in plain words, with a patent grant',
+  Zlib: 'asks not to claim to have written it (pako, under autocannon, for the bench)',
   Unlicense: 'public domain (tweetnacl, under the NATS client)',
   'Python-2.0': 'permissive, of argparse, which is a port of a Python module (js-yaml, under jest)',
   'CC-BY-4.0': 'for data: the browser tables of caniuse-lite (under jest); asks for attribution',
