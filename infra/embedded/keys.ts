@@ -25,7 +25,7 @@ if (!running) {
   const { command, env } = planProgram(issuer, 'main', apps, addresses, ownSettings());
   const program = join(projectRoot, 'dist/apps', issuer.name, 'src/keys-cli.js');
   const child = spawn(command, [program, ...args], {
-    env: { ...env, LOG_LEVEL: 'error' },
+    env,
     cwd: stateDir,
     stdio: 'inherit',
   });

@@ -53,9 +53,23 @@ async function readiness(url: string): Promise<string> {
       signal: AbortSignal.timeout(2_000),
       redirect: 'error',
     });
-    await response.body?.cancel();
-    return response.ok ? 'ready' : `answers ${response.status}`;
+    if (response.ok) {
+      await response.body?.cancel();
+      return 'ready';
+    }
+    return `answers ${response.status}${failedChecks(await response.text())}`;
   } catch {
     return 'no answer';
+  }
+}
+
+/** Which checks are down, as a service reports them, e.g. `: database`; nothing if it reports otherwise. */
+function failedChecks(body: string): string {
+  try {
+    const { checks } = JSON.parse(body) as { checks: Record<string, { status: string }> };
+    const down = Object.entries(checks).filter(([, { status }]) => status === 'down');
+    return down.length === 0 ? '' : `: ${down.map(([name]) => name).join(', ')}`;
+  } catch {
+    return '';
   }
 }

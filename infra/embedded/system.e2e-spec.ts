@@ -17,7 +17,8 @@ if (process.env.FAIL_AT_BOOT) { console.log('the setting X is missing'); process
 const server = createServer((request, response) => {
   if (request.url === '/crash') { console.log('about to fall over'); process.exit(3); }
   response.statusCode = process.env.NEVER_READY ? 503 : 200;
-  response.end(JSON.stringify(process.env));
+  const checks = { database: { status: 'down' }, nats: { status: 'degraded' } };
+  response.end(JSON.stringify(process.env.NEVER_READY ? { status: 'not_ready', checks } : process.env));
 }).listen(Number(process.env.PORT), process.env.HOST);
 process.on('SIGTERM', () => { console.log('drained'); server.close(); process.exit(0); });
 `;
@@ -154,7 +155,7 @@ describe('a system of processes', () => {
 
   it.each([
     ['does not boot', { FAIL_AT_BOOT: '1' }, 'child_failed', 'the setting X is missing'],
-    ['does not become ready', { NEVER_READY: '1' }, 'not_ready', 'answers 503'],
+    ['does not become ready', { NEVER_READY: '1' }, 'not_ready', '(answers 503: database;'],
   ])('ends everything when a service %s', async (_, settings, code, detail) => {
     const failing = startSystem({ ...options, readyTimeoutMs: 1_000, settings: { inventory: settings } });
     await expect(failing).rejects.toMatchObject({ code, message: expect.stringContaining(detail) });

@@ -30,7 +30,11 @@ import { KeySetService } from './keys/key-set.service.js';
 import { KeysController } from './keys/keys.controller.js';
 import { RevocationOutbox } from './revocations/revocation-outbox.service.js';
 import { RevocationsService } from './revocations/revocations.service.js';
-import { AcknowledgementsService } from './rotation/acknowledgements.service.js';
+import {
+  ACKNOWLEDGEMENT_OPTIONS,
+  type AcknowledgementOptions,
+  AcknowledgementsService,
+} from './rotation/acknowledgements.service.js';
 import { RecoveryService } from './keys/recovery.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { SessionsController } from './sessions/sessions.controller.js';
@@ -47,7 +51,7 @@ export class AuthModule {
     return {
       module: AuthModule,
       imports: [
-        ...issuing(settings),
+        ...issuing(settings, true),
         TrustMetricsModule,
         HealthModule.forRoot({
           inject: [DataSource, KeySetService, KeyRing, NATS_LINK],
@@ -63,16 +67,16 @@ export class AuthModule {
   }
 }
 
-/** The issuer without its HTTP face, for the commands that an operator runs beside it. */
+/** The issuer without its HTTP face, for the commands that an operator runs beside it; it judges no token. */
 @Module({})
 export class AuthCommandsModule {
   static with(settings: AuthSettings): DynamicModule {
-    return { module: AuthCommandsModule, imports: issuing(settings) };
+    return { module: AuthCommandsModule, imports: issuing(settings, false) };
   }
 }
 
-function issuing(settings: AuthSettings): DynamicModule[] {
-  const issuer = IssuerModule.with(settings);
+function issuing(settings: AuthSettings, isVerifier: boolean): DynamicModule[] {
+  const issuer = IssuerModule.with(settings, isVerifier);
   return [
     databaseModule(settings, entities),
     NatsModule.forRoot(SERVICE, settings),
@@ -97,7 +101,7 @@ function issuing(settings: AuthSettings): DynamicModule[] {
 /** Accounts, sessions, keys and statements. */
 @Module({})
 export class IssuerModule {
-  static with(settings: AuthSettings): DynamicModule {
+  static with(settings: AuthSettings, isVerifier: boolean): DynamicModule {
     return {
       module: IssuerModule,
       global: true,
@@ -134,6 +138,10 @@ export class IssuerModule {
             new KeySetService(...parts, settings),
         },
         AccessTokenSigner,
+        {
+          provide: ACKNOWLEDGEMENT_OPTIONS,
+          useValue: { countedSeconds: settings.countedSeconds, isVerifier } satisfies AcknowledgementOptions,
+        },
         AcknowledgementsService,
         RotationService,
         RecoveryService,

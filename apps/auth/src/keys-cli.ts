@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlgorithmName } from '#jws';
-import { createLogger, nestLogger, ServiceError, settingsOrExit } from '#service-kit';
+import { createLogger, isDatabaseUnavailable, nestLogger, ServiceError, settingsOrExit } from '#service-kit';
 import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
@@ -22,8 +22,9 @@ npm run keys -- reseal                                     seal all keys under t
 const NATS_WAIT_MS = 3_000;
 
 const { positionals, values } = readArguments();
-const settings = settingsOrExit(authSettings);
-const logger = createLogger({ service: SERVICE, level: 'fatal' });
+// What it prints is for people and scripts, not for the log.
+const settings = { ...settingsOrExit(authSettings), logLevel: 'fatal' } as const;
+const logger = createLogger({ service: SERVICE, level: settings.logLevel });
 const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(settings), {
   logger: nestLogger(logger),
 });
@@ -31,8 +32,7 @@ try {
   await Promise.race([app.get(StatementBroadcast).compared, delay(NATS_WAIT_MS, undefined, { ref: false })]);
   process.stdout.write(`${await run(positionals[0]!)}\n`);
 } catch (error) {
-  if (!(error instanceof ServiceError)) throw error;
-  process.stderr.write(`${authProblems[error.code as keyof typeof authProblems]?.title ?? error.message}\n`);
+  process.stderr.write(`${reasonOf(error)}\n`);
   process.exitCode = 1;
 } finally {
   await app.close();
@@ -57,11 +57,12 @@ async function run(command: string): Promise<string> {
         : `waiting for ${result.waitingFor.join(', ')}; auth goes on by itself`;
     }
     case 'revoke': {
-      const { kid, epoch, activeKid } = await rotations.revoke(positionals[1]!, {
+      const { kid, epoch, activeKid, silent } = await rotations.revoke(positionals[1]!, {
         reason: values.reason!,
         includeStandby: values.standby,
       });
-      return `${kid} is revoked, epoch ${epoch}; ${activeKid ?? 'nothing'} signs now`;
+      const told = silent.length === 0 ? 'every verifier heard of' : `all verifiers but ${silent.join(', ')}`;
+      return `${kid} is revoked, epoch ${epoch}; ${activeKid ?? 'nothing'} signs now; acknowledged by ${told}`;
     }
     case 'recover': {
       const { from, after, epoch, endedSessions } = await app.get(RecoveryService).recover();
@@ -70,6 +71,13 @@ async function run(command: string): Promise<string> {
     default:
       return `${await app.get(RecoveryService).reseal()} keys are sealed anew; a key-encryption key that is no longer the first can go`;
   }
+}
+
+/** What an operator can do something about; anything else is a fault of ours, and thrown. */
+function reasonOf(error: unknown): string {
+  if (isDatabaseUnavailable(error)) return 'The database cannot be reached';
+  if (!(error instanceof ServiceError)) throw error;
+  return authProblems[error.code as keyof typeof authProblems]?.title ?? error.message;
 }
 
 function readArguments() {

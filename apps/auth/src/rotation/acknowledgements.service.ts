@@ -5,10 +5,19 @@ import { DataSource } from 'typeorm';
 import { instanceName, NATS_LINK, type NatsLink } from '#service-kit';
 import { ACK_SUBJECTS, ackSubject } from '#statements';
 import { KeyRing } from '#trust';
-import { SERVICE, SETTINGS, type AuthSettings } from '../config.js';
+import { SERVICE } from '../config.js';
 import { KeySetService } from '../keys/key-set.service.js';
-
 import { Verifiers, type AckRefusal, type Verifier } from './verifiers.js';
+
+export interface AcknowledgementOptions {
+  /** How long after its last acknowledgement a verifier is waited for. */
+  readonly countedSeconds: number;
+  /** Whether this process judges tokens, too. Only then others have to wait for it. */
+  readonly isVerifier: boolean;
+}
+
+/** Injection token of the {@link AcknowledgementOptions}. */
+export const ACKNOWLEDGEMENT_OPTIONS = Symbol('acknowledgement-options');
 
 const FLUSH_MS = 200;
 const CATCH_UP_MS = 50;
@@ -36,9 +45,9 @@ export class AcknowledgementsService implements OnModuleInit {
     private readonly keySet: KeySetService,
     private readonly ring: KeyRing,
     @Inject(NATS_LINK) private readonly nats: NatsLink,
-    @Inject(SETTINGS) private readonly settings: AuthSettings,
+    @Inject(ACKNOWLEDGEMENT_OPTIONS) private readonly options: AcknowledgementOptions,
   ) {
-    this.verifiers = new Verifiers(settings.countedSeconds * 1000);
+    this.verifiers = new Verifiers(options.countedSeconds * 1000);
   }
 
   onModuleInit(): void {
@@ -68,7 +77,7 @@ export class AcknowledgementsService implements OnModuleInit {
   /** Whether everyone has had the time to be heard: not in the first while after a (re)connection. */
   isComplete(): boolean {
     const { connectedAt } = this;
-    return connectedAt !== undefined && Date.now() - connectedAt >= this.settings.countedSeconds * 1000;
+    return connectedAt !== undefined && Date.now() - connectedAt >= this.options.countedSeconds * 1000;
   }
 
   /** How many acknowledgements were refused, by reason. */
@@ -92,7 +101,7 @@ export class AcknowledgementsService implements OnModuleInit {
   /** This replica verifies tokens too, for its own routes: it is counted like any verifier. Others may wait for it. */
   acknowledgeOurselves(): void {
     const { epoch, keys, pins } = this.ring.facts();
-    if (epoch === null) return;
+    if (!this.options.isVerifier || epoch === null) return;
     const now = Date.now();
     const self = {
       service: SERVICE,
@@ -114,7 +123,7 @@ export class AcknowledgementsService implements OnModuleInit {
       `SELECT service, instance, epoch::float8 AS epoch, kids, pins, at_ms AS at,
               extract(epoch FROM clock_timestamp() - seen_at)::float8 AS age
          FROM verifier WHERE seen_at > clock_timestamp() - make_interval(secs => $1)`,
-      [this.settings.countedSeconds],
+      [this.options.countedSeconds],
     );
     for (const { age, ...row } of rows) this.verifiers.remember({ ...row, seenAt: Date.now() - age * 1000 });
   }
@@ -191,7 +200,7 @@ export class AcknowledgementsService implements OnModuleInit {
       );
       await this.dataSource.query(
         `DELETE FROM verifier WHERE seen_at < clock_timestamp() - make_interval(secs => $1)`,
-        [this.settings.countedSeconds],
+        [this.options.countedSeconds],
       );
     } catch (error) {
       this.log.warn(`acknowledgements could not be saved: ${(error as Error).message}`);
