@@ -2,7 +2,8 @@
  * `npm run bench:capacity`: how much one process of each service bears, as a ratio to what the same process bears when
  * it does nothing, or to the limit that is named. Prints, and puts the result into bench/RESULTS.md.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hash, verify } from '@node-rs/argon2';
@@ -94,7 +95,6 @@ async function hashesPerSecond(): Promise<number> {
 }
 
 function residentMemory(pid: number): string {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const kibibytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  const kibibytes = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }));
   return `${Math.round(kibibytes / 1024)} MiB`;
 }

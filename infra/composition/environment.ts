@@ -5,15 +5,9 @@ import type { ServiceRow } from './services.js';
 /** The programs of a service: the server, and two that run once before it. */
 export type Program = 'main' | 'migrate' | 'seed';
 
-/**
- * Whether a variable says where things are or who is who, which the table decides, whatever stands in `.env`. The keys
- * that are exchanged while two of them are known may be named there.
- */
+/** Whether a variable says where things are or who is who: the table decides that, whatever stands in `.env`. */
 export function isGenerated(variable: string): boolean {
-  const exchanged = /^(KEY_ENCRYPTION_KEY_FILES|TRUST_ANCHOR_(PUBLIC|PRIVATE)_FILE)$/;
-  return (
-    /^(NODE_ENV|ISSUER)$|(^|_)(HOST|PORT|URL|NAME|USER|FILES?)$/.test(variable) && !exchanged.test(variable)
-  );
+  return /^(NODE_ENV|ISSUER)$|(^|_)(HOST|PORT|URL|NAME|USER|FILES?)$/.test(variable);
 }
 
 /** Where the parts of one system are. */

@@ -59,6 +59,10 @@ describe('the secrets of an installation', () => {
     const anchor = createPublicKey(read('secrets/auth/trust-anchor.3.private.pem'));
     expect(anchor.export({ type: 'spki', format: 'pem' })).toBe(read('public/trust-anchor.3.pem'));
     expect(Buffer.from(read('secrets/auth/key-encryption-key.2'), 'base64')).toHaveLength(32);
+    rmSync(join(auth, 'trust-anchor.3.private.pem'));
+    expect(makeSuccessor(dir, services, 'trust-anchor').publicFile).toBe(
+      join(dir, 'public/trust-anchor.4.pem'),
+    );
     expect(before.map(([file]) => [file, read(file!)])).toEqual(before);
     expect(new Set(all().map(read)).size).toBe(all().length);
   });

@@ -6,8 +6,6 @@
  *   secrets/auth/              also trust-anchor.private.pem  key-encryption-key  statements/, which auth writes
  *   secrets/postgres/          superuser-password
  *   public/                    trust-anchor.pem  <service>.nkey
- *
- * Beside a trust anchor or key-encryption key that is to be exchanged stands its successor: trust-anchor.2.pem and so on.
  *   credentials.json           the first admin's and the demo user's passwords
  */
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -64,10 +62,11 @@ export function makeSuccessor(
   key: (typeof exchangedKeys)[number],
 ): { privateFile: string; publicFile?: string } {
   const folder = secretPaths.of(stateDir, rows.find(({ trust }) => trust === 'issuer')!.name);
-  const isNumbered = (file: string) => file.startsWith(`${key}.`) && /\.\d+(\.private\.pem)?$/.test(file);
-  const numbers = readdirSync(folder)
-    .filter(isNumbered)
-    .map((file) => Number(file.slice(key.length + 1).split('.', 1)[0]));
+  const files = [folder, secretPaths.public(stateDir)].flatMap((each) => readdirSync(each));
+  const numbers = files.flatMap((file) => {
+    const [, number] = new RegExp(`^${key}\\.(\\d+)(\\.|$)`).exec(file) ?? [];
+    return number === undefined ? [] : [Number(number)];
+  });
   const name = `${key}.${Math.max(1, ...numbers) + 1}`;
   if (key === 'trust-anchor') return makeAnchor(folder, secretPaths.public(stateDir), name);
   const privateFile = join(folder, name);

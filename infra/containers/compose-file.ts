@@ -24,6 +24,9 @@ import {
 /** How many processes of each service are started; `docker compose up --scale orders=3` says otherwise. */
 const replicas: Readonly<Record<string, number>> = { auth: 2, orders: 2 };
 
+/** Files that `.env` may name all the same: while a key is exchanged, those of two (see operations.md). */
+const exchanged = ['KEY_ENCRYPTION_KEY_FILES', 'TRUST_ANCHOR_PRIVATE_FILE', 'TRUST_ANCHOR_PUBLIC_FILE'];
+
 const generated =
   '# Generated from infra/containers/compose-file.ts by `npm run generate`. Edit that, not this.\n';
 
@@ -45,7 +48,7 @@ x-once: &once
   <<: *held
   restart: 'no'
 
-# A process that comes back when it crashes. Requests in flight have 20 s to finish when it is stopped.
+# A process that comes back when it crashes. One that is stopped ends by itself within 20 s.
 x-server: &server
   <<: *held
   restart: unless-stopped
@@ -130,7 +133,7 @@ ${list(rows.map((row) => `'127.0.0.1:${publishedPort(row)}:${portOf(row)}'`))}
     profiles: [tools]
     entrypoint: [node, dist/infra/containers/credentials.js]
     network_mode: none
-    environment: { DEMO_DATA: '\${DEMO_DATA:-true}' }
+    environment: { DEMO_DATA: '\${DEMO_DATA-true}' }
     volumes:
       - ${mount(stateDir)}
     depends_on: ${after({ setup: 'done' })}
@@ -183,7 +186,7 @@ export function tlsComposeFile(rows: readonly ServiceRow[]): string {
     environment:
       NODE_ENV: ${nodeEnv}
       ISSUER: ${issuer}
-${row.trust === 'issuer' ? "      JWKS_MAX_AGE_SECONDS: '${JWKS_MAX_AGE_SECONDS:-300}'\n" : ''}`;
+${row.trust === 'issuer' ? "      JWKS_MAX_AGE_SECONDS: '${JWKS_MAX_AGE_SECONDS-300}'\n" : ''}`;
   return `${generated}# docker compose -f docker-compose.yml -f compose.tls.yml up
 # The same URLs with https. The proxy is its own certificate authority; docs/operations.md says how to trust it.
 services:
@@ -259,7 +262,10 @@ function environment(row: ServiceRow, rows: readonly ServiceRow[], program: Prog
   const more = { main: behindProxy, migrate: {}, seed: { DEMO_DATA: 'true' } }[program];
   const all = { ...own, ...more };
   return Object.entries(all)
-    .map(([name, value]) => `      ${name}: '${isGenerated(name) ? value : `\${${name}:-${value}}`}'`)
+    .map(
+      ([name, value]) =>
+        `      ${name}: '${isGenerated(name) && !exchanged.includes(name) ? value : `\${${name}-${value}}`}'`,
+    )
     .join('\n');
 }
 

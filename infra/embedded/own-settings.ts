@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util';
 import { isGenerated } from '../composition/environment.js';
 import { projectRoot } from '../project.js';
 
-/** What `.env` says, for every service, as it is under Docker Compose; paths may be relative to the state folder. */
+/** What `.env` says, for every service, as it is under Docker Compose. */
 export function ownSettings(): Record<string, string> {
   const file = join(projectRoot, '.env');
   const all = existsSync(file) ? (parseEnv(readFileSync(file, 'utf8')) as Record<string, string>) : {};

@@ -220,7 +220,7 @@ export class RunningSystem {
     });
   }
 
-  /** Migrations and seeds are idempotent but cost a process each, so they run only when the service's code changed. */
+  /** Migrations and seeds are idempotent but cost a process each, so they run only when the service's code or `.env` changed. */
   private async prepareDatabase(row: ServiceRow): Promise<void> {
     this.aborted.throwIfAborted();
     const settings = this.options.settings?.[row.name];

@@ -50,7 +50,6 @@ describe('a service that only verifies', () => {
 
   // passport-jwt brings jsonwebtoken along, which our code imports nowhere: the bearer strategy verifies by itself.
   it.each(only)('%s holds no code that signs tokens, makes keys or opens sealed ones', async (name) => {
-    // What a direct get answers: a message of a stream, or an error.
     const found = await inside<{ packages: string[]; code: string[] }>(
       containers[name]!,
       `${files}
@@ -64,7 +63,6 @@ describe('a service that only verifies', () => {
   });
 
   it.each(only)('%s can read its own secrets and no other private key', async (name) => {
-    // What a direct get answers: a message of a stream, or an error.
     const found = await inside<{ folders: string[]; own: string[]; keys: string[] }>(
       containers[name]!,
       `${files}
@@ -197,15 +195,7 @@ describe('the proxy', () => {
       const metrics = `fetch('http://127.0.0.1:${portOf(row)}/metrics').then((answer) => answer.text())`;
       expect(await inside(containers[name]!, `return ${metrics};`)).toContain('# HELP');
       const url = await urlOf(name, portOf(row));
-      for (const path of [
-        '/metrics',
-        '/metrics/',
-        '/metrics?a',
-        '/%6detrics',
-        '/Metrics',
-        '//metrics',
-        '/./metrics',
-      ]) {
+      for (const path of ['/metrics', '/metrics/', '/metrics?a', '/%6detrics', '/Metrics', '//metrics']) {
         const answer = await exchange('GET', url + path);
         expect([path, answer.status]).toEqual([path, 404]);
       }
@@ -215,19 +205,21 @@ describe('the proxy', () => {
   it('lets no client choose the address that its failed logins are counted under', async () => {
     const [auth] = services;
     const email = `nobody-${randomUUID()}@example.com`;
-    const counted = () =>
-      compose(...psql, `SELECT key FROM failed_login WHERE key LIKE 'address:%' AND points > 0 ORDER BY key`);
+    const sql = `SELECT json_object_agg(key, points) FROM failed_login WHERE key LIKE 'address:%'`;
+    const counted = async () =>
+      (JSON.parse((await compose(...psql, sql)) || 'null') ?? {}) as Record<string, number>;
+    const before = await counted();
     const claimed = '203.0.113.77';
     const answer = await exchange('POST', `${await urlOf(auth!.name, portOf(auth!))}/auth/login`, {
       headers: { 'x-forwarded-for': claimed, forwarded: `for=${claimed}`, 'x-real-ip': claimed },
       body: { email, password: randomUUID() },
     });
     expect(answer.status).toBe(401);
-    const addresses = (await counted()).split('\n');
-    expect(addresses.length).toBeGreaterThan(0);
-    expect(addresses).not.toContain(`address:${claimed}`);
+    const grown = Object.entries(await counted()).filter(([key, points]) => points !== (before[key] ?? 0));
+    expect(grown).toHaveLength(1);
+    expect(grown[0]![0]).not.toBe(`address:${claimed}`);
     // Not the proxy's own either: that would be one count for all.
-    expect(addresses).not.toContain(`address:${await addressOf('proxy', 'edge')}`);
+    expect(grown[0]![0]).not.toBe(`address:${await addressOf('proxy', 'edge')}`);
   });
 });
 
@@ -286,7 +278,6 @@ async function addressOf(name: string, network: string): Promise<string> {
   const [facts] = JSON.parse(await docker('inspect', containers[name]!)) as [
     { NetworkSettings: { Networks: Record<string, { IPAddress: string }> } },
   ];
-  // What a direct get answers: a message of a stream, or an error.
   const found = Object.entries(facts.NetworkSettings.Networks).find(([key]) => key.endsWith(`_${network}`));
   return found![1].IPAddress;
 }

@@ -1,4 +1,4 @@
-/** Three readers and a buyer, who come through the proxy as any client does, and count what fails. */
+/** Readers of each service and buyers, who come through the proxy as any client does, and count what fails. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../../composition/services.js';
@@ -33,17 +33,19 @@ export class Load {
 
   private constructor(readonly urls: Readonly<Record<string, string>>) {}
 
-  static async start(): Promise<Load> {
+  /** `lanes` readers of each service and as many buyers, each with a pause between two requests. */
+  static async start({ lanes, pauseMs } = { lanes: 1, pauseMs: 25 }): Promise<Load> {
     const load = new Load(await publishedUrls());
     const { status } = await exchange('POST', `${load.urls['auth']}/auth/register`, { body: load.person });
     if (status !== 201) throw new Error(`the buyer was not registered: ${status}`);
     await load.logIn();
-    load.ended = Promise.all([
-      load.read('orders', '/orders?limit=1', () => ({ token: load.tokens.at(-1)! })),
-      load.read('inventory', '/products'),
-      load.read('auth', '/.well-known/jwks.json'),
-      load.buy(),
-    ]);
+    const lane = () => [
+      load.read('orders', '/orders?limit=1', pauseMs, () => ({ token: load.tokens.at(-1)! })),
+      load.read('inventory', '/products', pauseMs),
+      load.read('auth', '/.well-known/jwks.json', pauseMs),
+      load.buy(4 * pauseMs),
+    ];
+    load.ended = Promise.all(Array.from({ length: lanes }, lane).flat());
     return load;
   }
 
@@ -76,18 +78,19 @@ export class Load {
   private async read(
     lane: string,
     path: string,
+    pauseMs: number,
     parts: () => { token?: string } = () => ({}),
   ): Promise<void> {
     while (!this.stopping.signal.aborted) {
       const status = await this.attempt(lane, 'GET', path, parts(), 200);
       this.reads += 1;
       if (status !== undefined) this.lastRead.set(lane, Date.now());
-      await sleep(25);
+      await sleep(pauseMs);
     }
   }
 
   /** Places orders, and repeats each under its Idempotency-Key until it is answered 201, as a careful client does. */
-  private async buy(): Promise<void> {
+  private async buy(pauseMs: number): Promise<void> {
     const body = { lines: [{ sku: 'WAX-RED', quantity: 1 }] };
     while (!this.stopping.signal.aborted) {
       const key = randomUUID();
@@ -98,7 +101,7 @@ export class Load {
         if (order !== undefined) this.wanted.set(key, order.id);
         return order !== undefined;
       }, 60_000);
-      await sleep(100);
+      await sleep(pauseMs);
     }
   }
 

@@ -58,7 +58,7 @@ export function pageOf<T>(
 /**
  * One page, newest first, of whatever the query selects; rows that come or go meanwhile shift nothing.
  * `createdAt` must be a `timestamptz(3)`: a Date holds milliseconds, and a finer column would make pages skip rows.
- * @throws Error when the query joins: the page would be cut after every row there is was read and joined
+ * @throws Error when the query joins: a page is a number of rows, and a join makes several of one
  */
 export async function keysetPage<T extends ObjectLiteral>(
   query: SelectQueryBuilder<T>,
@@ -66,7 +66,7 @@ export async function keysetPage<T extends ObjectLiteral>(
   { createdAt = 'createdAt', id = 'id' } = {},
 ): Promise<Page<T>> {
   if (query.expressionMap.joinAttributes.length > 0)
-    throw new Error('a page is cut before anything is joined');
+    throw new Error('a page counts rows, so nothing may be joined to them');
   const [at, tie] = [`${query.alias}.${createdAt}`, `${query.alias}.${id}`];
   if (cursor)
     query.andWhere(`(${at}, ${tie}) < (:cursorAt, :cursorId)`, {

@@ -9,9 +9,16 @@ import { eventually, freePort } from '#testing';
 const program = `
   import { Module } from '@nestjs/common';
   import { defineSettings, HealthModule, httpSettings, runService } from '#service-kit';
-  const TinyModule = { module: class TinyModule {}, imports: [HealthModule.forRoot({ checks: [] })] };
+  class TinyModule {
+    async onApplicationBootstrap() {
+      if (!process.env.BOOT_MS) return;
+      console.log('"booting"');
+      await new Promise((done) => setTimeout(done, Number(process.env.BOOT_MS)));
+    }
+  }
+  const tiny = { module: TinyModule, imports: [HealthModule.forRoot({ checks: [] })] };
   const settings = defineSettings(httpSettings);
-  await runService(() => TinyModule, { service: 'tiny', version: '1.2.3', settings });
+  await runService(() => tiny, { service: 'tiny', version: '1.2.3', settings });
 `;
 
 const children: ChildProcess[] = [];
@@ -47,6 +54,15 @@ describe('runService', () => {
       expect(output.stderr).toBe('');
     },
   );
+
+  it('exits with 0 on a signal while it starts', async () => {
+    const { started, output, exit } = start({ PORT: String(await freePort()), BOOT_MS: '500' });
+    await eventually(() => output.stdout.includes('booting'), { timeoutMs: 15_000 });
+    started.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+    expect(output.stdout).toContain('stopping');
+    expect(output.stdout).not.toContain('could not');
+  });
 
   it('refuses new connections on a signal, and answers on open ones for SHUTDOWN_DELAY_MS', async () => {
     const port = await freePort();

@@ -35,17 +35,22 @@ export async function runService<D extends ServiceDefinition>(
     const stop = (signal: NodeJS.Signals) => {
       logger.info({ signal }, 'stopping');
       setTimeout(() => process.exit(1), shutdownTimeoutMs).unref();
-      app.close().then(
-        () => process.exit(0),
-        (err: unknown) => {
-          logger.fatal({ err }, 'could not stop cleanly');
-          process.exit(1);
-        },
-      );
+      // Stopped while it starts, it would otherwise listen after it has closed.
+      started
+        .catch(() => undefined)
+        .then(() => app.close())
+        .then(
+          () => process.exit(0),
+          (err: unknown) => {
+            logger.fatal({ err }, 'could not stop cleanly');
+            process.exit(1);
+          },
+        );
     };
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
-    await app.listen(settings.port, settings.host);
+    const started = app.listen(settings.port, settings.host);
+    await started;
     logger.info({ url: await app.getUrl(), version }, 'listening');
   } catch (err) {
     logger.fatal({ err }, 'could not start');
