@@ -3,14 +3,20 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { DataSource } from 'typeorm';
 import { createHttpApp, createLogger, dataSourceOptions, runMigrations } from '#service-kit';
-import { createTestDatabase, eventually, type PostgresLogin, type TestNats } from '#testing';
+import {
+  client,
+  createTestDatabase,
+  eventually,
+  testSettings,
+  type PostgresLogin,
+  type TestNats,
+} from '#testing';
 import { PasswordHasher } from '../src/accounts/password-hasher.js';
 import { AuthModule } from '../src/auth.module.js';
 import { SERVICE, type AuthSettings } from '../src/config.js';
 import { entities, migrations } from '../src/database/index.js';
 import { authProblems } from '../src/errors.js';
 import type { Role } from '../src/sessions/scopes.js';
-import { client } from './http-client.js';
 import { openGate } from './tcp-gate.js';
 
 export interface AuthOptions {
@@ -126,23 +132,12 @@ async function startReplica(settings: AuthSettings, lines: string[]) {
 export function freshSettings(): AuthSettings {
   const anchor = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
-    ...loginSettings({ host: '127.0.0.1', port: 1, user: 'none', password: 'none', database: 'none' }),
-    nodeEnv: 'test',
-    host: '127.0.0.1',
-    port: 0,
-    logLevel: 'silent',
-    corsAllowedOrigins: [],
-    trustedProxies: [],
-    shutdownDelayMs: 0,
-    bodyLimitBytes: 65_536,
-    natsUrl: 'nats://127.0.0.1:1',
-    natsNkeySeed: 'none',
+    ...testSettings({ host: '127.0.0.1', port: 1, user: 'none', password: 'none', database: 'none' }),
     issuer: 'https://issuer.test',
     issuerFetchUrl: 'https://issuer.test',
     trustAnchorPrivate: [anchor.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string],
     statementCopy: undefined,
     rotationSeconds: 0,
-    maxTokenSeconds: 300,
     trustAnchorPublic: [anchor.publicKey.export({ type: 'spki', format: 'pem' }) as string],
     keyEncryptionKey: [randomBytes(32).toString('base64')],
     signingAlg: 'ES256',

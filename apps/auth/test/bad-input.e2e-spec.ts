@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Answer, Sending } from '#testing';
 import { PASSWORD, startAuth, type AuthFixture } from './auth-fixture.js';
-import type { Answer, Sending } from './http-client.js';
 
 let auth: AuthFixture;
 let admin: string;

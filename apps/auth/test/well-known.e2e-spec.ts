@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readAnchor, verifyKeySetStatement } from '#statements';
-import { eventually } from '#testing';
+import { eventually, type Answer } from '#testing';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
-import type { Answer } from './http-client.js';
 
 let auth: AuthFixture;
 beforeAll(async () => {

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import { dataSourceOptions, runMigrations } from '#service-kit';
-import { createTestDatabase, type TestDatabase } from '#testing';
+import { createTestDatabase, testSettings, type TestDatabase } from '#testing';
 import { entities, migrations } from '../src/database/index.js';
-import { connect, settingsFor } from './inventory-app.js';
+import { connect } from './inventory-app.js';
 
 describe('the database of inventory', () => {
   let database: TestDatabase;
   let owner: DataSource;
   let runtime: DataSource;
-  const options = () => dataSourceOptions(settingsFor(database.owner), { entities, migrations });
+  const options = () => dataSourceOptions(testSettings(database.owner), { entities, migrations });
   const insert = (values: object) => {
     const row = { sku: 'A', name: 'A', price_cents: 1, currency: 'EUR', stock: 1, ...values };
     const names = Object.keys(row);

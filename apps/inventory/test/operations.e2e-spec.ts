@@ -26,14 +26,14 @@ describe('inventory in operation', () => {
     await app.send('POST', '/products');
     await app.send('PUT', '/products/NONE/stock', { token: app.token(), body: { stock: 1 } });
     await app.send('GET', '/metrics');
-    const { body } = await app.send('GET', '/metrics');
+    const { text } = await app.send('GET', '/metrics');
     const { epoch } = (await app.send('GET', '/trust')).body;
-    expect(body).toContain(`trust_keyset_epoch ${epoch}`);
-    expect(body).toContain('trust_keyset_freshness{state="confirmed"} 1');
-    expect(body).toContain('trust_keyset_freshness{state="stale"} 0');
+    expect(text).toContain(`trust_keyset_epoch ${epoch}`);
+    expect(text).toContain('trust_keyset_freshness{state="confirmed"} 1');
+    expect(text).toContain('trust_keyset_freshness{state="stale"} 0');
     expect(body).toMatch(/trust_statements_accepted_total\{channel="http"\} [1-9]/);
-    expect(body).toContain('trust_requests_total{outcome="missing_token"} 1');
-    expect(body).toContain('trust_requests_total{outcome="accepted"} 1');
+    expect(text).toContain('trust_requests_total{outcome="missing_token"} 1');
+    expect(text).toContain('trust_requests_total{outcome="accepted"} 1');
     expect(body).toMatch(/http_request_duration_seconds_count\{method="PUT",route="\/products\/:sku\/stock"/);
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
-import { eventually } from '#testing';
-import { connect, lamp, startOrders, type Answer, type OrdersApp } from './orders-app.js';
+import { eventually, type Answer } from '#testing';
+import { connect, lamp, startOrders, type OrdersApp } from './orders-app.js';
 
 const body = { lines: [{ sku: 'LAMP', quantity: 2 }] };
 

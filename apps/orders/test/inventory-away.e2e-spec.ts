@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort } from '#testing';
-import { json, lamp, startOrders, type Answer, type OrdersApp } from './orders-app.js';
+import { freePort, type Answer } from '#testing';
+import { json, lamp, startOrders, type OrdersApp } from './orders-app.js';
 
 describe('orders when inventory', () => {
   let app: OrdersApp;

@@ -28,10 +28,10 @@ describe('orders in operation', () => {
     await app.send('GET', '/orders');
     await app.send('GET', '/orders', { token: app.token() });
     await app.send('GET', '/orders', { token: app.token({ aud: 'inventory' }) });
-    const { body } = await app.send('GET', '/metrics');
-    expect(body).toContain('trust_keyset_freshness{state="confirmed"} 1');
+    const { text } = await app.send('GET', '/metrics');
+    expect(text).toContain('trust_keyset_freshness{state="confirmed"} 1');
     for (const outcome of ['missing_token', 'accepted', 'wrong_audience']) {
-      expect(body).toContain(`trust_requests_total{outcome="${outcome}"} 1`);
+      expect(text).toContain(`trust_requests_total{outcome="${outcome}"} 1`);
     }
   });
 

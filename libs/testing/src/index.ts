@@ -1,5 +1,7 @@
 export { freePort, freePortBase } from '../../../infra/embedded/ports.js';
 export type { PostgresLogin } from '../../../infra/embedded/postgres.js';
+export { client, type Answer, type Sending } from './http-client.js';
+export { serve } from './http-server.js';
 export { sharedPostgres } from './shared-servers.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export {
@@ -14,5 +16,6 @@ export {
   type TestIssuer,
   type TestKey,
 } from './test-issuer.js';
+export { testSettings } from './test-settings.js';
 export { startTestNats, type TestNats } from './test-nats.js';
 export { eventually, fakeClock, type FakeClock } from './time.js';

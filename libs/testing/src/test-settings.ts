@@ -1,0 +1,29 @@
+import type { PostgresLogin } from '../../../infra/embedded/postgres.js';
+
+/** Settings that every service has, of a process that logs in so; the rest stands for nothing, and NATS is away. */
+export function testSettings({ host, port, database, user, password }: PostgresLogin) {
+  return {
+    nodeEnv: 'test' as const,
+    host: '127.0.0.1',
+    port: 0,
+    logLevel: 'silent' as const,
+    corsAllowedOrigins: [],
+    trustedProxies: [],
+    shutdownDelayMs: 0,
+    bodyLimitBytes: 65_536,
+    databaseHost: host,
+    databasePort: port,
+    databaseName: database,
+    databaseUser: user,
+    databasePassword: password,
+    databasePoolSize: 5,
+    databaseStatementTimeoutMs: 5_000,
+    databaseConnectTimeoutMs: 3_000,
+    natsUrl: 'nats://127.0.0.1:1',
+    natsNkeySeed: 'none',
+    issuer: 'none',
+    issuerFetchUrl: 'none',
+    maxTokenSeconds: 300,
+    trustAnchorPublic: [] as string[],
+  };
+}
