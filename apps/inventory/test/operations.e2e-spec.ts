@@ -31,10 +31,10 @@ describe('inventory in operation', () => {
     expect(text).toContain(`trust_keyset_epoch ${epoch}`);
     expect(text).toContain('trust_keyset_freshness{state="confirmed"} 1');
     expect(text).toContain('trust_keyset_freshness{state="stale"} 0');
-    expect(body).toMatch(/trust_statements_accepted_total\{channel="http"\} [1-9]/);
+    expect(text).toMatch(/trust_statements_accepted_total\{channel="http"\} [1-9]/);
     expect(text).toContain('trust_requests_total{outcome="missing_token"} 1');
     expect(text).toContain('trust_requests_total{outcome="accepted"} 1');
-    expect(body).toMatch(/http_request_duration_seconds_count\{method="PUT",route="\/products\/:sku\/stock"/);
+    expect(text).toMatch(/http_request_duration_seconds_count\{method="PUT",route="\/products\/:sku\/stock"/);
   });
 
   it('shows the keys that it trusts, and nothing private of them', async () => {
