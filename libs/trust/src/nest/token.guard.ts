@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { HttpException, Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
@@ -37,7 +38,8 @@ export class TokenGuard extends AuthGuard() {
     if (claims) return claims;
     const reason: unknown = error ?? info;
     if (reason instanceof TrustError) throw this.refuse(reason, context);
-    throw reason instanceof Error ? reason : new Error('authentication failed', { cause: reason });
+    // Not by instanceof: an error of Node itself may be of another realm than this code, as it is under jest.
+    throw types.isNativeError(reason) ? reason : new Error('authentication failed', { cause: reason });
   }
 
   private refuse(error: TrustError, context: ExecutionContext): HttpException {
