@@ -50,7 +50,7 @@ export async function prepareLanes(
     { ...get, title: live, url: `${orders}/health/live`, against: undefined },
     {
       ...get,
-      title: 'GET /orders, the token of another key',
+      title: 'GET /orders, with a forged signature',
       url: `${orders}/orders`,
       status: 401,
       headers: { authorization: `Bearer ${forged(token)}` },

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:capacity`: how much one process of each service bears, as a ratio to what the same process bears when
+ * `npm run bench:capacity`: how much one process of each service bears, as a ratio to what a process bears when
  * it does nothing, or to the limit that is named. Prints, and puts the result into bench/RESULTS.md.
  */
 import { execFileSync } from 'node:child_process';
