@@ -7,10 +7,11 @@ import type { Grant, Ring } from '../support/scenario-system.js';
 import { type Counts, timeUntil, type Traffic } from '../support/traffic.js';
 
 const statementSeconds = 15;
-// STATEMENT_SECONDS - STATEMENT_INTERVAL_SECONDS must be at least ACCESS_TOKEN_SECONDS + CLOCK_SKEW_SECONDS.
+// STATEMENT_SECONDS - STATEMENT_INTERVAL_SECONDS must be at least MAX_TOKEN_SECONDS + CLOCK_SKEW_SECONDS.
 const periods = {
   auth: {
     ACCESS_TOKEN_SECONDS: '14',
+    MAX_TOKEN_SECONDS: '14',
     CLOCK_SKEW_SECONDS: '0',
     STATEMENT_INTERVAL_SECONDS: '1',
     STATEMENT_SECONDS: `${statementSeconds}`,

@@ -11,6 +11,7 @@ const tokenSeconds = 15;
 const periods = {
   auth: {
     ACCESS_TOKEN_SECONDS: `${tokenSeconds}`,
+    MAX_TOKEN_SECONDS: `${tokenSeconds}`,
     CLOCK_SKEW_SECONDS: '1',
     STATEMENT_INTERVAL_SECONDS: '1',
     STATEMENT_SECONDS: '60',

@@ -18,6 +18,7 @@ const graceMs = 1_500;
 const periods = {
   auth: {
     ACCESS_TOKEN_SECONDS: '18',
+    MAX_TOKEN_SECONDS: '18',
     CLOCK_SKEW_SECONDS: '0',
     STATEMENT_INTERVAL_SECONDS: '1',
     STATEMENT_SECONDS: '19',

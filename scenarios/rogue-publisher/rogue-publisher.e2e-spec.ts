@@ -16,6 +16,7 @@ const verifiers = ['orders', 'inventory'] as const;
 const periods = {
   auth: {
     ACCESS_TOKEN_SECONDS: '6',
+    MAX_TOKEN_SECONDS: '6',
     CLOCK_SKEW_SECONDS: '1',
     STATEMENT_SECONDS: '8',
     STATEMENT_INTERVAL_SECONDS: '1',

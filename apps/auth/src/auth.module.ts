@@ -88,7 +88,7 @@ function issuing(settings: AuthSettings, isVerifier: boolean): DynamicModule[] {
         issuer: settings.issuer,
         audience: SERVICE,
         anchors: settings.trustAnchorPublic,
-        maxLifetimeSeconds: settings.accessTokenSeconds,
+        maxLifetimeSeconds: settings.maxTokenSeconds,
         clockSkewSeconds: settings.clockSkewSeconds,
         // Its own statements reach its ring without a network.
         issuerFetchUrl: 'none',

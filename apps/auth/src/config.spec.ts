@@ -91,6 +91,17 @@ describe('the settings of auth', () => {
     ['short passwords', () => ({ PASSWORD_MIN_LENGTH: '7' }), 'PASSWORD_MIN_LENGTH'],
     ['a wide skew', () => ({ CLOCK_SKEW_SECONDS: '6' }), 'CLOCK_SKEW_SECONDS'],
     ['statements that end before tokens do', () => ({ STATEMENT_SECONDS: '309' }), 'STATEMENT_SECONDS'],
+    [
+      'statements that end before tokens of an older setting',
+      () => ({ ACCESS_TOKEN_SECONDS: '60', STATEMENT_SECONDS: '309' }),
+      'STATEMENT_SECONDS',
+    ],
+    ['tokens longer than verifiers accept', () => ({ ACCESS_TOKEN_SECONDS: '301' }), 'ACCESS_TOKEN_SECONDS'],
+    [
+      'tokens longer than NATS keeps revocations',
+      () => ({ MAX_TOKEN_SECONDS: '3601', STATEMENT_SECONDS: '7200' }),
+      'MAX_TOKEN_SECONDS',
+    ],
   ])('refuse %s, and show no secret', (_name, changes, named) => {
     const told = faults(changes());
     expect(told).toContain(named);

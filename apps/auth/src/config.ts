@@ -14,7 +14,7 @@ import { readAnchor } from '#statements';
 import { z } from 'zod';
 import { StatementSigner } from './statements/statement-signer.js';
 
-/** The longest life that an access token may be given: what was revoked is kept in NATS for that time. */
+/** The longest life of a token that may be accepted anywhere: NATS keeps what was revoked for that time. */
 export const LONGEST_TOKEN_SECONDS = 3600;
 
 const seconds = z.coerce.number().int().positive();
@@ -55,8 +55,8 @@ export const authSettings = defineSettings(
       unit: 'bits',
       default: 2048,
     }),
-    accessTokenSeconds: setting(seconds.max(LONGEST_TOKEN_SECONDS), {
-      doc: 'the life of an access token',
+    accessTokenSeconds: setting(seconds, {
+      doc: 'the life of new access tokens; at most MAX_TOKEN_SECONDS',
       unit: 's',
       default: 300,
     }),
@@ -107,11 +107,15 @@ export const authSettings = defineSettings(
     }),
   },
   [
-    ({ statementSeconds, statementIntervalSeconds, accessTokenSeconds, clockSkewSeconds }) =>
+    ({ statementSeconds, statementIntervalSeconds, maxTokenSeconds, clockSkewSeconds }) =>
       // Whoever lacks a key is at 503 before a token of that key can reach it, and a revoked key's tokens are dead
       // before its tombstone is trimmed.
-      statementSeconds - statementIntervalSeconds < accessTokenSeconds + clockSkewSeconds
-        ? 'STATEMENT_SECONDS: too short. Expected: at least ACCESS_TOKEN_SECONDS + CLOCK_SKEW_SECONDS + STATEMENT_INTERVAL_SECONDS'
+      statementSeconds - statementIntervalSeconds < maxTokenSeconds + clockSkewSeconds
+        ? 'STATEMENT_SECONDS: too short. Expected: at least MAX_TOKEN_SECONDS + CLOCK_SKEW_SECONDS + STATEMENT_INTERVAL_SECONDS'
+        : undefined,
+    ({ maxTokenSeconds }) =>
+      maxTokenSeconds > LONGEST_TOKEN_SECONDS
+        ? `MAX_TOKEN_SECONDS: too long. Expected: at most ${LONGEST_TOKEN_SECONDS}, because NATS keeps revocations for that time`
         : undefined,
     ({ accessTokenSeconds, maxTokenSeconds }) =>
       accessTokenSeconds > maxTokenSeconds

@@ -109,7 +109,7 @@ export const trustSettings = {
     defaultFrom: 'issuer',
   }),
   maxTokenSeconds: setting(z.coerce.number().int().min(1), {
-    doc: "the longest life of a token that is accepted; at least the issuer's ACCESS_TOKEN_SECONDS",
+    doc: 'the longest life of a token that is accepted, the same at every service; auth keeps revocations that long',
     unit: 's',
     default: 300,
   }),

@@ -62,7 +62,8 @@ export type ChangeStep = (
 
 export interface KeySetOptions {
   readonly issuer: string;
-  readonly accessTokenSeconds: number;
+  /** The longest life of a token that verifiers accept; older settings may have given more than new tokens get. */
+  readonly maxTokenSeconds: number;
   readonly clockSkewSeconds: number;
   readonly statementSeconds: number;
   readonly rsaModulusBits: number;
@@ -130,7 +131,7 @@ export class KeySetService {
 
   /** When the last token that a key signed until `now` has expired everywhere. */
   verifyUntil(now: Date): Date {
-    return new Date(now.getTime() + (this.options.accessTokenSeconds + this.options.clockSkewSeconds) * 1000);
+    return new Date(now.getTime() + (this.options.maxTokenSeconds + this.options.clockSkewSeconds) * 1000);
   }
 
   /**
@@ -231,7 +232,7 @@ export class KeySetService {
     tx: EntityManager,
     { epoch, anchor, keys, now }: { epoch: number; anchor: string | null; keys: KeySet; now: Date },
   ): Promise<IssuedStatement> {
-    const { issuer, statementSeconds, accessTokenSeconds } = this.options;
+    const { issuer, statementSeconds, maxTokenSeconds } = this.options;
     const active = activeKey(keys);
     // The wrong key-encryption key, or a row that was tampered with. Without its key every good token would be refused.
     if (active && !this.isOurs(active))
@@ -241,7 +242,7 @@ export class KeySetService {
       epoch,
       now,
       statementSeconds,
-      tombstoneSeconds: accessTokenSeconds + statementSeconds,
+      tombstoneSeconds: maxTokenSeconds + statementSeconds,
       revocations: await revocationRange(tx),
     });
     const signer = this.signers.find(anchor);

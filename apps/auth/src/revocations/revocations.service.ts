@@ -78,12 +78,12 @@ export class RevocationsService {
     subject: RevokedSubject,
     { n, now, anchor }: { n: number; now: Date; anchor: string | null },
   ): Promise<RevocationRecord> {
-    const { issuer, accessTokenSeconds, clockSkewSeconds } = this.settings;
+    const { issuer, maxTokenSeconds, clockSkewSeconds } = this.settings;
     const iat = Math.floor(now.getTime() / 1000);
     const payload = revocationPayload(subject, { issuer, iat, jti: randomUUID(), n });
     const jws = await this.signers.find(anchor).signRevocation(payload);
-    // A verifier whose clock is behind accepts a token that much longer.
-    const lifeMs = (accessTokenSeconds + 2 * clockSkewSeconds) * 1000;
+    // Tokens may be older than the present ACCESS_TOKEN_SECONDS. A verifier whose clock is behind accepts one longer.
+    const lifeMs = (maxTokenSeconds + 2 * clockSkewSeconds) * 1000;
     const expiresAt = new Date(now.getTime() + lifeMs);
     return { n, ...subject, jws, createdAt: now, expiresAt, stream: null, sequence: null };
   }
