@@ -19,7 +19,10 @@ export const JWKS_PATH = '/.well-known/jwks.json';
 /** Media type of the signed key set (OpenID Federation 1.0 §5.2.1.1 calls the same thing so). */
 export const KEYSET_MEDIA_TYPE = 'application/jwk-set+jwt';
 
-/** The subject on which one instance of a service acknowledges statements. */
+/**
+ * The subject on which one instance of a service acknowledges statements: `{epoch, kids, pins, at}`. When it stops it
+ * says `{goodbye: true, at}` there. `at` is its clock in ms.
+ */
 export function ackSubject(service: string, instance: string): string {
   return `trust.ack.${service}.${instance}`;
 }

@@ -210,13 +210,26 @@ describe('over NATS', () => {
     expect(nats.published).toMatchObject([{ data: { epoch: 9 } }]);
   });
 
+  test('a feed that stops says goodbye once, and acknowledges nothing after it', async () => {
+    const { clock, feed, issuer, nats, ring } = await attached();
+    nats.message(issuer.statement({ epoch: 4 }));
+    await feed.stop();
+    await feed.stop();
+    ring.accept(issuer.statement({ epoch: 5 }), 'local');
+    expect(ring.facts().epoch).toBe(5);
+    expect(nats.published.slice(1)).toEqual([
+      { subject: 'trust.ack.orders.a1', data: { goodbye: true, at: clock.now() } },
+    ]);
+  });
+
   test.each(['closed', 'draining'] as const)(
-    'a connection that is %s keeps no statement from being taken over',
+    'a connection that is %s keeps no statement from being taken over, and no feed from stopping',
     async (state) => {
-      const { issuer, nats, ring } = await attached();
+      const { feed, issuer, nats, ring } = await attached();
       nats[state] = true;
       nats.message(issuer.statement());
       expect(ring.facts()).toMatchObject({ epoch: 1, statements: { accepted: { nats: 1 } } });
+      await feed.stop();
       expect(nats.published).toEqual([]);
     },
   );

@@ -74,8 +74,10 @@ export class StatementFeed {
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
 
+  /** Stops both channels and tells auth not to wait for this verifier any more. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    if (!this.stopping.signal.aborted) this.tellIssuer({ goodbye: true, at: this.clock() });
     this.stopping.abort();
     this.subscription?.unsubscribe();
     await Promise.all([this.inFlight, this.revocations.stop()]);
@@ -175,11 +177,16 @@ export class StatementFeed {
 
   /** Tells auth what this verifier holds. Unsigned: it can hasten or delay a rotation and do nothing else. */
   private acknowledge(): void {
+    // After the goodbye it would be waited for again.
+    if (this.stopping.signal.aborted) return;
+    const { epoch, keys, pins } = this.ring.facts();
+    this.tellIssuer({ epoch, kids: keys.map((key) => key.kid), pins, at: this.clock() });
+  }
+
+  private tellIssuer(message: object): void {
     // publish() throws on a connection that is going away.
     if (!this.nats || !this.connection || this.connection.isClosed() || this.connection.isDraining()) return;
-    const { epoch, keys, pins } = this.ring.facts();
-    const ack = { epoch, kids: keys.map((key) => key.kid), pins, at: this.clock() };
-    this.connection.publish(ackSubject(this.nats.service, this.nats.instance), JSON.stringify(ack));
+    this.connection.publish(ackSubject(this.nats.service, this.nats.instance), JSON.stringify(message));
   }
 
   private report(fault: string | undefined): void {
