@@ -16,6 +16,8 @@ function setUp() {
   const nats = {
     stored: new Map<string, string>(),
     isAway: false,
+    /** Subjects whose requests fail while the others are answered. */
+    failing: new Set<string>(),
     deliver: undefined as Deliver | undefined,
   };
   const connection = {
@@ -28,7 +30,7 @@ function setUp() {
       expect(subject).toBe('$JS.API.DIRECT.GET.REVOCATIONS');
       const { last_by_subj: wanted } = JSON.parse(body) as { last_by_subj: string };
       asked.push(wanted);
-      if (nats.isAway) throw new Error('timeout');
+      if (nats.isAway || nats.failing.has(wanted)) throw new Error('timeout');
       const jws = nats.stored.get(wanted);
       return jws === undefined ? { ...messageOf(''), headers: { code: 404 } } : messageOf(jws);
     },
@@ -114,6 +116,19 @@ describe('what is missing', () => {
     await feed.repair();
     expect(view.facts()).toMatchObject({ missing: 0, accepted: 600 });
     expect(asked).toHaveLength(600);
+  });
+
+  test('is held although another request of its batch failed', async () => {
+    const { view, feed, nats, store, tell, log } = setUp();
+    for (let n = 1; n <= 256; n += 1) store(n);
+    nats.failing.add('trust.revocation.7');
+    tell(256);
+    await feed.repair();
+    expect(view.missing()).toEqual([7]);
+    expect(log).toEqual(['missing revocations cannot be fetched: timeout']);
+    nats.failing.clear();
+    await feed.repair();
+    expect(view.facts()).toMatchObject({ missing: 0, accepted: 256 });
   });
 
   test('may be newer than the last statement: whoever was not listening looks ahead', async () => {

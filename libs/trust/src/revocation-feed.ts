@@ -90,15 +90,19 @@ export class RevocationFeed {
   private async fetch(numbers: readonly number[]): Promise<void> {
     const { connection } = this;
     if (!connection) return;
-    const answers = await Promise.all(
+    const answers = await Promise.allSettled(
       numbers.map((n) =>
         connection.request(REVOCATION_DIRECT_GET, lastBySubject(revocationSubject(n)), {
           timeout: REQUEST_TIMEOUT_MS,
         }),
       ),
     );
-    // Status 404: not there yet, or lost; auth stores again what the stream lacks.
-    for (const answer of answers) if (!answer.headers?.code) this.offer(answer);
+    // One request that fails costs no other its answer. Status 404: not there yet, or lost; auth stores again what the
+    // stream lacks.
+    for (const answer of answers)
+      if (answer.status === 'fulfilled' && !answer.value.headers?.code) this.offer(answer.value);
+    const failed = answers.find(({ status }) => status === 'rejected');
+    if (failed) throw (failed as PromiseRejectedResult).reason;
   }
 
   private report(fault: string | undefined): void {
