@@ -146,3 +146,11 @@ export const storeSettings = defineSettings(databaseSettings);
 
 /** auth's own name: the audience of tokens for its `/admin` routes, and its account in NATS. */
 export const SERVICE = 'auth';
+
+/** The scopes that its routes ask for. */
+declare module '#trust/nest' {
+  interface ScopeRegistry {
+    'accounts:manage': true;
+    'keys:manage': true;
+  }
+}

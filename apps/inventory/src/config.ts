@@ -11,6 +11,13 @@ import {
 /** inventory's own name: the audience of tokens for it, and its account in NATS. */
 export const SERVICE = 'inventory';
 
+/** The scopes that its routes ask for. */
+declare module '#trust/nest' {
+  interface ScopeRegistry {
+    'inventory:write': true;
+  }
+}
+
 export const inventorySettings = defineSettings({
   ...httpSettings,
   ...databaseSettings,

@@ -13,6 +13,14 @@ import {
 /** orders' own name: the audience of tokens for it, and its account in NATS. */
 export const SERVICE = 'orders';
 
+/** The scopes that its routes ask for. */
+declare module '#trust/nest' {
+  interface ScopeRegistry {
+    'orders:read': true;
+    'orders:write': true;
+  }
+}
+
 export const ordersSettings = defineSettings({
   ...httpSettings,
   ...databaseSettings,

@@ -2,6 +2,8 @@
 export { CurrentCaller, type Caller } from './caller.js';
 export { Public } from './public.js';
 export { AnyAudience, Scopes, Strict } from './requirements.js';
+// By a star: only what is exported so can be merged into from outside.
+export type * from './scope-registry.js';
 export { TrustModule, type TrustModuleOptions } from './trust.module.js';
 export { trustCheck } from './trust-check.js';
 export { TrustMetricsModule } from './trust-metrics.js';

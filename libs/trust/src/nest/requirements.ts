@@ -2,13 +2,14 @@ import { SetMetadata, type ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import type { Expectation } from '../verify-access-token.js';
 import { PUBLIC_ROUTE } from './public.js';
+import type { Scope } from './scope-registry.js';
 
 const SCOPES = Symbol('scopes');
 const ANY_AUDIENCE = Symbol('any-audience');
 const STRICT = Symbol('strict');
 
 /** Requires all of these scopes of the caller's token; without them the answer is 403 `insufficient_scope`. */
-export const Scopes = (...scopes: [string, ...string[]]) => SetMetadata(SCOPES, scopes);
+export const Scopes = (...scopes: [Scope, ...Scope[]]) => SetMetadata(SCOPES, scopes);
 
 /**
  * Accepts a token for any audience of the issuer. Only for the issuer's own session routes, which look the session
@@ -30,12 +31,23 @@ export function requirementsOf(
   audience: string,
 ): Expectation | undefined {
   const targets = [context.getHandler(), context.getClass()];
-  // A route that asks for scopes itself is closed, whatever its controller or a second decorator says.
-  const closed = reflector.get<string[] | undefined>(SCOPES, context.getHandler()) !== undefined;
-  if (!closed && reflector.getAllAndOverride<boolean>(PUBLIC_ROUTE, targets)) return undefined;
+  if (isPublic(targets, reflector)) return undefined;
   return {
     audience: reflector.getAllAndOverride<boolean>(ANY_AUDIENCE, targets) ? undefined : audience,
     scopes: reflector.getAllAndOverride<string[]>(SCOPES, targets) ?? [],
     strict: reflector.getAllAndOverride<boolean>(STRICT, targets) ?? false,
   };
+}
+
+/**
+ * Whether `@Public()` opens a route: on the handler, or on the class of a handler that asks for nothing. Whatever asks
+ * anything of a caller is closed, also with `@Public()` beside it: a contradiction must not open a route.
+ */
+function isPublic(targets: readonly Parameters<Reflector['get']>[1][], reflector: Reflector): boolean {
+  const has = (key: symbol, target: (typeof targets)[number]) => reflector.get(key, target) !== undefined;
+  for (const target of targets) {
+    if ([SCOPES, ANY_AUDIENCE, STRICT].some((key) => has(key, target))) return false;
+    if (has(PUBLIC_ROUTE, target)) return true;
+  }
+  return false;
 }

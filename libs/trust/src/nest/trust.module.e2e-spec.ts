@@ -21,6 +21,14 @@ import {
   type TrustModuleOptions,
 } from './index.js';
 
+declare module './index.js' {
+  interface ScopeRegistry {
+    'cats:write': true;
+    'cats:groom': true;
+    'shop:manage': true;
+  }
+}
+
 @Controller('cats')
 class CatsController {
   @Get()
@@ -66,6 +74,40 @@ class ShopController {
   till() {
     return { till: true };
   }
+
+  @Strict()
+  @Get('safe')
+  safe() {
+    return { safe: true };
+  }
+
+  @AnyAudience()
+  @Get('lounge')
+  lounge() {
+    return { lounge: true };
+  }
+
+  @Strict()
+  @Public()
+  @Get('contradiction')
+  contradiction() {
+    return { contradiction: true };
+  }
+}
+
+@Strict()
+@Controller('bank')
+class BankController {
+  @Get()
+  enter() {
+    return { entered: true };
+  }
+
+  @Public()
+  @Get('window')
+  look() {
+    return { open: true };
+  }
 }
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -94,7 +136,7 @@ async function startService(
 ) {
   const module = await Test.createTestingModule({
     imports: [TrustModule.forRoot(options), ...imports],
-    controllers: [CatsController, ShopController],
+    controllers: [CatsController, ShopController, BankController],
   }).compile();
   const app: INestApplication = module.createNestApplication(new FastifyAdapter(), { logger: false });
   await app.listen(0, '127.0.0.1');
@@ -179,6 +221,23 @@ describe('a service with three facts', () => {
     expect(await get(`${url}/shop/till`)).toMatchObject({ status: 401 });
     expect(await get(`${url}/shop/till`, token())).toMatchObject({ status: 403 });
     expect(await get(`${url}/shop/till`, token({ scope: 'shop:manage' }))).toMatchObject({ status: 200 });
+  });
+
+  test.each([['safe'], ['lounge'], ['contradiction']])(
+    'a route of a public controller that asks for anything is closed: %s',
+    async (route) => {
+      const { url, token } = await setUp();
+      expect(await get(`${url}/shop/${route}`)).toMatchObject({ status: 401 });
+      const { status } = await get(`${url}/shop/${route}`, token());
+      // The view of revocations is not fresh here, so a strict route is closed to a good token too.
+      expect(status).toBe(route === 'lounge' ? 200 : 503);
+    },
+  );
+
+  test('a public route of a strict controller is open', async () => {
+    const { url } = await setUp();
+    expect(await get(`${url}/bank/window`)).toMatchObject({ status: 200, body: { open: true } });
+    expect(await get(`${url}/bank`)).toMatchObject({ status: 401 });
   });
 
   test('403 names the scopes of the route', async () => {
@@ -446,6 +505,14 @@ describe('a service that lacks a fact', () => {
     TrustModule.forRoot({ ...facts, audience: undefined });
     // @ts-expect-error a route asks for one scope at least
     Scopes();
+    Scopes('cats:write', 'cats:groom');
+    // @ts-expect-error a mistyped scope is none of the application's
+    Scopes('cats:wrtie');
+    // @ts-expect-error also as one of several
+    Scopes('cats:write', 'cats:gromm');
+    const text: string = 'cats:write';
+    // @ts-expect-error nor is any text
+    Scopes(text);
   });
 
   test.each([
