@@ -8,7 +8,7 @@ const guardProblems = {
   missing_token: { status: 401, title: 'This route needs an access token' },
   invalid_token: { status: 401, title: 'The access token is not valid here' },
   insufficient_scope: { status: 403, title: 'The access token lacks a scope that this route needs' },
-  trust_stale: { status: 503, title: 'This service does not know the present word of the issuer' },
+  trust_stale: { status: 503, title: 'This service has no current key set' },
 } satisfies ProblemTable;
 
 /**

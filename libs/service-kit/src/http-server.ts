@@ -54,6 +54,8 @@ export function createHttpAdapter({
   };
   const adapter = new LeavingAdapter(options, shutdownDelayMs);
   const server = adapter.getInstance<FastifyInstance>();
+  // Otherwise Node drops fields beyond a count and tells no one. Their size stays limited, to 16 KiB in all.
+  server.server.maxHeadersCount = 0;
   // Twice, because reading the body goes on in the context of the socket.
   server.addHook('onRequest', (request, _reply, done) => withRequestId(request.id, done));
   server.addHook('preValidation', (request, _reply, done) => withRequestId(request.id, done));

@@ -21,12 +21,14 @@ function setUp({ verify: replaced }: { verify?: VerifyAccessToken } = {}) {
   const verify = replaced ?? createVerifyAccessToken({ ring, clock: clock.now });
   const authenticator = new Authenticator({ verify, ring, refresh, clock: clock.now });
   const judge = (token: string) =>
-    authenticator.authenticate(['Authorization', `Bearer ${token}`], { audience: 'orders' }).then(
+    authenticator.authenticate(carrying(token), { audience: 'orders' }).then(
       () => 'accepted',
       (error: unknown) => (error instanceof TrustError ? error.code : Promise.reject(error as Error)),
     );
   return { clock, issuer, ring, state, refreshes, authenticator, judge };
 }
+
+const carrying = (token: string) => ({ rawHeaders: ['Authorization', `Bearer ${token}`] });
 
 /** Lets everything run that waits for no timer. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -36,7 +38,7 @@ test('outcomes are counted by their code', async () => {
   await judge(issuer.token());
   await judge(issuer.token());
   await judge(issuer.token({ aud: 'inventory' }));
-  await expect(authenticator.authenticate([], { audience: 'orders' })).rejects.toMatchObject({
+  await expect(authenticator.authenticate({ rawHeaders: [] }, { audience: 'orders' })).rejects.toMatchObject({
     code: 'missing_token',
   });
   expect(authenticator.counts()).toEqual({ accepted: 2, wrong_audience: 1, missing_token: 1 });
@@ -49,7 +51,7 @@ test('any other exception is a refusal, counted as internal, its cause kept', as
       throw cause;
     },
   });
-  const judged = authenticator.authenticate(['Authorization', 'Bearer x'], { audience: 'orders' });
+  const judged = authenticator.authenticate(carrying('x'), { audience: 'orders' });
   await expect(judged).rejects.toMatchObject({ name: 'TrustError', code: 'internal', cause });
   expect(authenticator.counts()).toEqual({ internal: 1 });
 });

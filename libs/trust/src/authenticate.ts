@@ -1,5 +1,5 @@
 import type { AccessTokenClaims } from './access-token-claims.js';
-import { bearerToken } from './bearer.js';
+import { bearerToken, type ReceivedRequest } from './bearer.js';
 import { systemClock, type Clock } from './clock.js';
 import type { KeyRing } from './key-ring.js';
 import { TrustError, type TrustErrorCode } from './trust-error.js';
@@ -40,9 +40,9 @@ export class Authenticator {
   }
 
   /** @throws TrustError, or what `confirm` threw */
-  async authenticate(rawHeaders: readonly string[], expected: Expectation): Promise<AccessTokenClaims> {
+  async authenticate(request: ReceivedRequest, expected: Expectation): Promise<AccessTokenClaims> {
     try {
-      const token = bearerToken(rawHeaders);
+      const token = bearerToken(request);
       let claims = await this.judge(token, expected);
       if (this.options.confirm) {
         await this.options.confirm(claims);

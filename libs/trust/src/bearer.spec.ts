@@ -12,10 +12,37 @@ describe('bearerToken (RFC 6750 §2.1)', () => {
       'the word as the value of another field',
       ['x', 'authorization', 'Authorization', 'Bearer a.b.c', 'y', 'Authorization'],
     ],
-  ])('finds the token: %s', (_what, rawHeaders) => expect(bearerToken(rawHeaders)).toBe('a.b.c'));
+  ])('finds the token: %s', (_what, rawHeaders) => expect(bearerToken({ rawHeaders })).toBe('a.b.c'));
+
+  describe('where Node may have dropped fields', () => {
+    const request = (count: number, maxHeadersCount?: number | null) => ({
+      rawHeaders: ['Authorization', 'Bearer a.b.c', ...Array<string>((count - 1) * 2).fill('x')],
+      ...(maxHeadersCount !== undefined && { socket: { server: { maxHeadersCount } } }),
+    });
+
+    test.each([
+      [999, undefined],
+      [999, null],
+      [1_100, 0],
+      [1_100, 1_101],
+    ])('%p fields with maxHeadersCount %p are all there', (count, limit) => {
+      expect(bearerToken(request(count, limit))).toBe('a.b.c');
+    });
+
+    test.each([
+      [1_000, undefined],
+      [1_000, null],
+      [1_024, undefined],
+      [50, 50],
+    ])('%p fields with maxHeadersCount %p are refused', (count, limit) => {
+      expect(() => bearerToken(request(count, limit))).toThrow(
+        new TrustError('too_many_fields', 'header fields may have been dropped'),
+      );
+    });
+  });
 
   test('takes the whole alphabet of a token68', () => {
-    expect(bearerToken(['Authorization', 'Bearer aZ09-._~+/=='])).toBe('aZ09-._~+/==');
+    expect(bearerToken({ rawHeaders: ['Authorization', 'Bearer aZ09-._~+/=='] })).toBe('aZ09-._~+/==');
   });
 
   test.each<[string, string[], TrustErrorCode, string]>([
@@ -63,7 +90,7 @@ describe('bearerToken (RFC 6750 §2.1)', () => {
   ])('refuses %s', (_what, rawHeaders, code, message) => {
     let error: unknown;
     try {
-      bearerToken(rawHeaders);
+      bearerToken({ rawHeaders });
     } catch (caught) {
       error = caught;
     }

@@ -1,15 +1,26 @@
 import { TrustError } from './trust-error.js';
 
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
+/** What Node takes where a server says nothing. */
+const DEFAULT_MAX_HEADERS_COUNT = 1_000;
+
+/** As much of a `node:http` request as holds the header fields as they came: name, value, name, value, … */
+export interface ReceivedRequest {
+  readonly rawHeaders: readonly string[];
+  readonly socket?: { readonly server?: { readonly maxHeadersCount?: number | null } };
+}
 
 /**
- * The token of the one `Authorization: Bearer` field (RFC 6750 §2.1). It takes the header fields as they came
- * (name, value, name, value, …): Node's parsed `headers` silently drop a second Authorization, and the proxy in
- * front may have judged the one that was dropped.
+ * The token of the one `Authorization: Bearer` field (RFC 6750 §2.1). It takes the header fields as they came: Node's
+ * parsed `headers` silently drop a second Authorization, and the proxy in front may have judged the one that was
+ * dropped. Node also drops, from all its forms, every field beyond `maxHeadersCount`; where it may have done so, the
+ * request is refused.
  *
- * @throws TrustError `missing_token` · `repeated_authorization` · `malformed`
+ * @throws TrustError `too_many_fields` · `missing_token` · `repeated_authorization` · `malformed`
  */
-export function bearerToken(rawHeaders: readonly string[]): string {
+export function bearerToken(request: ReceivedRequest): string {
+  const { rawHeaders } = request;
+  if (mayBeCut(request)) throw new TrustError('too_many_fields', 'header fields may have been dropped');
   const fields: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]!.toLowerCase() === 'authorization') fields.push(rawHeaders[i + 1]!);
@@ -21,4 +32,11 @@ export function bearerToken(rawHeaders: readonly string[]): string {
   const token = BEARER.exec(field)?.[1];
   if (token === undefined) throw new TrustError('malformed', 'not a token after Bearer');
   return token;
+}
+
+/** Whether as many fields came as Node takes at most: then there may have been more. */
+function mayBeCut({ rawHeaders, socket }: ReceivedRequest): boolean {
+  const limit = socket?.server?.maxHeadersCount ?? DEFAULT_MAX_HEADERS_COUNT;
+  // 0 is Node's word for no limit.
+  return limit > 0 && rawHeaders.length >= limit * 2;
 }

@@ -3,7 +3,7 @@
  */
 export type { AccessTokenClaims, Actor } from './access-token-claims.js';
 export { Authenticator, type AuthenticatorOptions } from './authenticate.js';
-export { bearerToken } from './bearer.js';
+export { bearerToken, type ReceivedRequest } from './bearer.js';
 export { numericDate, systemClock, type Clock } from './clock.js';
 export {
   KeyRing,

@@ -6,6 +6,7 @@ export type TrustErrorCode =
   // no credentials, or not in the one form that is accepted
   | 'missing_token'
   | 'repeated_authorization'
+  | 'too_many_fields'
   // form (RFC 7515, RFC 7519)
   | 'too_large'
   | 'malformed'
@@ -23,6 +24,8 @@ export type TrustErrorCode =
   | 'not_yet_valid'
   | 'lifetime_too_long'
   | 'past_key_end'
+  // bound to a key (RFC 7800), whose proof nobody checks
+  | 'key_bound'
   // withdrawn by the issuer, by name or as a check beyond the token itself found out
   | 'revoked'
   // judged after the token was found good

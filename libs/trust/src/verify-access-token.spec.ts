@@ -143,6 +143,12 @@ describe('one check after the other', () => {
     ['nbf null', 'invalid_claim', ({ issuer }) => issuer.token({ nbf: null })],
     ['another issuer', 'wrong_issuer', ({ issuer }) => issuer.token({ iss: 'https://other.test' })],
     ['the issuer with a slash', 'wrong_issuer', ({ issuer }) => issuer.token({ iss: `${issuer.issuer}/` })],
+    [
+      'a key that it is bound to',
+      'key_bound',
+      ({ issuer }) => issuer.token({ cnf: { jkt: issuer.key.kid } }),
+    ],
+    ['cnf null', 'key_bound', ({ issuer }) => issuer.token({ cnf: null })],
     ['another audience', 'wrong_audience', ({ issuer }) => issuer.token({ aud: 'inventory' })],
     ['the audience in capitals', 'wrong_audience', ({ issuer }) => issuer.token({ aud: 'Orders' })],
     ['a life of 301 s', 'lifetime_too_long', ({ issuer, now }) => issuer.token({ exp: now + 301 })],

@@ -40,8 +40,8 @@ export type VerifyAccessToken = (token: string, expected: Expectation) => Access
 /**
  * Makes the verify function over one key ring. It checks, in this order: the ring has not expired; size and form;
  * `typ` is `at+jwt`; no `crit`, `b64`, `zip`; `kid` is in the ring; `alg` is the key's own; the signature; the
- * required claims; `iss`; `aud`; `exp`, `nbf`, `iat`; lifetime; the key's own end; not revoked (jti, txn, sid,
- * client_id); scopes.
+ * required claims; `iss`; no `cnf`; `aud`; `exp`, `nbf`, `iat`; lifetime; the key's own end; not revoked (jti, txn,
+ * sid, client_id); scopes.
  *
  * The function is synchronous: nothing happens between its last check and its verdict.
  *
@@ -93,6 +93,7 @@ export function createVerifyAccessToken({
       const claims = readClaims(readPayload(jws));
       if (claims.iss !== ring.issuer)
         throw new TrustError('wrong_issuer', 'iss is not the configured issuer');
+      checkUnbound(claims);
       return { key, claims };
     });
   }
@@ -122,6 +123,14 @@ function checkRing(ring: KeyRing): void {
   const freshness = ring.freshness();
   if (freshness === 'empty') throw new TrustError('trust_stale', 'no key-set statement yet');
   if (freshness === 'stale') throw new TrustError('trust_stale', 'the key-set statement has expired');
+}
+
+/**
+ * A token that is bound to a key (`cnf`, RFC 7800) is good only with the proof that its sender holds that key (RFC 8705,
+ * RFC 9449). No proof is checked here, so whoever stole such a token could use it.
+ */
+function checkUnbound(claims: AccessTokenClaims): void {
+  if (Object.hasOwn(claims, 'cnf')) throw new TrustError('key_bound', 'cnf asks for a proof of possession');
 }
 
 function checkAudience(claims: AccessTokenClaims, audience: string | undefined): void {

@@ -4,6 +4,7 @@ import passport from 'passport';
 import { Strategy } from 'passport-jwt';
 import type { AccessTokenClaims } from '../access-token-claims.js';
 import { Authenticator } from '../authenticate.js';
+import type { ReceivedRequest } from '../bearer.js';
 import type { Expectation } from '../verify-access-token.js';
 
 /** What passport adds to a strategy: closures over one request, which use no `this`. */
@@ -28,11 +29,11 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
   }
 
   override authenticate(request: unknown, options: { expected: Expectation }): void {
-    const { raw } = request as { raw: { rawHeaders: string[] } };
+    const { raw } = request as { raw: ReceivedRequest };
     // Passport writes these two onto the one strategy object anew for each request. After an await they are another
     // request's: its caller would get these claims.
     const { success, fail } = this as unknown as Answers;
-    this.authenticator.authenticate(raw.rawHeaders, options.expected).then(
+    this.authenticator.authenticate(raw, options.expected).then(
       (claims) => success(claims),
       (error: unknown) => fail(error),
     );

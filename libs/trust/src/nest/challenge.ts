@@ -2,8 +2,14 @@ import type { TrustError, TrustErrorCode } from '../trust-error.js';
 
 /** What a client is told of a refusal: as little as RFC 6750 §3 asks for. */
 export interface Refusal {
-  readonly status: 400 | 401 | 403 | 503;
-  readonly code: 'missing_token' | 'invalid_request' | 'invalid_token' | 'insufficient_scope' | 'trust_stale';
+  readonly status: 400 | 401 | 403 | 431 | 503;
+  readonly code:
+    | 'missing_token'
+    | 'invalid_request'
+    | 'invalid_token'
+    | 'insufficient_scope'
+    | 'headers_too_large'
+    | 'trust_stale';
   readonly title: string;
   /** Value of `WWW-Authenticate`, where the status asks for one. */
   readonly challenge?: string;
@@ -29,10 +35,15 @@ const REFUSALS: Partial<Record<TrustErrorCode, Refusal>> = {
     title: 'The request has more than one Authorization field',
     challenge: 'Bearer error="invalid_request"',
   },
+  too_many_fields: {
+    status: 431,
+    code: 'headers_too_large',
+    title: 'The request has too many header fields',
+  },
   trust_stale: {
     status: 503,
     code: 'trust_stale',
-    title: 'This service does not know the present word of the issuer',
+    title: 'This service has no current key set',
   },
 };
 

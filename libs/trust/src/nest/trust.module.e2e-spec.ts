@@ -281,6 +281,14 @@ describe('a service with three facts', () => {
     }
   });
 
+  test('a second Authorization behind more fields than Node keeps is refused', async () => {
+    const { url, token } = await setUp();
+    const fields = [`Authorization: Bearer ${token()}`, ...Array<string>(1_100).fill('a:')];
+    expect(await raw(`${url}/cats`, ...fields, 'Authorization: Bearer junk')).toContain('HTTP/1.1 431');
+    expect(await raw(`${url}/cats`, ...fields)).toContain('"code":"headers_too_large"');
+    expect(await raw(`${url}/cats`, ...fields.slice(0, 900))).toContain('HTTP/1.1 200');
+  });
+
   test('no answer to a bad token says why, or holds any part of it', async () => {
     const { issuer, url, token } = await setUp();
     const stranger = createTestKey();
