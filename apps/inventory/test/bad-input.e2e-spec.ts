@@ -14,7 +14,7 @@ describe('what inventory refuses', () => {
 
   it.each([
     ['malformed JSON', '{"sku":', 400, 'malformed_body', undefined],
-    ['an empty body', '', 400, 'malformed_body', undefined],
+    ['an empty body', '', 400, 'invalid_request', ''],
     ['a list', '[]', 400, 'invalid_request', ''],
     ['null', 'null', 400, 'invalid_request', ''],
     ['text', '"x"', 400, 'invalid_request', ''],

@@ -18,7 +18,7 @@ describe('what orders refuses', () => {
 
   it.each([
     ['malformed JSON', '{"lines":[', 400, 'malformed_body', undefined],
-    ['an empty body', '', 400, 'malformed_body', undefined],
+    ['an empty body', '', 400, 'invalid_request', ''],
     ['a list', [line], 400, 'invalid_request', ''],
     ['null', 'null', 400, 'invalid_request', ''],
     ['no lines', {}, 400, 'invalid_request', 'lines'],

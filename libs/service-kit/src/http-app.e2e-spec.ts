@@ -1,6 +1,7 @@
 /** A tiny service on a free port, and what a hostile or careless client may send it. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { Body, Controller, Get, HttpException, Module, Param, Post, Query } from '@nestjs/common';
 import { APP_GUARD, Reflector } from '@nestjs/core';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
@@ -35,6 +36,11 @@ class TinyController {
   @Post('orders')
   order(@Body({ schema: orderSchema }) body: z.output<typeof orderSchema>) {
     return { lines: body.lines.length, requestId: currentRequestId() };
+  }
+
+  @Post('ping')
+  ping() {
+    return { pong: true };
   }
 
   @Get('orders')
@@ -196,7 +202,7 @@ describe('an HTTP app of the kit', () => {
       expect(problem['errors']).toEqual(errors);
     };
 
-    it.each([['{"lines":'], ['{lines:1}'], [''], ['\0'], ['{"a":1}}']])(
+    it.each([['{"lines":'], ['{lines:1}'], ['\0'], ['{"a":1}}']])(
       'refuses malformed JSON %j',
       async (body) => {
         await expectProblem(await post(body), 400, 'malformed_body');
@@ -244,8 +250,51 @@ describe('an HTTP app of the kit', () => {
     it('refuses 2 MB', async () => {
       await expectProblem(await post(`{"note":"${'x'.repeat(2_000_000)}"}`), 413, 'body_too_large');
     });
-    it('refuses another content type', async () => {
-      await expectProblem(await post('<a/>', { 'content-type': 'text/xml' }), 415, 'unsupported_media_type');
+    it.each([
+      ['text/xml', '<a/>'],
+      ['text/plain', '{"lines":[{"sku":"a","quantity":1}]}'],
+      ['application/x-www-form-urlencoded', 'lines=1'],
+      ['multipart/form-data', 'lines=1'],
+    ])('refuses content of the type %s', async (type, body) => {
+      await expectProblem(await post(body, { 'content-type': type }), 415, 'unsupported_media_type');
+    });
+    it('refuses content without a type', async () => {
+      const answer = await raw(
+        'POST /orders HTTP/1.1\r\nhost: tiny\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}',
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 415 [^]*"unsupported_media_type"/);
+    });
+    it('refuses encoded content, and says that it takes none', async () => {
+      const body = gzipSync('{"lines":[{"sku":"a","quantity":1}]}');
+      const response = await post(new Uint8Array(body), { 'content-encoding': 'gzip' });
+      expect(response.headers.get('accept-encoding')).toBe('identity');
+      await expectProblem(response, 415, 'unsupported_content_encoding');
+    });
+    it.each([['content-encoding: identity'], ['content-type: application/json; charset=utf-8']])(
+      'takes JSON with %s',
+      async (field) => {
+        const [name, value] = field.split(': ') as [string, string];
+        expect((await post('{"lines":[{"sku":"a","quantity":1}]}', { [name]: value })).status).toBe(201);
+      },
+    );
+    it.each([
+      ['', 'application/json'],
+      ['content-length: 0', 'application/json'],
+      ['transfer-encoding: chunked', 'application/json'],
+      ['content-length: 0', 'application/x-www-form-urlencoded'],
+      ['content-length: 0', 'text/plain'],
+    ])('takes %j with the type %s for no body', async (field, type) => {
+      const content = field.startsWith('transfer') ? '0\r\n\r\n' : '';
+      const fields = `connection: close\r\ncontent-type: ${type}\r\n${field && `${field}\r\n`}`;
+      const answer = await raw(`POST /ping HTTP/1.1\r\nhost: tiny\r\n${fields}\r\n${content}`);
+      expect(answer).toMatch(/^HTTP\/1\.1 201 [^]*"pong"/);
+    });
+    it('refuses no body where there must be one, by its schema', async () => {
+      await expectProblem(await post(''), 400, 'invalid_request');
+    });
+    it('says that a route is unknown before it judges content', async () => {
+      const response = await fetch(`${url}/nowhere`, { method: 'POST', body: '<a/>' });
+      await expectProblem(response, 404, 'route_not_found');
     });
     it('never runs a handler that reads a body without a schema', async () => {
       const response = await fetch(`${url}/careless`, {

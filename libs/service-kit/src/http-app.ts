@@ -51,6 +51,8 @@ export async function createHttpApp(
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: nestLogger(logger),
     abortOnError: false,
+    // `createHttpAdapter` says which bodies are read; Nest would read forms as well.
+    bodyParser: false,
   });
   app.useGlobalFilters(filter);
   app.useGlobalPipes(new ValidationPipe());

@@ -10,6 +10,7 @@ import type { Logger } from './logging.js';
 import { kitProblems } from './problem.js';
 import type { ProblemFilter } from './problem-filter.js';
 import { problemBody } from './problem-filter.js';
+import { readOnlyJson } from './request-bodies.js';
 import { requestIdFor, requestIdHeader, withRequestId } from './request-context.js';
 import { ServiceError } from './service-error.js';
 
@@ -63,6 +64,7 @@ export function createHttpAdapter({
     setCommonHeaders(request, reply);
     done();
   });
+  readOnlyJson(server);
   drain(adapter, drainTimeoutMs);
   logRequests(server, logger);
   return adapter;

@@ -57,7 +57,6 @@ describe('problemOf', () => {
     ['FST_ERR_CTP_BODY_TOO_LARGE', 413, 'body_too_large'],
     ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 415, 'unsupported_media_type'],
     ['FST_ERR_CTP_INVALID_JSON_BODY', 400, 'malformed_body'],
-    ['FST_ERR_CTP_EMPTY_JSON_BODY', 400, 'malformed_body'],
     ['FST_ERR_BAD_URL', 400, 'malformed_url'],
   ])('knows %s of Fastify, bare or as Nest wraps it', (frameworkCode, status, code) => {
     const bare = withCode(frameworkCode, { statusCode: status });

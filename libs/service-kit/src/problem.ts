@@ -28,6 +28,7 @@ export type KitCode =
   | 'route_not_found'
   | 'body_too_large'
   | 'unsupported_media_type'
+  | 'unsupported_content_encoding'
   | 'internal_error'
   | 'upstream_invalid'
   | 'upstream_unavailable'
@@ -42,7 +43,11 @@ export const kitProblems = defineProblems<KitCode>({
   malformed_url: { status: 400, title: 'The URL cannot be parsed' },
   route_not_found: { status: 404, title: 'There is no such route' },
   body_too_large: { status: 413, title: 'The body is too large' },
-  unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  unsupported_media_type: { status: 415, title: 'The content type is not supported; send application/json' },
+  unsupported_content_encoding: {
+    status: 415,
+    title: 'The content encoding is not supported; send the body without one',
+  },
   internal_error: { status: 500, title: 'Something went wrong' },
   upstream_invalid: { status: 502, title: 'Another service gave an answer that makes no sense' },
   upstream_unavailable: { status: 503, title: 'Another service cannot be reached' },
@@ -58,7 +63,7 @@ const codeByStatus: Readonly<Record<number, KitCode>> = {
   413: 'body_too_large',
   415: 'unsupported_media_type',
 };
-const bodyParserCodes = /^FST_ERR_CTP_(EMPTY_JSON_BODY|INVALID_JSON_BODY|INVALID_CONTENT_LENGTH)$/;
+const bodyParserCodes = /^FST_ERR_CTP_(INVALID_JSON_BODY|INVALID_CONTENT_LENGTH)$/;
 
 /** Finds what a client may know of an exception; anything not recognised is `internal_error` and tells nothing. */
 export function problemOf(exception: unknown, problems: ProblemTable = kitProblems): Problem {
