@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { lockFileFaults } from './lock-file.js';
+import { engineFaults, lockFileFaults } from './lock-file.js';
 import type { LockedPackages } from './packages.js';
 
 const platforms = [
@@ -67,5 +67,27 @@ describe('lockFileFaults', () => {
       `@a/b@2.0.0 names its host ("resolved": "${resolved}")`,
       '@a/b@2.0.0 has no "integrity"',
     ]);
+  });
+});
+
+describe('engineFaults', () => {
+  const locked = (engines: object, dev = false): LockedPackages => ({
+    '': { engines: { node: '>=20.19' } },
+    'node_modules/a': { version: '1.0.0', dev, ...engines },
+  });
+
+  it.each([[{}], [{ engines: { node: '>=18' } }], [{ engines: { node: '^20.19.0 || >=22.12.0' } }]])(
+    'is content with %j',
+    (engines) => expect(engineFaults(locked(engines))).toEqual([]),
+  );
+
+  it.each(['>=22', '^20.20.0 || >=22', '>= 22.x'])('finds what runs and asks for Node %s', (node) => {
+    expect(engineFaults(locked({ engines: { node } }))).toEqual([
+      `a@1.0.0 asks for Node ${node}, and we support 20.19.0`,
+    ]);
+  });
+
+  it('lets a tool ask for a newer Node', () => {
+    expect(engineFaults(locked({ engines: { node: '>=22' } }, true))).toEqual([]);
   });
 });

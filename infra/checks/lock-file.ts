@@ -1,15 +1,32 @@
+import { minVersion, subset } from 'semver';
 import type { Check } from './check.js';
 import { packageNameAt, readLock, type LockedPackages } from './packages.js';
 
 const platforms = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 
-/** One lock file installs everywhere: native builds for every platform that we support, and no registry by name. */
+/**
+ * One lock file installs everywhere: native builds for every platform that we support, packages that run on the oldest
+ * Node that we support, and no registry by name.
+ */
 export const lockFile: Check = {
   name: 'lock-file',
   remedy:
-    'Where a build is missing, pin a version that has it for every platform, in dependencies or overrides.',
-  run: () => lockFileFaults(readLock()),
+    'Pin a version that has a build for every platform and allows the oldest Node, in dependencies or overrides.',
+  run: () => [...lockFileFaults(readLock()), ...engineFaults(readLock())],
 };
+
+/** What runs in production and does not allow the oldest Node of our own `engines`. Tools may want a newer one. */
+export function engineFaults(packages: LockedPackages): string[] {
+  const ours = packages['']?.engines?.node ?? '*';
+  const oldest = minVersion(ours)?.version ?? '0.0.0';
+  return Object.entries(packages)
+    .filter(([folder, { dev }]) => folder !== '' && dev !== true)
+    .filter(([, { engines }]) => engines?.node !== undefined && !subset(oldest, engines.node))
+    .map(
+      ([folder, { version, engines }]) =>
+        `${packageNameAt(folder)}@${version} asks for Node ${engines?.node}, and we support ${oldest}`,
+    );
+}
 
 /** What keeps a lock file from installing the same on every platform and from every registry. */
 export function lockFileFaults(packages: LockedPackages): string[] {

@@ -6,6 +6,9 @@ import { projectRoot } from '../project.js';
 export interface LockedPackage {
   version?: string;
   license?: string;
+  /** Only tools of ours need it. */
+  dev?: boolean;
+  engines?: { node?: string };
   resolved?: string;
   integrity?: string;
   os?: string[];
