@@ -6,11 +6,20 @@ import { eventually, startTestNats, type TestNats } from '#testing';
 import { natsConfig } from './nats-config.js';
 import { services, type ServiceRow } from './services.js';
 
+/** CVE-2025-30215: before 2.10.27 and 2.11.1 these change streams of every account for whoever may publish to them. */
+const unguardedAdministration = [
+  '$JS.API.ACCOUNT.PURGE.TRUST',
+  '$JS.API.SERVER.REMOVE',
+  '$JS.API.ACCOUNT.STREAM.MOVE.TRUST.REVOCATIONS',
+  '$JS.API.ACCOUNT.STREAM.CANCEL_MOVE.TRUST.REVOCATIONS',
+];
+
 const keysetGet = '$JS.API.DIRECT.GET.TRUST.trust.keyset';
 const revocationsGet = '$JS.API.DIRECT.GET.REVOCATIONS';
 
 describe('the accounts of nats-server', () => {
   let server: TestNats;
+  const connections: NatsConnection[] = [];
   let auth: Client;
   let orders: Client;
   let inventory: Client;
@@ -27,7 +36,7 @@ describe('the accounts of nats-server', () => {
     for (const n of [1, 2, 3]) await js.publish(`trust.revocation.${n}`, `revocation ${n}`);
   });
   afterAll(async () => {
-    await Promise.all([auth.nc.close(), orders.nc.close(), inventory.nc.close()]);
+    await Promise.all(connections.map((nc) => nc.close()));
     await server.close();
   });
 
@@ -85,6 +94,7 @@ describe('the accounts of nats-server', () => {
     '$JS.API.CONSUMER.CREATE.REVOCATIONS.mine',
     '$JS.API.CONSUMER.DURABLE.CREATE.TRUST.mine',
     '$SYS.REQ.SERVER.PING',
+    ...unguardedAdministration,
   ])('orders may not publish to %s', async (subject) => {
     const heard = await listen(auth, 'trust.ack.>');
     const statements = await listen(inventory, 'trust.keyset');
@@ -97,6 +107,19 @@ describe('the accounts of nats-server', () => {
     await Promise.all([auth.nc.flush(), inventory.nc.flush()]);
     expect([...heard, ...statements]).toEqual([]);
   });
+
+  it.each(unguardedAdministration)(
+    'auth, which makes the streams, may not publish to %s',
+    async (subject) => {
+      auth.refused.length = 0;
+      auth.nc.publish(subject, '{}', { reply: '_INBOX_auth.answer' });
+      await auth.nc.flush();
+      await eventually(() =>
+        expect(auth.refused).toEqual([expect.stringContaining(`Publish to "${subject}"`)]),
+      );
+      expect(await lastOf('TRUST', 'trust.keyset')).toMatch(/statement/);
+    },
+  );
 
   it.each([
     '_INBOX_auth.>',
@@ -219,6 +242,7 @@ describe('the accounts of nats-server', () => {
       inboxPrefix: `_INBOX_${service}`,
       reconnect: false,
     });
+    connections.push(nc);
     const refused: string[] = [];
     void (async () => {
       for await (const status of nc.status()) if (status.type === 'error') refused.push(status.error.message);

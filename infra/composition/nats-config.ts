@@ -52,6 +52,7 @@ max_payload: 512KB       # a key-set statement has at most 256 KiB
 ping_interval: "5s"
 ping_max: 2
 write_deadline: "5s"
+authorization { timeout: 10 } # seconds; the default of 2 closes on a service that starts on a busy machine
 jetstream { store_dir: ${JSON.stringify(storeDir)}, max_memory_store: 64MB, max_file_store: 1GB }
 accounts {
 ${accounts.map(renderAccount).join('\n')}
