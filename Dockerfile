@@ -1,6 +1,6 @@
 # One image for each PART: a service of infra/composition/services.ts, or `tools`, the one-shots of the composition.
 #   docker build --build-arg PART=orders .
-ARG NODE_IMAGE=node:24-bookworm-slim
+ARG NODE_IMAGE=node:24.21-bookworm-slim
 
 # Compiles everything once, for all parts. The packages are in a layer of their own: a changed source leaves it alone.
 FROM ${NODE_IMAGE} AS build

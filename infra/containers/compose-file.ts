@@ -71,7 +71,7 @@ ${list(volumes(rows).map(({ path }) => mount(path, 'rw')))}
 
   postgres:
     <<: *server
-    image: postgres:17-alpine
+    image: postgres:17.12-alpine
     user: '${postgresGroup}:${postgresGroup}'
     mem_limit: 512m
     environment:
@@ -90,7 +90,7 @@ ${rows.map(({ name }) => `      data-${name}: { aliases: [${databaseHost(name)}]
 
   nats:
     <<: *server
-    image: nats:2-alpine
+    image: nats:2.15-alpine
     user: '1000:1000'
     command: ['--config', '${join(natsPaths.config, 'nats.conf')}']
     volumes:
@@ -115,7 +115,7 @@ ${rows.map((row) => serviceBlocks(row, rows)).join('\n')}
   # asks for it; it listens above port 1024.
   proxy:
     <<: *server
-    image: caddy:2
+    image: caddy:2.11
     user: '1000:1000'
     cap_add: [NET_BIND_SERVICE]
     volumes:

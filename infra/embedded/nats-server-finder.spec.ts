@@ -92,9 +92,9 @@ describe('finding nats-server', () => {
     program('bin/apt-get', 'echo "E: no network" >&2; exit 100');
     program('bin/dpkg-deb', 'exit 1');
     const docker = program('bin/docker', `echo "$@" >> ${dir}/docker`);
-    expect(await findNatsServer(options)).toEqual({ kind: 'docker', docker, image: 'nats:2-alpine' });
+    expect(await findNatsServer(options)).toEqual({ kind: 'docker', docker, image: 'nats:2.15-alpine' });
     expect(lines).toContain('nats-server could not be fetched with apt-get: E: no network');
-    expect(readFileSync(join(dir, 'docker'), 'utf8')).toContain('pull --quiet nats:2-alpine');
+    expect(readFileSync(join(dir, 'docker'), 'utf8')).toContain('pull --quiet nats:2.15-alpine');
   });
 
   it('says in one line how to get it where there is no way', async () => {

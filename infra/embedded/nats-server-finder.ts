@@ -32,7 +32,7 @@ export interface NatsFinderOptions {
 }
 
 const run = promisify(execFile);
-const image = 'nats:2-alpine';
+const image = 'nats:2.15-alpine';
 const oldest: readonly [number, number] = [2, 9];
 const downloadTimeoutMs = 120_000;
 
