@@ -98,6 +98,25 @@ it.each(['a statement of another installation', 'x.y.z', ''])(
   },
 );
 
+it('keeps a newer statement that is offered during the last failing attempt for an older one', async () => {
+  let attempts = 0;
+  const failsFourTimes = new Proxy(connections[0], {
+    get(target, name) {
+      if (name === 'request' && attempts < 4) {
+        attempts += 1;
+        if (attempts === 4) void subject.offer(statement(lastEpoch + 1));
+        return () => Promise.reject(new Error('cut'));
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const subject = publisher(failsFourTimes);
+  await subject.offer(statement(lastEpoch));
+  expect(log).toEqual([expect.stringContaining(`epoch ${lastEpoch} could not be stored`)]);
+  expect(await stored()).toBe(`ours ${lastEpoch + 1}`);
+});
+
 it('says so when it cannot, once a statement, and never rejects', async () => {
   await nats.stop();
   const subject = new StatementPublisher(connections[0], epochOf, (message) => void log.push(message));

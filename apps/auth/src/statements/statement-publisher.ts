@@ -41,23 +41,27 @@ export class StatementPublisher {
     return this.running;
   }
 
+  /** Tries the newest statement each time. Only a statement that itself failed four times is given up. */
   private async run(): Promise<void> {
-    let failures = 0;
-    while (this.next && failures < ATTEMPTS) {
-      const statement = this.next;
+    let tried: IssuedStatement | undefined;
+    let [failures, failuresInARow] = [0, 0];
+    while (this.next) {
+      if (this.next !== tried) [tried, failures] = [this.next, 0];
       try {
-        await this.publish(statement);
-        failures = 0;
-        if (this.next === statement) this.next = undefined;
+        await this.publish(tried);
+        failuresInARow = 0;
       } catch (error) {
-        failures += 1;
         this.last = undefined;
-        if (failures === ATTEMPTS) {
-          // The next re-issue tries again; until then verifiers have HTTP.
-          this.log(`epoch ${statement.epoch} could not be stored in NATS: ${(error as Error).message}`);
-          this.next = undefined;
-        }
+        failures += 1;
+        failuresInARow += 1;
+        // A newer statement may come before the fourth failure of each, so failures are told in a row.
+        if (failuresInARow % ATTEMPTS === 0)
+          this.log(`epoch ${tried.epoch} could not be stored in NATS: ${(error as Error).message}`);
+        // The next re-issue tries again; until then verifiers have HTTP.
+        if (failures < ATTEMPTS) continue;
       }
+      // A newer one that was offered meanwhile has its own attempts.
+      if (this.next === tried) this.next = undefined;
     }
   }
 
