@@ -121,8 +121,9 @@ describe('a session that ends', () => {
     const account = await auth.account();
     const oldest = await login(account);
     await auth.owner.query(
-      `INSERT INTO session (account_id, created_at)
-       SELECT $1, clock_timestamp() + interval '1 minute' FROM generate_series(1, 99)`,
+      `INSERT INTO session (account_id, created_at, expires_at)
+       SELECT $1, clock_timestamp() + interval '1 minute', clock_timestamp() + interval '5 minutes'
+         FROM generate_series(1, 99)`,
       [account.id],
     );
     expect(isAccepted(oldest)).toBe(true);
@@ -233,6 +234,23 @@ describe('a verifier that was not there', () => {
     await isRevoked(next, [late], 5_000);
     await Promise.all([orders, inventory].map(ready));
   }, 30_000);
+
+  it('learns it too when NATS has lost the last ones, also one whose place in the stream is not known', async () => {
+    const loseWhatFollows = await nats.copyStorage();
+    const [known, unknown] = [await auth.login(), await auth.login()];
+    for (const token of [known, unknown]) await send('POST', '/auth/logout', token);
+    await eventually(
+      async () => (await auth.owner.query('SELECT 1 FROM revocation WHERE stream IS NULL')).length === 0,
+      { timeoutMs: 10_000 },
+    );
+    // As a replica leaves it that published second and heard "already there".
+    await auth.owner.query('UPDATE revocation SET sequence = NULL WHERE value = $1', [sidOf(unknown)]);
+    await loseWhatFollows();
+    const late = verifier();
+    await isRevoked(known, [late], 15_000);
+    await isRevoked(unknown, [late], 5_000);
+    await Promise.all([orders, inventory].map(ready));
+  }, 40_000);
 });
 
 it('what one replica revokes the other knows, and publishes should the first be gone', async () => {

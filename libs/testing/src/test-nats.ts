@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeSecrets, publicNkeys, secretPaths } from '../../../infra/composition/secrets.js';
@@ -20,6 +20,11 @@ export interface TestNats {
   start(): Promise<void>;
   /** Stops it, loses every stream, and starts it again. */
   wipe(): Promise<void>;
+  /**
+   * Copies the storage, for which the server restarts. The result restarts it on that copy: what was stored since is
+   * lost, as after a crash.
+   */
+  copyStorage(): Promise<() => Promise<void>>;
   /** Stops it for good; its folder goes when the process ends. */
   close(): Promise<void>;
 }
@@ -49,16 +54,27 @@ export async function startTestNats(options: { services?: readonly ServiceRow[] 
   const start = async () => {
     if (!server.running) server = await launch();
   };
+  const storage = join(dir, 'nats/jetstream');
+  const replaceStorage = async (replace: () => void) => {
+    await stop();
+    replace();
+    await start();
+  };
   return {
     url: `nats://127.0.0.1:${port}`,
     nkeySeedFile,
     nkeySeed: (service) => readFileSync(nkeySeedFile(service), 'utf8').trim(),
     stop,
     start,
-    async wipe() {
-      await stop();
-      rmSync(join(dir, 'nats/jetstream'), { recursive: true, force: true });
-      await start();
+    wipe: () => replaceStorage(() => rmSync(storage, { recursive: true, force: true })),
+    async copyStorage() {
+      const copy = mkdtempSync(join(dir, 'storage-'));
+      await replaceStorage(() => cpSync(storage, copy, { recursive: true }));
+      return () =>
+        replaceStorage(() => {
+          rmSync(storage, { recursive: true });
+          cpSync(copy, storage, { recursive: true });
+        });
     },
     close: stop,
   };

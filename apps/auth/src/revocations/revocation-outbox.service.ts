@@ -30,6 +30,8 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   private publisher: RevocationPublisher | undefined;
   /** Unknown at first, and after whatever may have changed it. */
   private stream: RevocationStream | undefined;
+  /** How often the connection was lost. What NATS said before a loss is not sure to be so after it. */
+  private losses = 0;
   private fault: string | undefined;
 
   constructor(
@@ -64,11 +66,18 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
 
   private async attach(connection: NatsConnection): Promise<void> {
     this.publisher = new RevocationPublisher(connection);
+    // Before the first round, so that no loss of the connection goes unnoticed.
+    const statuses = connection.status();
     await this.run();
-    for await (const { type } of connection.status()) {
-      if (type === 'disconnect') this.stream = undefined;
+    for await (const { type } of statuses) {
+      if (type === 'disconnect') this.forgetStream();
       if (type === 'reconnect') await this.run();
     }
+  }
+
+  private forgetStream(): void {
+    this.stream = undefined;
+    this.losses += 1;
   }
 
   /** One round, shared by all who ask for it while it is under way. Never rejects: the next round tries again. */
@@ -107,8 +116,15 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   }
 
   private async publish(publisher: RevocationPublisher): Promise<void> {
+    const { losses } = this;
+    const assertKept = () => {
+      if (this.losses !== losses) throw new Error('the connection to NATS was lost meanwhile');
+    };
     try {
-      const { id } = (this.stream ??= await this.openStream(publisher));
+      const stream = this.stream ?? (await this.openStream(publisher));
+      assertKept();
+      this.stream = stream;
+      const { id } = stream;
       for (;;) {
         const rows = await this.dataSource.query<{ n: number; jws: string }[]>(
           'SELECT n::float8 AS n, jws FROM revocation WHERE stream IS DISTINCT FROM $1 ORDER BY n LIMIT $2',
@@ -118,6 +134,7 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
         const stored = await Promise.all(
           rows.map(async ({ n, jws }) => ({ n, sequence: await publisher.publish(n, jws) })),
         );
+        assertKept();
         await this.dataSource.query(
           `UPDATE revocation SET stream = $1, sequence = stored.sequence
              FROM jsonb_to_recordset($2::jsonb) AS stored(n bigint, sequence bigint)
@@ -134,10 +151,11 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   /** Opens the stream and takes note of what it has lost: all, if it was made anew, or the end, in a crash. */
   private async openStream(publisher: RevocationPublisher): Promise<RevocationStream> {
     const stream = await publisher.stream();
-    await this.dataSource.query('UPDATE revocation SET stream = NULL WHERE stream = $1 AND sequence > $2', [
-      stream.id,
-      stream.lastSequence,
-    ]);
+    // One whose sequence is not known may be lost as well. To publish it again does no harm if it is not.
+    await this.dataSource.query(
+      'UPDATE revocation SET stream = NULL WHERE stream = $1 AND (sequence > $2 OR sequence IS NULL)',
+      [stream.id, stream.lastSequence],
+    );
     return stream;
   }
 

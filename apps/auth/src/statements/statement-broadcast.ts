@@ -49,9 +49,11 @@ export class StatementBroadcast implements OnModuleInit {
       this.publisher = publisher;
       if (this.keySet.current) void publisher.offer(this.keySet.current);
     };
+    // Before the first comparison, so that no loss of the connection goes unnoticed.
+    const statuses = connection.status();
     await compare();
     this.haveCompared();
-    for await (const { type } of connection.status()) if (type === 'reconnect') await compare();
+    for await (const { type } of statuses) if (type === 'reconnect') await compare();
   }
 
   private spread(statement: IssuedStatement): void {
