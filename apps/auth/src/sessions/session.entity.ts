@@ -1,8 +1,12 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, type Relation } from 'typeorm';
 import { Account } from '../accounts/account.entity.js';
 
-/** What a login began. Tokens name it as `sid`; auth's own routes ask whether it is live. */
+/**
+ * What a login began. Tokens name it as `sid`; auth's own routes ask whether it is live: not ended, and not expired.
+ * The row is kept for a day after it has expired.
+ */
 @Entity('session')
+@Index('session_expires_at', ['expiresAt'])
 @Index('session_account_live', ['accountId'], { where: 'ended_at IS NULL' })
 export class Session {
   @PrimaryGeneratedColumn('uuid')
@@ -17,6 +21,10 @@ export class Session {
 
   @Column({ name: 'created_at', type: 'timestamptz', precision: 3 })
   createdAt!: Date;
+
+  /** When its last token has expired, by any clock that is tolerated. */
+  @Column('timestamptz', { name: 'expires_at' })
+  expiresAt!: Date;
 
   @Column('timestamptz', { name: 'ended_at', nullable: true })
   endedAt!: Date | null;

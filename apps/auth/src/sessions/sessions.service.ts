@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, IsNull } from 'typeorm';
+import { DataSource, IsNull, Raw } from 'typeorm';
 import { z } from 'zod';
 import { keysetPage, type Page, type PageQuery } from '#service-kit';
 import { TrustError, type AccessTokenClaims } from '#trust';
@@ -9,7 +10,7 @@ import { SERVICE } from '../config.js';
 import { AuthError } from '../errors.js';
 import { RevocationsService } from '../revocations/revocations.service.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
-import { beginSession, endSessions, lockAccount } from './live-sessions.js';
+import { beginSession, endSessions, lockAccount, makeRoom, removeExpiredSessions } from './live-sessions.js';
 import { defaultAudience, scopesFor, type Role } from './scopes.js';
 import { Session } from './session.entity.js';
 
@@ -49,13 +50,15 @@ export class SessionsService {
         errors: [{ field: 'audience', message: 'not for this account' }],
       });
     const scope = scopes.join(' ');
+    // A few old sessions go with each new one.
+    await removeExpiredSessions(this.dataSource.manager);
     return this.revocations.transaction(async (tx, revoke) => {
       // It may have been disabled since its password was looked at.
       if ((await lockAccount(tx, account.id))?.disabledAt !== null)
         throw new AuthError('invalid_credentials');
-      const { sid, ended } = await beginSession(tx, account.id);
-      await revoke(ended);
-      const { token, expiresIn } = await this.signer.sign(tx, {
+      await revoke(await makeRoom(tx, account.id));
+      const sid = randomUUID();
+      const { token, expiresIn, expiredAt } = await this.signer.sign(tx, {
         sub: account.id,
         aud,
         client_id: WEB_CLIENT,
@@ -63,6 +66,7 @@ export class SessionsService {
         sid,
         roles: account.roles,
       });
+      await beginSession(tx, { sid, accountId: account.id, expiresAt: expiredAt });
       return { accessToken: token, expiresIn, scope };
     });
   }
@@ -70,7 +74,7 @@ export class SessionsService {
   /** The account of a live session. */
   async accountOf(sid: string): Promise<Account | undefined> {
     const session = await this.dataSource.manager.findOne(Session, {
-      where: { id: sid, endedAt: IsNull() },
+      where: { id: sid, endedAt: IsNull(), expiresAt: Raw((column) => `${column} > clock_timestamp()`) },
       relations: { account: true },
     });
     return session?.account.disabledAt === null ? session.account : undefined;
@@ -80,7 +84,8 @@ export class SessionsService {
   list(accountId: string, query: PageQuery): Promise<Page<Session>> {
     const live = this.dataSource.manager
       .createQueryBuilder(Session, 'session')
-      .where('session.accountId = :accountId AND session.endedAt IS NULL', { accountId });
+      .where('session.accountId = :accountId', { accountId })
+      .andWhere('session.endedAt IS NULL AND session.expiresAt > clock_timestamp()');
     return keysetPage(live, query);
   }
 

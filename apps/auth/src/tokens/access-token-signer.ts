@@ -25,6 +25,8 @@ export interface SignedToken {
   readonly token: string;
   /** Seconds. */
   readonly expiresIn: number;
+  /** When it has expired everywhere: a verifier whose clock is behind accepts it for twice the skew after its `exp`. */
+  readonly expiredAt: Date;
 }
 
 /** Signs access tokens (RFC 9068): the only code that does. */
@@ -54,15 +56,17 @@ export class AccessTokenSigner {
       'SELECT floor(extract(epoch FROM clock_timestamp()))::float8 AS now',
     );
     const { now } = clock!;
-    const { issuer, accessTokenSeconds } = this.settings;
-    const payload = { iss: issuer, ...claims, iat: now, exp: now + accessTokenSeconds, jti: randomUUID() };
+    const { issuer, accessTokenSeconds, clockSkewSeconds } = this.settings;
+    const exp = now + accessTokenSeconds;
+    const payload = { iss: issuer, ...claims, iat: now, exp, jti: randomUUID() };
     const token = this.jwt.sign(payload, {
       algorithm: key.alg,
       header: { typ: 'at+jwt', alg: key.alg, kid: key.kid },
       // @nestjs/jwt's types know of PEM text only; jsonwebtoken takes the key object as it is.
       privateKey: this.privateKeyOf(key) as unknown as Buffer,
     });
-    return { token, expiresIn: accessTokenSeconds };
+    const expiredAt = new Date((exp + 2 * clockSkewSeconds) * 1000);
+    return { token, expiresIn: accessTokenSeconds, expiredAt };
   }
 
   private async lockActiveKey(tx: EntityManager): Promise<SigningKey> {

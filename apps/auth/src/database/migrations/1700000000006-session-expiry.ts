@@ -1,0 +1,18 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** The longest life of a token, 3,600 s, and twice the greatest tolerated skew: no session of before is cut short. */
+const LONGEST_SECONDS = 3_610;
+
+export class SessionExpiry1700000000006 implements MigrationInterface {
+  async up(db: QueryRunner): Promise<void> {
+    await db.query(
+      `ALTER TABLE session ADD expires_at timestamptz NOT NULL DEFAULT now() + interval '${LONGEST_SECONDS} seconds'`,
+    );
+    await db.query('ALTER TABLE session ALTER expires_at DROP DEFAULT');
+    await db.query('CREATE INDEX session_expires_at ON session (expires_at)');
+  }
+
+  async down(db: QueryRunner): Promise<void> {
+    await db.query('ALTER TABLE session DROP expires_at');
+  }
+}
