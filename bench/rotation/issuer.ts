@@ -52,7 +52,7 @@ export class Issuer {
   }
 
   revoke(kid: string): Promise<RevokeAnswer> {
-    return this.admin('POST', `/admin/keys/${kid}/revoke`, { reason: 'bench' });
+    return this.admin('POST', `/admin/keys/${kid}/revoke`, { reason: 'unspecified' });
   }
 
   async verifiers(): Promise<{ complete: boolean; services: string[] }> {

@@ -106,7 +106,7 @@ export const revoke = (guide: Guide, adminToken: string, { customer, admin, prod
       guide.check(isTheirs, `two fresh tokens, one for each service, are signed by ${shortKid(active)}`);
       guide.check(true, `${shortKid(standby)} stands by, and every verifier has acknowledged it`);
       await askWithEach(guide, stolen, product, 200);
-      const body = { reason: 'the tour: suppose that it was stolen' };
+      const body = { reason: 'compromised', note: 'the tour: suppose that it was stolen' };
       const begun = performance.now();
       const [revoked, ...refusals] = await Promise.all([
         guide.ask<keys.Revoked>('auth', `POST /admin/keys/${active}/revoke`, {

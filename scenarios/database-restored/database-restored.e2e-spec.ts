@@ -60,7 +60,7 @@ scenario(import.meta.url, periods, (system, step) => {
       kid: kidOf(stolen.token),
     });
     expect(await system.knock(stolen)).toBe(200);
-    await system.admin(`POST /admin/keys/${kidOf(stolen.token)}/revoke`, { reason: 'stolen' });
+    await system.admin(`POST /admin/keys/${kidOf(stolen.token)}/revoke`, { reason: 'compromised' });
     last = await system.grant('orders');
     await timeUntil(401, () => system.knock(stolen));
     expect([await system.knock(first), await system.knock(last)]).toEqual([200, 200]);

@@ -72,7 +72,7 @@ scenario(import.meta.url, periods, (system, step) => {
     const since = performance.now();
     const revoking = system.ask('auth', `POST /admin/keys/${active.kid}/revoke`, {
       token: admin,
-      body: { reason: 'stolen' },
+      body: { reason: 'compromised' },
     });
     const refusedAfterMs = await Promise.all(
       forged.map((grant) => timeUntil(401, () => system.knock(grant), { since })),
@@ -108,7 +108,7 @@ scenario(import.meta.url, periods, (system, step) => {
     });
     const revoking = system.ask('auth', `POST /admin/keys/${signing.kid}/revoke`, {
       token: admin,
-      body: { reason: 'the key store was stolen', includeStandby: true },
+      body: { reason: 'compromised', includeStandby: true },
     });
     const all = [...forgeBoth(signing), ...fromStandby];
     const refusedAfterMs = await Promise.all(
@@ -128,7 +128,7 @@ scenario(import.meta.url, periods, (system, step) => {
   });
 
   step('6. Try to bring the stolen key back', async () => {
-    const twice = { reason: 'once more' };
+    const twice = { reason: 'unspecified' };
     await expect(system.admin(`POST /admin/keys/${active.kid}/revoke`, twice)).rejects.toThrow('409');
     const { body } = await system.admin('POST /admin/keys/rotate');
     expect(body.kid).not.toBe(active.kid);
@@ -149,7 +149,7 @@ scenario(import.meta.url, periods, (system, step) => {
     for (const service of ['auth', 'orders', 'inventory']) {
       const { keys, revoked } = await system.ring(service);
       expect(keys.map(({ kid }) => kid)).not.toContain(active.kid);
-      expect(revoked).toContainEqual(expect.objectContaining({ kid: active.kid, reason: 'stolen' }));
+      expect(revoked).toContainEqual(expect.objectContaining({ kid: active.kid, reason: 'compromised' }));
     }
     expect(await knockBoth(forged)).toEqual([401, 401]);
   });

@@ -69,7 +69,7 @@ scenario(import.meta.url, periods, (system, step) => {
     const { kid } = decode(old[0]!.token).header;
     const before = await rings();
     const since = performance.now();
-    const { body } = await system.admin(`POST /admin/keys/${kid}/revoke`, { reason: 'stolen' });
+    const { body } = await system.admin(`POST /admin/keys/${kid}/revoke`, { reason: 'compromised' });
     expect(body.silent.map((name: string) => name.split('/')[0]).sort()).toEqual(
       [...resourceServices].sort(),
     );
@@ -83,7 +83,7 @@ scenario(import.meta.url, periods, (system, step) => {
     );
     const after = await rings();
     for (const [index, ring] of after.entries()) {
-      expect(ring.revoked).toContainEqual(expect.objectContaining({ kid, reason: 'stolen' }));
+      expect(ring.revoked).toContainEqual(expect.objectContaining({ kid, reason: 'compromised' }));
       expect(ring.statements.accepted.http).toBe(before[index]!.statements.accepted.http + 1);
       expect(ring.statements.accepted.nats).toBe(before[index]!.statements.accepted.nats);
     }

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlgorithmName } from '#jws';
+import { keyRevocationReasons, type KeyRevocationReason } from '#statements';
 import { createLogger, isDatabaseUnavailable, nestLogger, ServiceError, settingsOrExit } from '#service-kit';
 import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
@@ -14,7 +15,9 @@ import { StatementBroadcast } from './statements/statement-broadcast.js';
 
 const USAGE = `npm run keys -- list                                       every key and its state
 npm run keys -- rotate [--alg ES256]                       make the standby, or a new key, active
-npm run keys -- revoke KID --reason TEXT [--standby]       revoke a key; --standby: every prepared one too
+npm run keys -- revoke KID --reason CODE [--note TEXT] [--standby]
+                                                           revoke a key: unspecified, compromised or superseded; the note
+                                                           is not published; --standby: every prepared key too
 npm run keys -- recover                                    go on after the database was restored from a backup
 npm run keys -- reseal                                     seal all keys under the first key-encryption key`;
 
@@ -44,8 +47,8 @@ async function run(command: string): Promise<string> {
     case 'list': {
       const keys = await app.get(KeySetService).list();
       return keys
-        .map(({ kid, alg, status, revocationReason }) =>
-          `${kid}  ${alg}  ${status}  ${revocationReason ?? ''}`.trimEnd(),
+        .map(({ kid, alg, status, revocationReason, revocationNote }) =>
+          [kid, alg, status, revocationReason, revocationNote].filter((fact) => fact !== null).join('  '),
         )
         .join('\n');
     }
@@ -58,7 +61,8 @@ async function run(command: string): Promise<string> {
     }
     case 'revoke': {
       const { kid, epoch, activeKid, silent } = await rotations.revoke(positionals[1]!, {
-        reason: values.reason!,
+        reason: values.reason as KeyRevocationReason,
+        note: values.note ?? null,
         includeStandby: values.standby,
       });
       const told = silent.length === 0 ? 'every verifier heard of' : `all verifiers but ${silent.join(', ')}`;
@@ -73,6 +77,8 @@ async function run(command: string): Promise<string> {
   }
 }
 
+const isReason = (text: string | undefined) => keyRevocationReasons.some((reason) => reason === text);
+
 /** What an operator can do something about; anything else is a fault of ours, and thrown. */
 function reasonOf(error: unknown): string {
   if (isDatabaseUnavailable(error)) return 'The database cannot be reached';
@@ -84,6 +90,7 @@ function readArguments() {
   const options = {
     alg: { type: 'string' },
     reason: { type: 'string' },
+    note: { type: 'string' },
     standby: { type: 'boolean', default: false },
   } as const;
   try {
@@ -92,7 +99,7 @@ function readArguments() {
       positionals: [command, kid, ...more],
       values: { alg, reason },
     } = parsed;
-    const isComplete = command === 'revoke' ? kid !== undefined && reason !== undefined : kid === undefined;
+    const isComplete = command === 'revoke' ? kid !== undefined && isReason(reason) : kid === undefined;
     const isKnown = ['list', 'rotate', 'revoke', 'recover', 'reseal'].includes(command ?? '');
     if (!isKnown || !isComplete || more.length > 0 || (alg !== undefined && !isAlgorithmName(alg)))
       throw new Error('unknown arguments');

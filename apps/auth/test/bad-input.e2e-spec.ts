@@ -21,6 +21,7 @@ async function send(method: string, path: string, sending: Sending = {}): Promis
 }
 
 const EMAIL = 'maria@example.test';
+const leaked = { reason: 'compromised' };
 const credentials = { email: EMAIL, password: PASSWORD };
 const withBody = [
   ['POST', '/auth/register'],
@@ -87,6 +88,52 @@ describe('a route that needs no body takes a content type without one', () => {
   );
 });
 
+describe('the field that is wrong is named', () => {
+  it.each<[string, string, Record<string, unknown>, string]>([
+    ['/auth/register', 'no e-mail', { password: PASSWORD }, 'email'],
+    ['/auth/register', 'no password', { email: EMAIL }, 'password'],
+    ['/auth/register', 'an address without @', { email: 'maria', password: PASSWORD }, 'email'],
+    [
+      '/auth/register',
+      'an address of 255',
+      { email: `${'a'.repeat(243)}@example.test`, password: PASSWORD },
+      'email',
+    ],
+    // Addresses are ASCII (RFC 5321): NFC and NFD of one name are refused alike, so neither can pass for the other.
+    ['/auth/register', 'é in NFC', { email: 'jos\u00e9@example.test', password: PASSWORD }, 'email'],
+    ['/auth/register', 'é in NFD', { email: 'jose\u0301@example.test', password: PASSWORD }, 'email'],
+    [
+      '/auth/register',
+      'an invisible space',
+      { email: 'maria\u200b@example.test', password: PASSWORD },
+      'email',
+    ],
+    [
+      '/auth/register',
+      'a line break',
+      { email: 'maria@example.test\r\nBcc: x', password: PASSWORD },
+      'email',
+    ],
+    ['/auth/register', 'markup', { email: '<script>@example.test', password: PASSWORD }, 'email'],
+    ['/auth/register', 'a password of 1,025', { email: EMAIL, password: 'x'.repeat(1_025) }, 'password'],
+    ['/auth/login', 'an empty password', { email: EMAIL, password: '' }, 'password'],
+    ['/auth/login', 'an audience of 65', { ...credentials, audience: 'x'.repeat(65) }, 'audience'],
+    ['/auth/login', 'two audiences', { ...credentials, audience: ['orders', 'auth'] }, 'audience'],
+    ['/admin/keys/rotate', 'none', { alg: 'none' }, 'alg'],
+    ['/admin/keys/rotate', 'a MAC', { alg: 'HS256' }, 'alg'],
+    ['/admin/keys/rotate', 'an algorithm of a prototype', { alg: 'constructor' }, 'alg'],
+    ['/admin/keys/x/revoke', 'no reason', {}, 'reason'],
+    ['/admin/keys/x/revoke', 'words for a reason', { reason: 'stolen' }, 'reason'],
+    ['/admin/keys/x/revoke', 'a note of 201', { ...leaked, note: 'x'.repeat(201) }, 'note'],
+    ['/admin/keys/x/revoke', 'half of a surrogate pair', { ...leaked, note: 'x\ud800' }, 'note'],
+    ['/admin/keys/x/revoke', 'a yes for true', { ...leaked, includeStandby: 'yes' }, 'includeStandby'],
+  ])('%s: %s', async (path, _name, body, field) => {
+    const answer = await send('POST', path, { body, token: admin });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    expect(answer.body.errors.map((error: { field: string }) => error.field)).toContain(field);
+  });
+});
+
 describe('what only looks harmful', () => {
   it.each([
     "' OR 1=1 --",
@@ -116,7 +163,7 @@ describe('what only looks harmful', () => {
     ['x'.repeat(5_000), 414],
   ])('finds no key %.20s', async (kid, status) => {
     const path = `/admin/keys/${kid}/revoke`;
-    const answer = await send('POST', path, { token: admin, body: { reason: 'x' } });
+    const answer = await send('POST', path, { token: admin, body: leaked });
     expect(answer.status).toBe(status);
   });
 

@@ -36,7 +36,7 @@ describe('a full key set', () => {
     const active = (await keySet.list()).find(({ status }) => status === 'active')!;
     const revocation = await auth.send('POST', `/admin/keys/${active.kid}/revoke`, {
       token: admin,
-      body: { reason: 'stolen' },
+      body: { reason: 'compromised' },
     });
     expect(revocation.status).toBe(200);
     expect((await auth.send('GET', '/auth/me', { token: await auth.login() })).status).toBe(200);

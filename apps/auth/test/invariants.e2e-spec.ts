@@ -41,7 +41,7 @@ beforeAll(async () => {
     void ask('POST', '/keys/rotate', {}).catch(() => undefined);
     await eventually(async () => (await ask('POST', '/rotations/current/proceed')).status === 200);
   }
-  await ask('POST', `/keys/${await kidOf('retiring')}/revoke`, { reason: 'test' });
+  await ask('POST', `/keys/${await kidOf('retiring')}/revoke`, { reason: 'unspecified' });
   await eventually(async () => (await kidOf('prepared')) !== undefined);
   // The first token may have been of the key that is revoked now.
   admin = await auth.login('admin');
@@ -103,7 +103,11 @@ describe.each(roles)('as %s, the database refuses', (role) => {
     ],
     [
       'a revocation for another reason',
-      `UPDATE signing_key SET revocation_reason = 'none' WHERE status = 'revoked'`,
+      `UPDATE signing_key SET revocation_reason = 'superseded' WHERE status = 'revoked'`,
+    ],
+    [
+      'other words about a revocation',
+      `UPDATE signing_key SET revocation_note = 'none' WHERE status = 'revoked'`,
     ],
     ['a revocation without a time', `UPDATE signing_key SET status = 'revoked' WHERE status = 'prepared'`],
     [
@@ -222,7 +226,7 @@ describe('auth does not believe', () => {
     expect((await auth.send('GET', '/auth/me', { token })).status).toBe(200);
 
     // Neither rotating away from it nor revoking it brings it into a statement.
-    expect((await ask('POST', `/keys/${theirs.kid}/revoke`, { reason: 'planted' })).status).toBe(200);
+    expect((await ask('POST', `/keys/${theirs.kid}/revoke`, { reason: 'compromised' })).status).toBe(200);
     expect(await publishedKids()).not.toContain(theirs.kid);
     expect(await publishedKids()).toContain(await kidOf('active'));
     admin = await auth.login('admin');

@@ -60,18 +60,18 @@ describe('npm run keys', () => {
     const { stdout: before } = await keys('list');
     const kidOf = (status: string) => new RegExp(`^(\\S+) {2}ES256 {2}${status}$`, 'm').exec(before)![1]!;
     const [active, standby] = [kidOf('active'), kidOf('prepared')];
-    const { code, stdout } = await keys('revoke', active, '--reason', 'a drill');
+    const { code, stdout } = await keys('revoke', active, '--reason', 'compromised', '--note', 'a drill');
     expect(code).toBe(0);
     expect(stdout).toMatch(
       new RegExp(
         `^${active} is revoked, epoch \\d+; ${standby} signs now; acknowledged by every verifier heard of\n$`,
       ),
     );
-    expect((await keys('list')).stdout).toContain(`${active}  ES256  revoked  a drill\n`);
+    expect((await keys('list')).stdout).toContain(`${active}  ES256  revoked  compromised  a drill\n`);
   });
 
   it('says in a line what an operator can mend', async () => {
-    expect(await keys('revoke', 'none', '--reason', 'x')).toMatchObject({
+    expect(await keys('revoke', 'none', '--reason', 'unspecified')).toMatchObject({
       code: 1,
       stderr: 'There is no key of this kid\n',
     });
@@ -86,6 +86,7 @@ describe('npm run keys', () => {
   it('tells how it is used', async () => {
     const { code, stderr } = await keys('revoke');
     expect(code).toBe(2);
-    expect(stderr).toContain('npm run keys -- revoke KID --reason TEXT');
+    expect((await keys('revoke', 'kid', '--reason', 'stolen')).code).toBe(2);
+    expect(stderr).toContain('npm run keys -- revoke KID --reason CODE');
   });
 });

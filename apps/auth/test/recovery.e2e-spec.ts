@@ -92,7 +92,10 @@ describe('after the database was restored from an older backup', () => {
   it('notices while it runs, and signs neither a token nor a statement', async () => {
     backup = await backUp(auth.logins.owner);
     const revoke = (token: string) =>
-      auth.send('POST', `/admin/keys/${kidOf(token)}/revoke`, { token: early, body: { reason: 'stolen' } });
+      auth.send('POST', `/admin/keys/${kidOf(token)}/revoke`, {
+        token: early,
+        body: { reason: 'compromised' },
+      });
     // What stood by at the time of the backup becomes active, is stolen and revoked.
     expect((await revoke(early)).status).toBe(200);
     early = await auth.login('admin', 'auth');
@@ -169,17 +172,17 @@ describe('after the database was restored from an older backup', () => {
       );
       expect(one.n).toBe(1);
     });
-    const rows: { kid: string; status: string; revocation_reason: string }[] = await auth.owner.query(
-      'SELECT kid, status, revocation_reason FROM signing_key',
-    );
+    const rows: { kid: string; status: string; revocation_reason: string; revocation_note: string | null }[] =
+      await auth.owner.query('SELECT kid, status, revocation_reason, revocation_note FROM signing_key');
     expect(rows.find(({ kid }) => kid === kidOf(stolen))).toMatchObject({
       status: 'revoked',
-      revocation_reason: 'stolen',
+      revocation_reason: 'compromised',
     });
     // It was made after the backup.
     expect(rows.find(({ kid }) => kid === kidOf(late))).toMatchObject({
       status: 'revoked',
-      revocation_reason: 'the database was restored',
+      revocation_reason: 'unspecified',
+      revocation_note: 'the database was restored',
     });
     const [sessions] = await auth.owner.query(
       'SELECT count(*)::int AS live FROM session WHERE ended_at IS NULL',
@@ -219,7 +222,7 @@ describe('recovery where the key-encryption key was exchanged since the backup',
       const admin = await auth.login('admin', 'auth');
       const { body } = await auth.send('POST', `/admin/keys/${kidOf(admin)}/revoke`, {
         token: admin,
-        body: { reason: 'left with a laptop' },
+        body: { reason: 'compromised' },
       });
       await auth.first.close();
       await backup.restore();

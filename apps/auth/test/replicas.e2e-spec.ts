@@ -158,7 +158,7 @@ describe('at the same time on every replica', () => {
     await standsBy();
     const [active] = await kidsThatAre('active');
     const answers = await Promise.all(
-      replicas.map((replica) => manage(replica, 'POST', `/keys/${active}/revoke`, { reason: 'stolen' })),
+      replicas.map((replica) => manage(replica, 'POST', `/keys/${active}/revoke`, { reason: 'compromised' })),
     );
     expect(statuses(answers)).toEqual([200, 409, 409]);
     expect(codes(answers)).toEqual(['key_not_revocable', 'key_not_revocable']);
@@ -197,7 +197,7 @@ describe('while keys are rotated on one replica after the other', () => {
         if (i % 3 === 0) return manage(replica, 'POST', '/keys/rotate', i % 2 ? { alg: 'ES384' } : {});
         if (i % 3 === 1) return manage(replica, 'POST', '/rotations/current/proceed');
         const [kid] = i < 9 ? prepared : retiring;
-        return manage(replica, 'POST', `/keys/${kid ?? 'none'}/revoke`, { reason: 'storm' });
+        return manage(replica, 'POST', `/keys/${kid ?? 'none'}/revoke`, { reason: 'unspecified' });
       }),
     );
     const verdicts = await finish();

@@ -181,7 +181,10 @@ describe('revocation', () => {
     const [active] = await withStatus('active');
     const token = await auth.login();
     expect(verifiers[0]!.judge(token)).toMatchObject({ aud: 'orders' });
-    const { status, body } = await manage('POST', `/keys/${active!.kid}/revoke`, { reason: 'stolen' });
+    const { status, body } = await manage('POST', `/keys/${active!.kid}/revoke`, {
+      reason: 'compromised',
+      note: 'taken from the build server',
+    });
     expect(status).toBe(200);
     expect(body).toMatchObject({ kid: active!.kid, silent: [] });
     // The answer came after everyone had acknowledged.
@@ -190,11 +193,28 @@ describe('revocation', () => {
       expect(verifier.kids()).not.toContain(active!.kid);
       expect(verifier.judge(token, 'orders')).toBe('unknown_kid');
     }
-    expect(verifiers[0]!.ring.facts().revoked).toContainEqual(
-      expect.objectContaining({ kid: active!.kid, reason: 'stolen' }),
-    );
+    expect(verifiers[0]!.ring.facts().revoked).toContainEqual({
+      kid: active!.kid,
+      revoked_at: expect.any(Number),
+      reason: 'compromised',
+    });
     expect(verifiers[0]!.judge(await auth.login())).toMatchObject({ aud: 'orders' });
     admin = await auth.login('admin');
+  });
+
+  it("keeps an operator's words in the database and the log, and publishes them nowhere", async () => {
+    const [revoked] = (await withStatus('revoked')) as (KeyRow & { revocationNote: string })[];
+    const note = 'taken from the build server';
+    expect(revoked).toMatchObject({ revocationReason: 'compromised', revocationNote: note });
+    expect(auth.logged()).toContain(note);
+    const [, payload] = (await auth.send('GET', '/.well-known/keyset')).text.split('.');
+    const published = [
+      Buffer.from(payload!, 'base64url').toString(),
+      (await auth.send('GET', '/trust')).text,
+      (await auth.send('GET', '/.well-known/jwks.json')).text,
+    ];
+    expect(published[0]).toContain(revoked!.kid);
+    for (const text of published) expect(text).not.toContain('build server');
   });
 
   it('with includeStandby: nothing old is left, and a fresh key signs within the stated second', async () => {
@@ -202,7 +222,7 @@ describe('revocation', () => {
     const before = await keys();
     const [active] = await withStatus('active');
     const { status, body } = await manage('POST', `/keys/${active!.kid}/revoke`, {
-      reason: 'store lost',
+      reason: 'compromised',
       includeStandby: true,
     });
     expect(status).toBe(200);
@@ -219,7 +239,7 @@ describe('revocation', () => {
 
   it('refuses what makes no sense', async () => {
     const [revoked] = await withStatus('revoked');
-    const reason = 'test';
+    const reason = 'unspecified';
     expect(await manage('POST', '/keys/nobody/revoke', { reason })).toMatchObject({
       status: 404,
       body: { code: 'key_not_found' },

@@ -60,7 +60,10 @@ describe('a token from before', () => {
 
   it('has its revoked key named until the token and the statements from before are dead', async () => {
     const { kid } = decodeProtectedHeader(tokens[1]!);
-    await replica.send('POST', `/admin/keys/${kid}/revoke`, { token: admin, body: { reason: 'stolen' } });
+    await replica.send('POST', `/admin/keys/${kid}/revoke`, {
+      token: admin,
+      body: { reason: 'compromised' },
+    });
     const ago = `interval '${LONG + STATEMENT - 10} seconds'`;
     await auth.owner.query('ALTER TABLE signing_key DISABLE TRIGGER life_cycle');
     await auth.owner.query(`UPDATE signing_key SET revoked_at = revoked_at - ${ago} WHERE kid = $1`, [kid]);

@@ -20,10 +20,12 @@ export {
 } from './channels.js';
 export {
   KEYSET_TYP,
+  keyRevocationReasons,
   MAX_STATEMENT_BYTES,
   MAX_STATEMENT_KEYS,
   publishedStatuses,
   verifyKeySetStatement,
+  type KeyRevocationReason,
   type KeySetPayload,
   type KeySetStatement,
   type PublishedKey,

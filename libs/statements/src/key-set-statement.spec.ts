@@ -16,12 +16,12 @@ test('a good statement: what it says, its keys ready to use, the pin that signed
   const jws = issuer.statement({
     epoch: 7,
     keys: [published(key), published(issuer.standby, { status: 'retiring', verify_until: now + 9 })],
-    revoked: [{ kid: 'gone', at: now - 1, reason: 'stolen' }],
+    revoked: [{ kid: 'gone', revoked_at: now - 1, reason: 'compromised' }],
   });
   const statement = verify(jws);
   expect(statement).toMatchObject({
     ...{ iss: issuer.issuer, sub: issuer.issuer, iat: now, exp: now + 900, epoch: 7, pin: 0, jws },
-    revoked: [{ kid: 'gone', at: now - 1, reason: 'stolen' }],
+    revoked: [{ kid: 'gone', revoked_at: now - 1, reason: 'compromised' }],
     keys: [
       { kid: key.kid, alg: 'ES256', status: 'active', verifyUntil: undefined },
       { kid: issuer.standby.kid, status: 'retiring', verifyUntil: now + 9 },
@@ -114,6 +114,12 @@ describe('refuses', () => {
     ['an epoch beyond what is exact', signed({ epoch: 2 ** 53 }), 'invalid_payload', /epoch/],
     ['no revocations', signed({ revocations: undefined }), 'invalid_payload', /revocations/],
     ['revoked that is no list', signed({ revoked: {} }), 'invalid_payload', /revoked/],
+    [
+      'a reason in free text',
+      signed({ revoked: [{ kid: 'gone', revoked_at: now, reason: 'left in a taxi' }] }),
+      'invalid_payload',
+      /reason/,
+    ],
     ['no keys', signed({ keys: [] }), 'invalid_payload', /keys/],
     ['65 keys', signed({ keys: many }), 'invalid_payload', /keys/],
     ['a key without status', signed({ keys: [key.publicJwk] }), 'invalid_payload', /status/],

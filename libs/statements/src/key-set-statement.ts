@@ -23,7 +23,15 @@ const publishedJwk = z.looseObject({
   verify_until: seconds.optional(),
 });
 
-const revokedKey = z.object({ kid: z.string().min(1).max(128), at: seconds, reason: z.string().max(200) });
+/** Why a key was revoked, in the words of OpenID Federation 1.0 for historical keys; a code, because anyone can read it. */
+export const keyRevocationReasons = ['unspecified', 'compromised', 'superseded'] as const;
+export type KeyRevocationReason = (typeof keyRevocationReasons)[number];
+
+const revokedKey = z.object({
+  kid: z.string().min(1).max(128),
+  revoked_at: seconds,
+  reason: z.enum(keyRevocationReasons),
+});
 
 const payloadSchema = z.object({
   iss: z.string().min(1),

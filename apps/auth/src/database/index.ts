@@ -8,6 +8,7 @@ import { Session } from '../sessions/session.entity.js';
 import { AccountsAndSessions1700000000001 } from './migrations/1700000000001-accounts-and-sessions.js';
 import { SigningKeys1700000000002 } from './migrations/1700000000002-signing-keys.js';
 import { Revocations1700000000003 } from './migrations/1700000000003-revocations.js';
+import { RevocationReasons1700000000005 } from './migrations/1700000000005-revocation-reasons.js';
 import { SessionExpiry1700000000006 } from './migrations/1700000000006-session-expiry.js';
 
 export const entities = [Account, Session, SigningKey, KeySetState, Rotation, RevocationRecord];
@@ -15,5 +16,6 @@ export const migrations = [
   AccountsAndSessions1700000000001,
   SigningKeys1700000000002,
   Revocations1700000000003,
+  RevocationReasons1700000000005,
   SessionExpiry1700000000006,
 ];

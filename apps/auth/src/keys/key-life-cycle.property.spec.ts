@@ -164,7 +164,10 @@ class World {
     const { kid } = this.keys[index % this.keys.length]!;
     const spare = this.fresh(activeKey(this.keys)?.alg ?? 'ES256');
     this.change((keys) => {
-      const fallen = revoke(keys, kid, { now: this.now, reason: 'stolen', includeStandby });
+      const fallen = revoke(keys, kid, {
+        ...{ now: this.now, reason: 'compromised', note: null },
+        includeStandby,
+      });
       const after = standbyKey(fallen, spare.alg) ? fallen : prepare(fallen, spare, this.now);
       const isWaiting = after.some((key) => key.kid === this.rotation?.kid && key.status === 'prepared');
       if (!isWaiting) this.rotation = undefined;

@@ -18,7 +18,7 @@ const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 const now = at(30);
 const verifyUntil = at(59);
 const destroy = ({ kid }: { kid: string }) => `destroyed ${kid}`;
-const leaked = { now, reason: 'leaked', includeStandby: false };
+const leaked = { now, reason: 'compromised', note: 'in a taxi', includeStandby: false } as const;
 
 /** A key as it stands when it has reached a status. */
 function key(kid: string, status: KeyStatus, facts: Partial<KeyRecord> = {}): KeyRecord {
@@ -33,7 +33,8 @@ function key(kid: string, status: KeyStatus, facts: Partial<KeyRecord> = {}): Ke
     verifyUntil: status === 'retiring' || status === 'retired' ? at(20) : null,
     retiredAt: status === 'retired' ? at(21) : null,
     revokedAt: status === 'revoked' ? at(21) : null,
-    revocationReason: status === 'revoked' ? 'old' : null,
+    revocationReason: status === 'revoked' ? 'superseded' : null,
+    revocationNote: null,
     ...facts,
   };
 }
@@ -112,7 +113,8 @@ describe('revoke', () => {
       ...target,
       status: 'revoked',
       revokedAt: now,
-      revocationReason: 'leaked',
+      revocationReason: 'compromised',
+      revocationNote: 'in a taxi',
       seal: NO_SEAL,
     });
     expect(after.slice(0, 2)).toEqual([active, standby]);

@@ -3,7 +3,7 @@
  * first three → `revoked`. Each takes the whole set and the time and returns the next set; rows that did not change
  * keep their identity. I/O, locks and the database's own constraints stand around it.
  */
-import { MAX_STATEMENT_KEYS } from '#statements';
+import { MAX_STATEMENT_KEYS, type KeyRevocationReason } from '#statements';
 import type { AlgorithmName } from '#jws';
 import { AuthError } from '../errors.js';
 import type { SigningKey } from './signing-key.entity.js';
@@ -16,6 +16,12 @@ export type NewKey = Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk' | 'seal'>;
 
 /** Replaces the seal of a key that verifies on but signs no more: it still vouches for the public half. */
 export type DestroyPrivateHalf = (key: NewKey) => string;
+
+/** Why a key is revoked: a code that is published, and an operator's own words, which are not. */
+export interface RevocationCause {
+  readonly reason: KeyRevocationReason;
+  readonly note: string | null;
+}
 
 /** The seal of a key that is gone. It does not open, so whoever writes the row's status back publishes nothing. */
 export const NO_SEAL = '';
@@ -44,6 +50,7 @@ export function prepare(keys: KeySet, key: NewKey, now: Date): KeySet {
     retiredAt: null,
     revokedAt: null,
     revocationReason: null,
+    revocationNote: null,
   };
   return [...keys, { ...key, ...none, status: 'prepared', preparedAt: now }];
 }
@@ -80,15 +87,21 @@ export function retireExpired(keys: KeySet, now: Date): KeySet {
 export function revoke(
   keys: KeySet,
   kid: string,
-  { now, reason, includeStandby }: { now: Date; reason: string; includeStandby: boolean },
+  { now, reason, note, includeStandby }: RevocationCause & { now: Date; includeStandby: boolean },
 ): KeySet {
   const target = find(keys, kid);
   if (!isPublished(target)) throw new AuthError('key_not_revocable');
   const revoked = keys.map((key): KeyRecord => {
     const falls = key === target || (includeStandby && key.status === 'prepared');
-    return falls
-      ? { ...key, status: 'revoked', revokedAt: now, revocationReason: reason, seal: NO_SEAL }
-      : key;
+    if (!falls) return key;
+    return {
+      ...key,
+      status: 'revoked',
+      revokedAt: now,
+      revocationReason: reason,
+      revocationNote: note,
+      seal: NO_SEAL,
+    };
   });
   if (target.status !== 'active') return revoked;
   const successor = standbyKey(revoked, target.alg) ?? standbyKey(revoked);

@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { algorithmNames, type AlgorithmName } from '#jws';
+import { keyRevocationReasons } from '#statements';
 import { Scopes } from '#trust/nest';
 import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
 import { RotationService, type RotationResult } from '../rotation/rotation.service.js';
@@ -13,13 +14,15 @@ const rotateBody = z.strictObject({
   alg: z.enum(algorithmNames as [AlgorithmName]).optional(),
 });
 const revokeBody = z.strictObject({
-  // Verifiers refuse a statement with half of a surrogate pair in it, and would not learn of the revocation.
-  reason: z
+  reason: z.enum(keyRevocationReasons),
+  note: z
     .string()
     .trim()
     .min(1)
     .max(200)
-    .regex(/^\P{Surrogate}*$/u, 'must be well-formed Unicode'),
+    .regex(/^\P{Surrogate}*$/u, 'must be well-formed Unicode')
+    .optional()
+    .describe("The operator's own words, for auth's database and log; never published"),
   includeStandby: z.boolean().default(false),
 });
 
@@ -87,7 +90,7 @@ export class KeysController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Revoke a key, now; `includeStandby` where the whole key store may be stolen' })
   revoke(@Param('kid') kid: string, @Body({ schema: revokeBody }) body: z.infer<typeof revokeBody>) {
-    return this.rotations.revoke(kid, body);
+    return this.rotations.revoke(kid, { ...body, note: body.note ?? null });
   }
 }
 

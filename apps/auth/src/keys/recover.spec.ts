@@ -7,7 +7,7 @@ import type { KeyStatus } from './signing-key.entity.js';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 const now = at(50);
-const reason = 'the database was restored';
+const note = 'the database was restored';
 const fresh = ['f1', 'f2'].map((kid) => ({ kid, alg: 'ES256', publicJwk: { kid }, seal: 'fresh' }) as const);
 
 const issuer = createTestIssuer();
@@ -18,8 +18,8 @@ const witness = verifyKeySetStatement(
     epoch: 40,
     keys: [published(activeLater), published(issuer.standby, { status: 'prepared' })],
     revoked: [
-      { kid: issuer.key.kid, at: at(20).getTime() / 1000, reason: 'stolen' },
-      { kid: stolenLater.kid, at: at(30).getTime() / 1000, reason: 'stolen too' },
+      { kid: issuer.key.kid, revoked_at: at(20).getTime() / 1000, reason: 'compromised' },
+      { kid: stolenLater.kid, revoked_at: at(30).getTime() / 1000, reason: 'superseded' },
     ],
   }),
   { issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor), now: 0 },
@@ -33,6 +33,7 @@ function key(kid: string, status: KeyStatus, facts: Partial<KeyRecord> = {}): Ke
     retiredAt: null,
     revokedAt: null,
     revocationReason: null,
+    revocationNote: null,
   };
   return {
     ...ends,
@@ -52,7 +53,8 @@ describe('recoveredKeys', () => {
         status: 'revoked',
         seal: NO_SEAL,
         revokedAt: now,
-        revocationReason: reason,
+        revocationReason: 'unspecified',
+        revocationNote: note,
       });
     },
   );
@@ -61,14 +63,15 @@ describe('recoveredKeys', () => {
     expect(byKid(recover([key(issuer.key.kid, 'active')]), issuer.key.kid)).toMatchObject({
       status: 'revoked',
       revokedAt: at(20),
-      revocationReason: 'stolen',
+      revocationReason: 'compromised',
+      revocationNote: null,
     });
   });
 
   it('leaves what had ended before the backup as it is', () => {
     const ended = [
       key('r', 'retired', { retiredAt: at(5) }),
-      key('x', 'revoked', { revokedAt: at(6), revocationReason: 'old' }),
+      key('x', 'revoked', { revokedAt: at(6), revocationReason: 'compromised' }),
     ];
     const after = recover(ended);
     for (const before of ended) expect(byKid(after, before.kid)).toBe(before);
@@ -76,16 +79,17 @@ describe('recoveredKeys', () => {
 
   it('enters keys that the backup never had as revoked, so that none of them can come back', () => {
     const after = recover([key('k', 'active')]);
-    for (const [{ kid }, revokedAt, why] of [
-      [activeLater, now, reason],
-      [issuer.standby, now, reason],
-      [stolenLater, at(30), 'stolen too'],
+    for (const [{ kid }, revokedAt, revocationReason, revocationNote] of [
+      [activeLater, now, 'unspecified', note],
+      [issuer.standby, now, 'unspecified', note],
+      [stolenLater, at(30), 'superseded', null],
     ] as const) {
       expect(byKid(after, kid)).toMatchObject({
         status: 'revoked',
         seal: NO_SEAL,
         revokedAt,
-        revocationReason: why,
+        revocationReason,
+        revocationNote,
       });
     }
     expect(byKid(after, activeLater.kid)).toMatchObject({ alg: 'ES384' });

@@ -12,31 +12,33 @@ export function recoveredKeys(
   keys: KeySet,
   { witness, fresh, now }: { witness: KeySetStatement; fresh: readonly NewKey[]; now: Date },
 ): KeySet {
-  const reason = 'the database was restored';
+  const [reason, note] = ['unspecified', 'the database was restored'] as const;
   const known = new Set(keys.map((key) => key.kid));
   const lost = [
-    ...witness.keys.map(({ kid, alg }) => ({ kid, alg, at: now, reason })),
-    ...witness.revoked.map(({ kid, at, reason: why }) => ({
+    ...witness.keys.map(({ kid, alg }) => ({ kid, alg, at: now, reason, note })),
+    ...witness.revoked.map(({ kid, revoked_at: at, reason: why }) => ({
       kid,
       alg: 'ES256' as const,
       at: new Date(at * 1000),
       reason: why,
+      note: null,
     })),
   ].filter(({ kid }) => !known.has(kid));
 
   const revoked = keys.map((key): KeyRecord => {
     const told = witness.revoked.find(({ kid }) => kid === key.kid);
     if (!isPublished(key)) return key;
-    const revokedAt = told ? new Date(told.at * 1000) : now;
+    const revokedAt = told ? new Date(told.revoked_at * 1000) : now;
     return {
       ...key,
       status: 'revoked',
       revokedAt,
       revocationReason: told?.reason ?? reason,
+      revocationNote: told ? null : note,
       seal: NO_SEAL,
     };
   });
-  const tombstones = lost.map(({ kid, alg, at, reason: why }): KeyRecord => {
+  const tombstones = lost.map(({ kid, alg, at, ...why }): KeyRecord => {
     return {
       kid,
       alg,
@@ -48,7 +50,8 @@ export function recoveredKeys(
       verifyUntil: null,
       retiredAt: null,
       revokedAt: at,
-      revocationReason: why,
+      revocationReason: why.reason,
+      revocationNote: why.note,
     };
   });
   return fresh.reduce((all, key) => prepare(all, key, now), [...revoked, ...tombstones] as KeySet);

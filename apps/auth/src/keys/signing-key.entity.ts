@@ -1,5 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { AlgorithmName, JsonObject } from '#jws';
+import type { KeyRevocationReason } from '#statements';
 
 export const keyStatuses = ['prepared', 'active', 'retiring', 'retired', 'revoked'] as const;
 export type KeyStatus = (typeof keyStatuses)[number];
@@ -13,6 +14,7 @@ export type KeyStatus = (typeof keyStatuses)[number];
 @Check('signing_key_until_retiring', `status NOT IN ('prepared', 'active') OR verify_until IS NULL`)
 @Check('signing_key_retired_at', `(status = 'retired') = (retired_at IS NOT NULL)`)
 @Check('signing_key_revoked_at', `(status = 'revoked') = (revoked_at IS NOT NULL)`)
+@Check('signing_key_revocation_reason', `revocation_reason IN ('unspecified', 'compromised', 'superseded')`)
 export class SigningKey {
   /** RFC 7638 thumbprint of the public key. */
   @PrimaryColumn('text')
@@ -47,5 +49,9 @@ export class SigningKey {
   revokedAt!: Date | null;
 
   @Column('text', { name: 'revocation_reason', nullable: true })
-  revocationReason!: string | null;
+  revocationReason!: KeyRevocationReason | null;
+
+  /** An operator's own words about it; never published. */
+  @Column('text', { name: 'revocation_note', nullable: true })
+  revocationNote!: string | null;
 }

@@ -19,6 +19,7 @@ function key(kid: string, status: KeyStatus, facts: Partial<KeyRecord> = {}): Ke
     retiredAt: null,
     revokedAt: null,
     revocationReason: null,
+    revocationNote: null,
     ...facts,
   };
 }

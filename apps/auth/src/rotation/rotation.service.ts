@@ -3,7 +3,7 @@
  * lacked it has expired, because whoever still lacks it answers 503 by then. No deadlock, and no 401 that is wrong.
  * The rotation is a row: a crash at any step is carried on by the next round of any replica.
  */
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource, IsNull, type EntityManager } from 'typeorm';
 import type { AlgorithmName } from '#jws';
 import { SETTINGS, type AuthSettings } from '../config.js';
@@ -17,6 +17,7 @@ import {
   standbyKey,
   type KeySet,
   type NewKey,
+  type RevocationCause,
 } from '../keys/key-life-cycle.js';
 import { KeySetService } from '../keys/key-set.service.js';
 import { AcknowledgementsService } from './acknowledgements.service.js';
@@ -59,6 +60,8 @@ export interface RevocationResult {
 
 @Injectable()
 export class RotationService {
+  private readonly log = new Logger('keys');
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly keySet: KeySetService,
@@ -184,14 +187,14 @@ export class RotationService {
    */
   async revoke(
     kid: string,
-    { reason, includeStandby }: { reason: string; includeStandby: boolean },
+    { reason, note, includeStandby }: RevocationCause & { includeStandby: boolean },
   ): Promise<RevocationResult> {
     const startedAt = Date.now();
     const spare = await this.keySet.generate(
       activeKey(await this.keySet.list())?.alg ?? this.settings.signingAlg,
     );
     const issued = await this.keySet.change(async (keys, { tx, now }) => {
-      const after = revoke(keys, kid, { now, reason, includeStandby });
+      const after = revoke(keys, kid, { now, reason, note, includeStandby });
       // The next standby is of the algorithm that signs now.
       const completed = standbyKey(after, spare.alg) ? after : prepare(after, spare, now);
       await closeIfPointless(tx, completed, now);
@@ -202,6 +205,7 @@ export class RotationService {
       return completed;
     });
     const { epoch } = issued!;
+    this.log.warn(`key ${kid} is revoked in epoch ${epoch} (${reason})${note === null ? '' : `: ${note}`}`);
     while (
       this.acknowledgements.lackingEpoch(epoch).length > 0 &&
       Date.now() - startedAt < REVOCATION_ANSWER_WITHIN_MS

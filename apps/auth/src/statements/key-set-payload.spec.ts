@@ -28,6 +28,7 @@ function key(status: KeyStatus, facts: Partial<KeyRecord> = {}): KeyRecord {
     retiredAt: null,
     revokedAt: null,
     revocationReason: null,
+    revocationNote: null,
     ...facts,
   };
 }
@@ -75,10 +76,10 @@ describe('keySetPayload', () => {
   });
 
   it('names a revoked key until its tokens and the statements from before are dead', () => {
-    const revoked = (seconds: number) =>
-      key('revoked', { revokedAt: secondsAgo(seconds), revocationReason: 'leaked' });
+    const why = { revocationReason: 'compromised', revocationNote: 'left in a taxi' } as const;
+    const revoked = (seconds: number) => key('revoked', { revokedAt: secondsAgo(seconds), ...why });
     expect(keySetPayload([revoked(1199)], options).revoked).toEqual([
-      { kid: 'revoked', at: iat - 1199, reason: 'leaked' },
+      { kid: 'revoked', revoked_at: iat - 1199, reason: 'compromised' },
     ]);
     expect(keySetPayload([revoked(1200)], options).revoked).toEqual([]);
   });

@@ -40,8 +40,8 @@ export function keySetPayload(keys: KeySet, options: PayloadOptions): KeySetPayl
       .slice(0, MAX_TOMBSTONES)
       .map(({ kid, revokedAt, revocationReason }) => ({
         kid,
-        at: numericDate(revokedAt!),
-        reason: revocationReason ?? '',
+        revoked_at: numericDate(revokedAt!),
+        reason: revocationReason ?? 'unspecified',
       })),
   };
 }
