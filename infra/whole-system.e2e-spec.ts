@@ -72,7 +72,7 @@ describe('the whole system', () => {
       statements: { accepted: Record<string, number> };
     };
     expect(['confirmed', 'unconfirmed']).toContain(freshness);
-    expect(statements.accepted).toMatchObject({ nats: 1, http: 0 });
+    expect(statements.accepted).toMatchObject({ file: 1, http: 0 });
   }, 60_000);
 });
 

@@ -38,6 +38,7 @@ describe('the environment of a program', () => {
       ISSUER: 'http://localhost:4000',
       ISSUER_FETCH_URL: 'http://127.0.0.1:4000',
       TRUST_ANCHOR_PUBLIC_FILE: '/state/public/trust-anchor.pem',
+      TRUST_STATEMENT_FILE: '/state/secrets/orders/statements/last-statement.jwt',
       INVENTORY_URL: 'http://127.0.0.1:4002',
     });
   });

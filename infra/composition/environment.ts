@@ -73,12 +73,10 @@ function serverEnvironment(row: ServiceRow, system: SystemAddresses): Record<str
     ISSUER_FETCH_URL: known(system.urls, 'auth'),
     TRUST_ANCHOR_PUBLIC_FILE: join(secretPaths.public(system.stateDir), 'trust-anchor.pem'),
   };
+  const statement = join(secretPaths.statements(system.stateDir, row.name), 'last-statement.jwt');
+  environment[row.trust === 'issuer' ? 'STATEMENT_COPY_FILE' : 'TRUST_STATEMENT_FILE'] = statement;
   if (row.trust === 'issuer') {
     environment['TRUST_ANCHOR_PRIVATE_FILE'] = join(own, 'trust-anchor.private.pem');
-    environment['STATEMENT_COPY_FILE'] = join(
-      secretPaths.statements(system.stateDir, row.name),
-      'last-statement.jwt',
-    );
     environment['KEY_ENCRYPTION_KEY_FILES'] = join(own, 'key-encryption-key');
     // Third parties cache the plain JWKS this long; a short life lets a newcomer watch a rotation.
     if (system.nodeEnv !== 'production') environment['JWKS_MAX_AGE_SECONDS'] = '10';

@@ -1,9 +1,9 @@
 /**
  * This installation's secrets, made once and never overwritten. A service is given its own folder and `public/`:
  *
- *   secrets/<service>/         nats.nk  database-password
+ *   secrets/<service>/         nats.nk  database-password  statements/, which the service writes
  *   secrets/<service>-owner/   database-password, of the role that migrates; the service itself never sees it
- *   secrets/auth/              also trust-anchor.private.pem  key-encryption-key  statements/, which auth writes
+ *   secrets/auth/              also trust-anchor.private.pem  key-encryption-key
  *   secrets/postgres/          superuser-password
  *   public/                    trust-anchor.pem  <service>.nkey
  *   credentials.json           the first admin's and the demo user's passwords
@@ -28,7 +28,10 @@ export const secretPaths = {
     join(stateDir, 'secrets', service, 'database-password'),
   ownerPassword: (stateDir: string, service: string) =>
     join(stateDir, 'secrets', `${service}-owner`, 'database-password'),
-  /** The issuer keeps a copy of its last statement here: the one folder beside its secrets that it writes. */
+  /**
+   * The one folder that a service writes. The issuer keeps a copy here of the last statement that it made, a verifier
+   * the last that it accepted and what it knows to be revoked.
+   */
   statements: (stateDir: string, service: string) => join(stateDir, 'secrets', service, 'statements'),
   public: (stateDir: string) => join(stateDir, 'public'),
   superuserPassword: (stateDir: string) => join(stateDir, 'secrets/postgres/superuser-password'),
@@ -82,9 +85,7 @@ export function secretFolders(stateDir: string, rows: readonly ServiceRow[]): st
     join(stateDir, 'secrets'),
     secretPaths.public(stateDir),
     ...names.map((name) => secretPaths.of(stateDir, name)),
-    ...rows
-      .filter(({ trust }) => trust === 'issuer')
-      .map(({ name }) => secretPaths.statements(stateDir, name)),
+    ...rows.map(({ name }) => secretPaths.statements(stateDir, name)),
   ];
 }
 

@@ -34,7 +34,7 @@ const generated =
 export function composeFile(rows: readonly ServiceRow[]): string {
   return `${generated}# \`docker compose up\` needs nothing else: no .env, no secret made by hand. See docs/operations.md.
 
-# What every container of ours is held to: no capability, no new privilege, nothing to write on, bounded.
+# What every container of ours is held to: no capability, no new privilege, a root file system that is only read, bounded.
 x-held: &held
   cap_drop: [ALL]
   security_opt: ['no-new-privileges:true']
@@ -245,7 +245,7 @@ ${environment(row, rows, 'main')}
     volumes:
 ${list([
   ...serverFolders(row).map((path) => mount(path)),
-  ...(isIssuer ? [mount(secretPaths.statements(stateDir, name), 'rw')] : []),
+  mount(secretPaths.statements(stateDir, name), 'rw'),
 ])}
     networks: [edge, bus, data-${name}]
     depends_on: ${after({ [prepared]: 'done', nats: 'healthy', ...(isIssuer ? {} : { [issuerOf(rows)]: 'healthy' }) })}

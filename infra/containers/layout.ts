@@ -83,7 +83,7 @@ export function volumeName(path: string): string {
   return path === stateDir ? 'credentials' : path.slice(stateDir.length + 1).replaceAll('/', '-');
 }
 
-/** What the server of a service reads: its own secrets and what is public. */
+/** What the server of a service reads alone: its own secrets and what is public. */
 export function serverFolders({ name }: ServiceRow): string[] {
   return [secretPaths.of(stateDir, name), secretPaths.public(stateDir)];
 }

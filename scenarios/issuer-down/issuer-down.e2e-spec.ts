@@ -51,7 +51,7 @@ scenario(import.meta.url, periods, (system, step) => {
   step('3. Start another orders, which has never heard auth', async () => {
     extra = await startExtraInstance(system, 'orders');
     const { body: ring } = await exchange<Ring>('GET', `${extra.url}/trust`);
-    expect(ring.statements.accepted).toEqual({ http: 0, local: 0, nats: 1 });
+    expect(ring.statements.accepted).toEqual({ file: 1, http: 0, local: 0, nats: 0 });
     const { epoch, exp: expiry } = await system.ring('orders');
     expect({ epoch: ring.epoch, exp: ring.exp }).toEqual({ epoch, exp: expiry });
     exp = expiry!;

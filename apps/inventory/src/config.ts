@@ -4,7 +4,7 @@ import {
   defineSettings,
   httpSettings,
   natsSettings,
-  trustSettings,
+  verifierSettings,
   type Settings,
 } from '#service-kit';
 
@@ -22,7 +22,7 @@ export const inventorySettings = defineSettings({
   ...httpSettings,
   ...databaseSettings,
   ...natsSettings,
-  ...trustSettings,
+  ...verifierSettings,
 });
 
 export type InventorySettings = Settings<typeof inventorySettings>;

@@ -36,6 +36,7 @@ export class InventoryModule {
             audience: SERVICE,
             anchors: settings.trustAnchorPublic,
             maxLifetimeSeconds: settings.maxTokenSeconds,
+            statementFile: settings.trustStatementFile,
             nats: { connection, service: SERVICE, instance: instanceName },
           }),
         }),

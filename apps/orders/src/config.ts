@@ -6,7 +6,7 @@ import {
   httpSettings,
   natsSettings,
   setting,
-  trustSettings,
+  verifierSettings,
   type Settings,
 } from '#service-kit';
 
@@ -25,7 +25,7 @@ export const ordersSettings = defineSettings({
   ...httpSettings,
   ...databaseSettings,
   ...natsSettings,
-  ...trustSettings,
+  ...verifierSettings,
   inventoryUrl: setting(
     z.url({ protocol: /^https?$/ }).refine((url) => !url.endsWith('/'), 'must not end with a slash'),
     { doc: 'the base URL of inventory, e.g. http://127.0.0.1:3002' },

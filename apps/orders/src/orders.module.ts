@@ -39,6 +39,7 @@ export class OrdersModule {
             audience: SERVICE,
             anchors: settings.trustAnchorPublic,
             maxLifetimeSeconds: settings.maxTokenSeconds,
+            statementFile: settings.trustStatementFile,
             nats: { connection, service: SERVICE, instance: instanceName },
           }),
         }),

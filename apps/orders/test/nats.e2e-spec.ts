@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { createTestIssuer, eventually, freePort, startTestNats, type TestNats } from '#testing';
@@ -9,6 +12,18 @@ describe('orders fed by NATS alone', () => {
   let nats: TestNats;
   let auth: NatsConnection;
   let app: OrdersApp;
+  let folder: string;
+
+  const start = async () =>
+    startOrders({
+      issuer: issuer.issuer,
+      issuerFetchUrl: `http://127.0.0.1:${await freePort()}`,
+      trustAnchorPublic: issuer.anchors,
+      trustStatementFile: join(folder, 'last-statement.jwt'),
+      natsUrl: nats.url,
+      natsNkeySeed: nats.nkeySeed('orders'),
+      statements: false,
+    });
 
   beforeAll(async () => {
     nats = await startTestNats();
@@ -20,19 +35,14 @@ describe('orders fed by NATS alone', () => {
       },
     });
     await auth.flush();
-    app = await startOrders({
-      issuer: issuer.issuer,
-      issuerFetchUrl: `http://127.0.0.1:${await freePort()}`,
-      trustAnchorPublic: issuer.anchors,
-      natsUrl: nats.url,
-      natsNkeySeed: nats.nkeySeed('orders'),
-      statements: false,
-    });
+    folder = await mkdtemp(join(tmpdir(), 'orders-'));
+    app = await start();
   });
   afterAll(async () => {
     await app.close();
     await auth.close();
     await nats.close();
+    await rm(folder, { recursive: true, force: true });
   });
 
   const read = () => app.send('GET', '/orders', { token: issuer.token() });
@@ -83,5 +93,26 @@ describe('orders fed by NATS alone', () => {
     await eventually(async () => {
       expect((await app.send('GET', '/health/ready')).body.checks.nats.status).toBe('up');
     });
+  });
+
+  it('starts, is ready and judges while auth and NATS are away, with what it held before', async () => {
+    const ended = issuer.token({ sid: 'ended' }, { signWith: issuer.standby });
+    const revocation = issuer.revocation(1, { sid: 'ended' });
+    // Again while NATS has only just come back.
+    await eventually(async () => {
+      auth.publish('trust.revocation.1', revocation);
+      expect(await app.send('GET', '/orders', { token: ended })).toMatchObject({ status: 401 });
+    });
+    const { epoch } = (await app.send('GET', '/trust')).body;
+    await nats.stop();
+    await app.close();
+    app = await start();
+    const { status, body } = await app.send('GET', '/health/ready');
+    expect({ status, nats: body.checks.nats.status, epoch: body.checks.trust.epoch }).toEqual({
+      ...{ status: 200, nats: 'degraded', epoch },
+    });
+    const fresh = issuer.token({}, { signWith: issuer.standby });
+    expect(await app.send('GET', '/orders', { token: fresh })).toMatchObject({ status: 200 });
+    expect(await app.send('GET', '/orders', { token: ended })).toMatchObject({ status: 401 });
   });
 });

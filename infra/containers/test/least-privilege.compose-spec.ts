@@ -70,8 +70,30 @@ describe('a service that only verifies', () => {
       const keys = state.filter((path) => readFileSync('/state/' + path, 'utf8').includes('PRIVATE KEY'));
       return { folders: readdirSync('/state/secrets'), own: all('/state/secrets/${name}').sort(), keys };`,
     );
-    expect(found).toEqual({ folders: [name], own: ['database-password', 'nats.nk'], keys: [] });
+    const secrets = found.own.filter((path) => !path.startsWith('statements/'));
+    expect({ ...found, own: secrets }).toEqual({
+      ...{ folders: [name], own: ['database-password', 'nats.nk'], keys: [] },
+    });
   });
+
+  it.each(only)(
+    '%s keeps the last statement that it accepted where all its replicas find it',
+    async (name) => {
+      const seen = await Promise.all(
+        (await containersOf(name)).map((container) =>
+          inside<{ kept: number; accepted: number }>(
+            container,
+            `const { readFileSync } = await import('node:fs');
+          const ring = await (await fetch('http://127.0.0.1:' + process.env.PORT + '/trust')).json();
+          const [, payload] = readFileSync('/state/secrets/${name}/statements/last-statement.jwt', 'utf8').split('.');
+          return { kept: JSON.parse(Buffer.from(payload, 'base64url')).epoch, accepted: ring.epoch };`,
+          ),
+        ),
+      );
+      // It is written within a second, and a statement comes every five.
+      for (const { kept, accepted } of seen) expect(Math.abs(accepted - kept)).toBeLessThanOrEqual(1);
+    },
+  );
 
   it.each(only)('%s cannot resolve the database of another, nor reach the world', async (name) => {
     const outcome = await inside<Record<string, string>>(
@@ -224,7 +246,7 @@ describe('the proxy', () => {
 });
 
 describe('every container', () => {
-  it('has no capability, no new privileges, no root, nothing to write on, and bounds', async () => {
+  it('has no capability, no new privileges, no root, a root file system to read only, and bounds', async () => {
     for (const [name, id] of Object.entries(containers)) {
       const [facts] = JSON.parse(await docker('inspect', id)) as [Facts];
       const { CapDrop, CapAdd, ReadonlyRootfs, SecurityOpt, Memory, PidsLimit, Init } = facts.HostConfig;
@@ -248,11 +270,14 @@ describe('every container', () => {
   it.each(services.map(({ name }) => name))('of %s is what was asked for, seen from inside', async (name) => {
     const seen = await inside(
       containers[name]!,
-      `const { readFileSync, writeFileSync } = await import('node:fs');
+      `const { readFileSync, rmSync, writeFileSync } = await import('node:fs');
       const status = readFileSync('/proc/self/status', 'utf8');
       const write = (path) => { try { writeFileSync(path, 'x'); return 'written'; } catch (error) { return error.code; } };
+      const ours = '/state/secrets/${name}/statements/x';
+      const statements = write(ours);
+      rmSync(ours, { force: true });
       return { capabilities: /CapBnd:\\s*0+\\n/.test(status) ? 'none' : 'some', privileges: /NoNewPrivs:\\s*1/.test(status) ? 'none new' : 'some',
-        uid: process.getuid(), app: write('/app/x'), tmp: write('/tmp/x'), secret: write('/state/secrets/${name}/x') };`,
+        uid: process.getuid(), app: write('/app/x'), tmp: write('/tmp/x'), secret: write('/state/secrets/${name}/x'), public: write('/state/public/x'), statements };`,
     );
     expect(seen).toEqual({
       capabilities: 'none',
@@ -261,6 +286,9 @@ describe('every container', () => {
       app: 'EROFS',
       tmp: 'EROFS',
       secret: 'EROFS',
+      public: 'EROFS',
+      // Its memory, and all that it may write.
+      statements: 'written',
     });
   });
 

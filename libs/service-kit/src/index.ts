@@ -30,6 +30,7 @@ export {
   natsSettings,
   seedSettings,
   trustSettings,
+  verifierSettings,
 } from './setting-groups.js';
 export type { Setting, Settings, SettingsDefinition } from './settings.js';
 export {

@@ -119,6 +119,14 @@ export const trustSettings = {
   }),
 };
 
+/** Every process that learns of the issuer's keys from outside. */
+export const verifierSettings = {
+  ...trustSettings,
+  trustStatementFile: setting(z.string().optional(), {
+    doc: 'the file that keeps the last accepted statement, with revocations beside it, for the next start; its folder must be there, writable, and for the replicas of this service alone',
+  }),
+};
+
 function isAddressRange(text: string): boolean {
   if (text === 'loopback' || text === 'uniquelocal') return true;
   const [address = '', prefix = '32', ...rest] = text.split('/');

@@ -25,5 +25,6 @@ export function testSettings({ host, port, database, user, password }: PostgresL
     issuerFetchUrl: 'none',
     maxTokenSeconds: 300,
     trustAnchorPublic: [] as string[],
+    trustStatementFile: undefined as string | undefined,
   };
 }

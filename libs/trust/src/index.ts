@@ -15,6 +15,7 @@ export {
 } from './key-ring.js';
 export { RevocationView, type RevocationRange, type RevocationViewOptions } from './revocations.js';
 export { StatementFeed, type FeedNats, type StatementFeedOptions } from './statement-feed.js';
+export { TrustStore, type TrustStoreOptions } from './trust-store.js';
 export { TrustError, type TrustErrorCode } from './trust-error.js';
 export {
   ACCESS_TOKEN_TYPES,

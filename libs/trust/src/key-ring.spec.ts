@@ -36,7 +36,10 @@ describe('epochs', () => {
     const statement = issuer.statement();
     ring.accept(statement, 'nats');
     expect(ring.accept(statement, 'http')).toBeUndefined();
-    expect(ring.facts().statements).toEqual({ accepted: { nats: 1, http: 0, local: 0 }, refused: {} });
+    expect(ring.facts().statements).toEqual({
+      accepted: { nats: 1, http: 0, local: 0, file: 0 },
+      refused: {},
+    });
   });
 
   test('what the anchor did not sign is counted by its reason', () => {

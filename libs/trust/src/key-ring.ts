@@ -13,8 +13,8 @@ import {
 import { numericDate, systemClock, type Clock } from './clock.js';
 import { RevocationView } from './revocations.js';
 
-/** How a statement came: live or fetched over NATS, over HTTP, or from this very process. */
-export type Channel = 'nats' | 'http' | 'local';
+/** How a statement came: live or fetched over NATS, over HTTP, from this very process, or from before its start. */
+export type Channel = 'nats' | 'http' | 'local' | 'file';
 
 /**
  * `empty`: no statement yet. `confirmed`: heard of the issuer within 15 s. `unconfirmed`: good, but not fresh.
@@ -38,15 +38,15 @@ export class KeyRing {
   readonly issuer: string;
   /** What the issuer has revoked beside keys; the statements say which revocations there are. */
   readonly revocations: RevocationView;
-  private readonly anchors: readonly Anchor[];
+  readonly anchors: readonly Anchor[];
   private readonly confirmedSeconds: number;
   private readonly clock: Clock;
   private statement: KeySetStatement | undefined;
   private keys: ReadonlyMap<string, PublishedKey> = new Map();
-  /** For the life of the process; statements name a revoked key only for a while. */
+  /** Never forgotten; statements name a revoked key only for a while. */
   private readonly everRevoked = new Set<string>();
   private readonly listeners: ((statement: KeySetStatement) => void)[] = [];
-  private readonly accepted: Record<Channel, number> = { nats: 0, http: 0, local: 0 };
+  private readonly accepted: Record<Channel, number> = { nats: 0, http: 0, local: 0, file: 0 };
   private readonly refused = new Map<RefusalReason, number>();
 
   constructor({ issuer, anchors, confirmedSeconds = 15, clock = systemClock }: KeyRingOptions) {
@@ -60,7 +60,8 @@ export class KeyRing {
 
   /**
    * Takes a statement over if it is verified and news: under a later pin than the present one, or under the same
-   * pin with a greater epoch. Returns why not, or undefined when it was taken over.
+   * pin with a greater epoch. Returns why not, or undefined when it was taken over. From the file it may have expired:
+   * nothing is judged by it then, but nothing older is accepted any more.
    */
   accept(jws: string, channel: Channel): RefusalReason | undefined {
     // The same statement again, as HTTP polling brings it: known, so no crypto and no refusal to count.
@@ -75,14 +76,8 @@ export class KeyRing {
   }
 
   private tryAccept(jws: string, channel: Channel): RefusalReason | undefined {
-    const { issuer, anchors } = this;
-    let next: KeySetStatement;
-    try {
-      next = verifyKeySetStatement(jws, { issuer, anchors, now: numericDate(this.clock) });
-    } catch (error) {
-      if (error instanceof StatementError) return error.code;
-      throw error;
-    }
+    const next = this.verify(jws, channel === 'file' ? 0 : numericDate(this.clock));
+    if (typeof next === 'string') return next;
     const present = this.statement;
     if (present && next.pin < present.pin) return 'closed_anchor';
     if (present && next.pin === present.pin && next.epoch <= present.epoch) return 'old_epoch';
@@ -96,9 +91,30 @@ export class KeyRing {
     return undefined;
   }
 
+  /**
+   * Refuses from now on the keys that a statement names as revoked, however old it is; nothing else of it counts.
+   * Returns why not. For what was accepted before a restart, ahead of {@link accept}.
+   */
+  recall(jws: string): RefusalReason | undefined {
+    const earlier = this.verify(jws, 0);
+    if (typeof earlier === 'string') return earlier;
+    for (const { kid } of earlier.revoked) this.everRevoked.add(kid);
+    return undefined;
+  }
+
+  private verify(jws: string, now: number): KeySetStatement | StatementErrorCode {
+    const { issuer, anchors } = this;
+    try {
+      return verifyKeySetStatement(jws, { issuer, anchors, now });
+    } catch (error) {
+      if (error instanceof StatementError) return error.code;
+      throw error;
+    }
+  }
+
   private expectRevocations({ revocations, iat }: KeySetStatement, channel: Channel): void {
-    // HTTP carries statements alone: one from there is no sign that revocations would arrive.
-    this.revocations.expect({ ...revocations, iat }, { pushed: channel !== 'http' });
+    // HTTP and the file carry statements alone: one from there is no sign that revocations would arrive.
+    this.revocations.expect({ ...revocations, iat }, { pushed: channel === 'nats' || channel === 'local' });
   }
 
   /** Keeps the object of a key that a re-issue merely repeats: cached verdicts are bound to the object. */

@@ -59,6 +59,7 @@ export class RevocationView {
   private changes = 0;
   private accepted = 0;
   private readonly refused = new Map<StatementErrorCode, number>();
+  private readonly listeners: ((n: number, jws: string) => void)[] = [];
 
   constructor({ issuer, anchors, freshSeconds = 15, clock = systemClock }: RevocationViewOptions) {
     this.issuer = issuer;
@@ -85,16 +86,23 @@ export class RevocationView {
       const known = this.names[kind].get(value);
       this.names[kind].set(value, Math.max(n, known ?? 0));
       if (known === undefined) this.changes += 1;
-      if (!this.held.has(n)) this.accepted += 1;
+      const isHeld = this.held.has(n);
+      if (!isHeld) this.accepted += 1;
       this.held.add(n);
       this.lacking.delete(n);
       this.judgeCompleteness();
+      if (!isHeld || known === undefined) for (const listener of this.listeners) listener(n, jws);
       return undefined;
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
       this.refused.set(error.code, (this.refused.get(error.code) ?? 0) + 1);
       return error.code;
     }
+  }
+
+  /** Calls `listener` with each revocation that is added and was not held before. */
+  onAdded(listener: (n: number, jws: string) => void): void {
+    this.listeners.push(listener);
   }
 
   /** The claim by which a token is revoked, or undefined if it is not. */

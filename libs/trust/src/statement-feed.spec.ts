@@ -210,6 +210,16 @@ describe('over NATS', () => {
     expect(nats.published).toMatchObject([{ data: { epoch: 9 } }]);
   });
 
+  test('what was held before NATS was reached is acknowledged once it is', async () => {
+    const { nats, feed: natsFeed } = fakeNats();
+    const { feed, issuer, ring } = setUp({ nats: natsFeed });
+    nats.last = issuer.statement({ epoch: 7 });
+    ring.accept(nats.last, 'file');
+    feed.start();
+    await settle();
+    expect(nats.published).toMatchObject([{ subject: 'trust.ack.orders.a1', data: { epoch: 7 } }]);
+  });
+
   test('a feed that stops says goodbye once, and acknowledges nothing after it', async () => {
     const { clock, feed, issuer, nats, ring } = await attached();
     nats.message(issuer.statement({ epoch: 4 }));

@@ -138,6 +138,8 @@ export class StatementFeed {
     });
     const statuses = connection.status();
     await connection.flush().catch(this.natsFault);
+    // What came from the file or over HTTP was accepted before there was anyone to tell.
+    if (this.ring.freshness() !== 'empty') this.acknowledge();
     await this.catchUp(connection);
     for await (const status of statuses) {
       if (status.type === 'reconnect') await this.catchUp(connection);

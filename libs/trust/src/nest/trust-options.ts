@@ -19,6 +19,11 @@ export interface TrustModuleOptions extends Pick<
   readonly issuerFetchUrl?: string;
   /** Live statements and acknowledgements; without it the statement is polled over HTTP. */
   readonly nats?: FeedNats;
+  /**
+   * Where the last accepted statement is kept, with what is revoked beside it, for the next start; its folder must be
+   * there, and replicas may share it. Without it a restarted process accepts any statement that has not expired.
+   */
+  readonly statementFile?: string | undefined;
   /** A further check after the token was found good; it refuses by throwing a TrustError. */
   readonly confirm?: (claims: AccessTokenClaims) => Promise<void>;
   readonly clock?: Clock;

@@ -1,6 +1,9 @@
 /** A service that knows three facts (issuer, audience, anchors) and dials a local server for the statement. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Controller, Get, Global, Logger, Module, type INestApplication } from '@nestjs/common';
@@ -392,6 +395,42 @@ describe('revocation', () => {
     time.advance(15_001);
     expect(await strict()).toEqual([503, 'trust_stale']);
     expect((await get(`${url}/cats/strict`)).status).toBe(401);
+  });
+});
+
+describe('a statement file', () => {
+  async function setUpWithFile() {
+    const folder = await mkdtemp(join(tmpdir(), 'trust-module-'));
+    closers.push(() => rm(folder, { recursive: true, force: true }));
+    const statementFile = join(folder, 'statement.jwt');
+    return { ...(await setUp({ statementFile })), statementFile };
+  }
+
+  test('lets a restarted service serve while the issuer is away, for as long as the statement lives', async () => {
+    const { facts, holder, issuer, time, url, token, statementFile } = await setUpWithFile();
+    const old = holder.statement;
+    const ring = apps.get(url)!.get(KeyRing);
+    ring.accept(issuer.statement({ revocations: { from: 1, to: 1 } }), 'nats');
+    ring.revocations.add(issuer.revocation(1, { sid: 'ended' }));
+    delete holder.statement;
+    await apps.get(url)!.close();
+
+    const restarted = await startService({ ...facts, statementFile });
+    expect((await get(`${restarted}/cats`, token())).status).toBe(200);
+    expect((await get(`${restarted}/cats`, token({ sid: 'ended' }))).status).toBe(401);
+    expect((await get(`${restarted}/cats/strict`, token())).status).toBe(503);
+    expect((await get(`${restarted}/trust`)).body).toMatchObject({
+      ...{ epoch: 2, statements: { accepted: { file: 1, http: 0 } } },
+    });
+    // Nor does it fall for what was current once.
+    expect(apps.get(restarted)!.get(KeyRing).accept(old!, 'http')).toBe('old_epoch');
+    time.advance(900_000);
+    expect((await get(`${restarted}/cats`, token())).status).toBe(503);
+  });
+
+  test('that cannot be written does not keep a service from starting and serving', async () => {
+    const { url, token } = await setUp({ statementFile: join(tmpdir(), 'no', 'such', 'folder', 'x.jwt') });
+    expect((await get(`${url}/cats`, token())).status).toBe(200);
   });
 });
 

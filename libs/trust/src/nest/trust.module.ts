@@ -5,6 +5,7 @@ import {
   Module,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  type OnModuleInit,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AuthModuleOptions } from '@nestjs/passport';
@@ -12,6 +13,7 @@ import { readAnchor } from '#statements';
 import { Authenticator } from '../authenticate.js';
 import { KeyRing } from '../key-ring.js';
 import { StatementFeed } from '../statement-feed.js';
+import { TrustStore } from '../trust-store.js';
 import { createVerifyAccessToken } from '../verify-access-token.js';
 import { BearerStrategy } from './bearer.strategy.js';
 import { TokenGuard } from './token.guard.js';
@@ -21,6 +23,7 @@ import { TrustController } from './trust.controller.js';
 export type { TrustModuleOptions } from './trust-options.js';
 
 const FEED = Symbol('statement-feed');
+const STORE = Symbol('trust-store');
 
 /**
  * Closes every route of an application to all but callers with a good access token:
@@ -31,6 +34,7 @@ const FEED = Symbol('statement-feed');
   controllers: [TrustController],
   providers: [
     { provide: KeyRing, useFactory: createRing, inject: [TRUST_OPTIONS] },
+    { provide: STORE, useFactory: createStore, inject: [TRUST_OPTIONS, KeyRing] },
     { provide: FEED, useFactory: createFeed, inject: [TRUST_OPTIONS, KeyRing] },
     { provide: Authenticator, useFactory: createAuthenticator, inject: [TRUST_OPTIONS, KeyRing, FEED] },
     BearerStrategy,
@@ -47,10 +51,18 @@ const FEED = Symbol('statement-feed');
 })
 export class TrustModule
   extends ConfigurableModuleClass
-  implements OnApplicationBootstrap, OnApplicationShutdown
+  implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
 {
-  constructor(@Inject(FEED) private readonly feed: StatementFeed | null) {
+  constructor(
+    @Inject(FEED) private readonly feed: StatementFeed | null,
+    @Inject(STORE) private readonly store: TrustStore | null,
+  ) {
     super();
+  }
+
+  /** Before the feed begins, and before the first request: nothing older must come first. */
+  async onModuleInit(): Promise<void> {
+    await this.store?.load();
   }
 
   onApplicationBootstrap(): void {
@@ -59,6 +71,7 @@ export class TrustModule
 
   async onApplicationShutdown(): Promise<void> {
     await this.feed?.stop();
+    await this.store?.stop();
   }
 }
 
@@ -67,6 +80,12 @@ function createRing({ issuer, audience, anchors, clock }: TrustModuleOptions): K
   if (!issuer) throw new Error('TrustModule needs the issuer');
   if (!audience) throw new Error('TrustModule needs the audience: the name of this service');
   return new KeyRing({ issuer, anchors: anchors.map(readAnchor), ...(clock && { clock }) });
+}
+
+function createStore({ statementFile }: TrustModuleOptions, ring: KeyRing): TrustStore | null {
+  if (statementFile === undefined) return null;
+  const logger = new Logger('trust');
+  return new TrustStore({ file: statementFile, ring, log: (message) => logger.warn(message) });
 }
 
 function createFeed(options: TrustModuleOptions, ring: KeyRing): StatementFeed | null {

@@ -1,0 +1,141 @@
+/**
+ * The file of the last accepted statement. Several replicas share it, without a lock that a crash could leave behind:
+ * it is replaced by renaming a draft onto it, and it never goes back in epoch.
+ *
+ * Why it never does: a writer first makes its draft, then removes the drafts of older statements, then reads the file,
+ * and renames last. A writer with an older statement either made its draft before, and has lost it, so that it cannot
+ * rename; or it made it later, and then sees the newer draft or the newer file, and gives up.
+ */
+import { randomUUID } from 'node:crypto';
+import * as nodeFiles from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { MAX_STATEMENT_BYTES, verifyKeySetStatement, type Anchor, type KeySetStatement } from '#statements';
+
+/** The calls of node:fs/promises that are used; a spec can put its own between. */
+export type Files = Pick<typeof nodeFiles, 'open' | 'readdir' | 'rename' | 'rm'>;
+
+export interface StatementFileOptions {
+  readonly path: string;
+  readonly issuer: string;
+  readonly anchors: readonly Anchor[];
+  readonly files?: Files;
+}
+
+/** What statements are ordered by: the position of the anchor first, then the epoch. */
+type Rank = Pick<KeySetStatement, 'pin' | 'epoch'>;
+
+export class StatementFile {
+  private readonly path: string;
+  private readonly options: StatementFileOptions;
+  private readonly files: Files;
+  /** What the file held when it was last looked at. */
+  private known: KeySetStatement | undefined;
+
+  constructor(options: StatementFileOptions) {
+    this.path = options.path;
+    this.options = options;
+    this.files = options.files ?? nodeFiles;
+  }
+
+  /** Puts a verified statement into the file, unless the file or another writer has a newer one. */
+  async replace(next: KeySetStatement): Promise<void> {
+    if (!(await this.isOlder(next))) return;
+    const { files, path } = this;
+    const draft = `${path}.draft.${this.options.anchors[next.pin]!.thumbprint}.${next.epoch}.${randomUUID()}`;
+    await writeNew(draft, next.jws, files);
+    try {
+      if ((await this.hasNewerDraft(next)) || !(await this.isOlder(next))) return;
+      await files.rename(draft, path);
+      this.known = next;
+      await syncFolder(dirname(path), files);
+    } catch (error) {
+      // A newer statement is on its way, and its writer removed our draft.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    } finally {
+      await files.rm(draft, { force: true });
+    }
+  }
+
+  /** Whether what the file holds is older than `next`, or not to be believed, or not there. */
+  private async isOlder(next: Rank): Promise<boolean> {
+    const present = await this.present();
+    return present === undefined || isNewer(next, present);
+  }
+
+  private async present(): Promise<KeySetStatement | undefined> {
+    try {
+      const jws = await readBounded(this.path, MAX_STATEMENT_BYTES, this.files);
+      if (jws === this.known?.jws) return this.known;
+      // Its age does not matter here: an expired statement bars older ones too.
+      return (this.known = verifyKeySetStatement(jws, { ...this.options, now: 0 }));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Looks through the drafts: removes those of older statements. */
+  private async hasNewerDraft(next: Rank): Promise<boolean> {
+    const folder = dirname(this.path);
+    for (const name of await this.files.readdir(folder)) {
+      const rank = this.rankOfDraft(name);
+      if (!rank) continue;
+      if (isNewer(rank, next)) return true;
+      if (isNewer(next, rank)) await this.files.rm(join(folder, name), { force: true });
+    }
+    return false;
+  }
+
+  private rankOfDraft(name: string): Rank | undefined {
+    const prefix = `${basename(this.path)}.draft.`;
+    if (!name.startsWith(prefix)) return undefined;
+    const [kid, epoch] = name.slice(prefix.length).split('.');
+    // An anchor that is not pinned here is at -1, before all others.
+    return {
+      pin: this.options.anchors.findIndex(({ thumbprint }) => thumbprint === kid),
+      epoch: Number(epoch),
+    };
+  }
+}
+
+function isNewer(a: Rank, b: Rank): boolean {
+  return a.pin > b.pin || (a.pin === b.pin && a.epoch > b.epoch);
+}
+
+/** The text of a file. @throws Error if it is longer than `maxBytes`, or cannot be read */
+export async function readBounded(path: string, maxBytes: number, files: Files = nodeFiles): Promise<string> {
+  const file = await files.open(path, 'r');
+  try {
+    // One byte more than is allowed tells of all the rest.
+    const buffer = Buffer.alloc(Math.min((await file.stat()).size, maxBytes + 1));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+    if (bytesRead > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
+    return buffer.toString('latin1', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes a file that is not there yet, and waits until it is on the disk. */
+export async function writeNew(path: string, text: string, files: Files = nodeFiles): Promise<void> {
+  const file = await files.open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text, 'latin1');
+    await file.sync();
+  } catch (error) {
+    // On a full disk every further attempt would leave another part behind.
+    await files.rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Waits until the names in a folder are on the disk. */
+export async function syncFolder(path: string, files: Files = nodeFiles): Promise<void> {
+  const folder = await files.open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * What a verifier remembers from one start to the next: the last statement that it accepted, and beside it what it
+ * knows to be revoked. So after a restart it accepts nothing older, and serves while auth and NATS are away for as long
+ * as that statement lives. Nothing is believed because it is on disk: the ring verifies it like anything from the wire.
+ *
+ *   <file>                              the statement
+ *   <file>.revocations.<last>.<id>      revocations, one a line; `last` is the highest number
+ *   <file>.revoked-keys.<epoch>.<id>    an earlier statement that names a revoked key which the later no longer name
+ *
+ * All but the first are written once and never changed, so replicas that share the folder cannot lose each other's.
+ */
+import { randomUUID } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MAX_REVOCATION_BYTES, MAX_STATEMENT_BYTES, type KeySetStatement } from '#statements';
+import type { KeyRing } from './key-ring.js';
+import { readBounded, StatementFile, syncFolder, writeNew } from './statement-file.js';
+
+/** Revocations in one file. */
+const BATCH = 256;
+const MAX_BATCH_BYTES = BATCH * (MAX_REVOCATION_BYTES + 1);
+const INTERVAL_MS = 1_000;
+
+export interface TrustStoreOptions {
+  /** Path of the statement; its folder must be there, and belong to this service alone. */
+  readonly file: string;
+  readonly ring: KeyRing;
+  /** Told of what is found and not used, and of the first failure to write. */
+  readonly log?: (message: string) => void;
+  /** The least time between two rounds of writing, in milliseconds; default 1,000. */
+  readonly intervalMs?: number;
+}
+
+export class TrustStore {
+  private readonly file: string;
+  private readonly ring: KeyRing;
+  private readonly log: (message: string) => void;
+  private readonly intervalMs: number;
+  private readonly statementFile: StatementFile;
+  private readonly stopping = new AbortController();
+  private accepted: KeySetStatement | undefined;
+  /** What is not on the disk yet. */
+  private statement: KeySetStatement | undefined;
+  private proofs: KeySetStatement[] = [];
+  private revocations: { readonly n: number; readonly jws: string }[] = [];
+  private sweptFrom = 0;
+  private working: Promise<void> | undefined;
+  private fault: string | undefined;
+
+  constructor({ file, ring, log = () => undefined, intervalMs = INTERVAL_MS }: TrustStoreOptions) {
+    this.file = file;
+    this.ring = ring;
+    this.log = log;
+    this.intervalMs = intervalMs;
+    this.statementFile = new StatementFile({ path: file, issuer: ring.issuer, anchors: ring.anchors });
+  }
+
+  /**
+   * Hands the ring what it held before, and from then on keeps what it accepts. To be called before the ring hears of
+   * anything else. Never rejects: what cannot be used counts as absent.
+   */
+  async load(): Promise<void> {
+    this.ring.onAccepted((statement) => this.keepStatement(statement));
+    for (const name of await this.names('revoked-keys')) {
+      await this.use(name, MAX_STATEMENT_BYTES + 1, (line) => this.ring.recall(line));
+    }
+    await this.use(basename(this.file), MAX_STATEMENT_BYTES, (jws) => this.ring.accept(jws, 'file'));
+    for (const name of await this.names('revocations')) {
+      await this.use(name, MAX_BATCH_BYTES, (line) => this.ring.revocations.add(line));
+    }
+    this.ring.revocations.onAdded((n, jws) => this.keepRevocation(n, jws));
+  }
+
+  /** Writes what has not been written yet. Never rejects. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.working;
+    this.write();
+    await this.working;
+  }
+
+  /** Offers each line of a file to the ring, and tells once what was refused. */
+  private async use(name: string, maxBytes: number, take: (line: string) => string | undefined) {
+    const refused = new Set<string>();
+    try {
+      const lines = (await readBounded(join(dirname(this.file), name), maxBytes)).split('\n');
+      // A writer that was killed leaves a last line without its end; the statement is one line without any.
+      if (lines.length > 1) lines.pop();
+      for (const line of lines) {
+        const reason = take(line);
+        if (reason !== undefined) refused.add(reason);
+      }
+    } catch (error) {
+      const reason = reasonOf(error);
+      // There is none at the first start, and another replica removes what has expired.
+      if (reason !== 'ENOENT') refused.add(reason);
+    }
+    if (refused.size > 0)
+      this.log(`${name} is not used, as if it were not there: ${[...refused].join(', ')}`);
+  }
+
+  private keepStatement(next: KeySetStatement): void {
+    const named = new Set(next.revoked.map(({ kid }) => kid));
+    const { accepted } = this;
+    if (accepted?.revoked.some(({ kid }) => !named.has(kid))) this.proofs.push(accepted);
+    this.accepted = next;
+    this.statement = next;
+    this.write();
+  }
+
+  private keepRevocation(n: number, jws: string): void {
+    this.revocations.push({ n, jws });
+    this.write();
+  }
+
+  /** Writes in the background, a round each interval at most. After a failure the next acceptance tries again. */
+  private write(): void {
+    this.working ??= this.writeRounds();
+  }
+
+  private async writeRounds(): Promise<void> {
+    // Whatever arrives in one go is written in one go.
+    await delay(0);
+    let isWritten = true;
+    while (isWritten && (this.statement || this.proofs.length > 0 || this.revocations.length > 0)) {
+      isWritten = await this.writeRound();
+      await delay(this.intervalMs, undefined, { ref: false, signal: this.stopping.signal }).catch(
+        () => undefined,
+      );
+    }
+    // In one step with the last look at what there is to write.
+    this.working = undefined;
+  }
+
+  private async writeRound(): Promise<boolean> {
+    try {
+      await this.sweep();
+      await this.writeBeside();
+      const { statement } = this;
+      if (statement) await this.statementFile.replace(statement);
+      if (this.statement === statement) this.statement = undefined;
+      this.report(undefined);
+      return true;
+    } catch (error) {
+      this.report(reasonOf(error));
+      return false;
+    }
+  }
+
+  /** Before the statement: the one that it replaces may be the last proof that a key was revoked. */
+  private async writeBeside(): Promise<void> {
+    if (this.proofs.length === 0 && this.revocations.length === 0) return;
+    for (let proof = this.proofs[0]; proof; proof = this.proofs[0]) {
+      await writeNew(this.beside('revoked-keys', proof.epoch), `${proof.jws}\n`);
+      this.proofs.shift();
+    }
+    this.revocations = this.revocations.filter(({ n }) => n >= this.from);
+    while (this.revocations.length > 0) {
+      const batch = this.revocations.slice(0, BATCH);
+      const last = Math.max(...batch.map(({ n }) => n));
+      await writeNew(this.beside('revocations', last), batch.map(({ jws }) => `${jws}\n`).join(''));
+      this.revocations.splice(0, batch.length);
+    }
+    await syncFolder(dirname(this.file));
+  }
+
+  /** The lowest number that matters still. */
+  private get from(): number {
+    return this.accepted?.revocations.from ?? 0;
+  }
+
+  /** Removes the revocations that matter no longer, whichever replica wrote them. */
+  private async sweep(): Promise<void> {
+    const { from } = this;
+    if (from <= this.sweptFrom) return;
+    for (const name of await this.names('revocations')) {
+      if (this.numberIn(name) < from) await rm(join(dirname(this.file), name), { force: true });
+    }
+    this.sweptFrom = from;
+  }
+
+  private beside(kind: 'revocations' | 'revoked-keys', number: number): string {
+    return `${this.file}.${kind}.${number}.${randomUUID()}`;
+  }
+
+  /** The files of a kind; none if the folder cannot be read, of which reading the statement tells. */
+  private async names(kind: 'revocations' | 'revoked-keys'): Promise<string[]> {
+    const prefix = `${basename(this.file)}.${kind}.`;
+    const names = await readdir(dirname(this.file)).catch(() => []);
+    return names.filter((name) => name.startsWith(prefix));
+  }
+
+  private numberIn(name: string): number {
+    return Number(name.split('.').at(-2));
+  }
+
+  private report(fault: string | undefined): void {
+    if (fault === this.fault) return;
+    const again = `${this.file} is written again`;
+    this.log(fault === undefined ? again : `${this.file}, what was accepted, cannot be written: ${fault}`);
+    this.fault = fault;
+  }
+}
+
+/** Without the names of drafts, which differ from one attempt to the next. */
+const reasonOf = (error: unknown): string => {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message;
+};
