@@ -99,8 +99,12 @@ export default tseslint.config(
     rules: { 'no-restricted-imports': ['error', { patterns: [nestErrors] }] },
   },
   {
-    // Where settings enter a process, and where jest hands its servers to its workers.
-    files: ['libs/service-kit/src/run-service.ts', 'libs/testing/src/shared-servers.ts'],
+    // Where settings enter a process, where a driver is kept from the rest, and where jest hands its servers to its workers.
+    files: [
+      'libs/service-kit/src/run-service.ts',
+      'libs/service-kit/src/driver-environment.ts',
+      'libs/testing/src/shared-servers.ts',
+    ],
     rules: { 'no-restricted-properties': ['error', ...focusedTests] },
   },
   {

@@ -76,6 +76,7 @@ export async function schemaDifferences(owner: PostgresLogin, classes: DatabaseC
       databasePoolSize: 2,
       databaseStatementTimeoutMs: 10_000,
       databaseConnectTimeoutMs: 10_000,
+      databaseConnectionSeconds: 1_800,
     },
     classes,
   );

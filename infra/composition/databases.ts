@@ -1,4 +1,8 @@
-import pg from 'pg';
+import {
+  escapeIdentifier as id,
+  keptAlive,
+  PostgresClient,
+} from '../../libs/service-kit/src/postgres-client.js';
 import { readSecret, secretPaths } from './secrets.js';
 
 /** One database and the two roles that may enter it. */
@@ -60,7 +64,7 @@ export async function dropDatabase(superuser: SuperuserLogin, plan: DatabasePlan
   });
 }
 
-async function ensureRole(client: pg.Client, role: { name: string; password: string }): Promise<void> {
+async function ensureRole(client: PostgresClient, role: { name: string; password: string }): Promise<void> {
   const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role.name]);
   const attributes = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS';
   const password = client.escapeLiteral(role.password);
@@ -72,9 +76,9 @@ async function ensureRole(client: pg.Client, role: { name: string; password: str
 async function asSuperuser(
   login: SuperuserLogin,
   database: string,
-  work: (client: pg.Client) => Promise<void>,
+  work: (client: PostgresClient) => Promise<void>,
 ): Promise<void> {
-  const client = new pg.Client({ ...login, database });
+  const client = new PostgresClient({ ...keptAlive, ...login, database, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
     await work(client);
@@ -82,5 +86,3 @@ async function asSuperuser(
     await client.end();
   }
 }
-
-const id = pg.escapeIdentifier;

@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import { PostgresClient } from '../../libs/service-kit/src/postgres-client.js';
 import { SetupError } from '../setup-error.js';
 import { preparePostgresHome, type PostgresHome } from './postgres-home.js';
 import { programOf } from './process-identity.js';
@@ -158,8 +158,7 @@ async function untilAnswering(child: Child, login: PostgresLogin, options: Postg
 }
 
 async function tryLogin(login: PostgresLogin): Promise<{ code?: string } | undefined> {
-  const client = new pg.Client({ ...login, connectionTimeoutMillis: 2_000 });
-  client.on('error', () => undefined);
+  const client = new PostgresClient({ ...login, connectionTimeoutMillis: 2_000 });
   try {
     await client.connect();
     await client.query('SELECT 1');

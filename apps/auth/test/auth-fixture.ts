@@ -166,5 +166,6 @@ function loginSettings({ host, port, database, user, password }: PostgresLogin) 
     databasePoolSize: 10,
     databaseStatementTimeoutMs: 5_000,
     databaseConnectTimeoutMs: 1_000,
+    databaseConnectionSeconds: 1_800,
   };
 }

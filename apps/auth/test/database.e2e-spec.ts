@@ -26,7 +26,7 @@ describe('while the database is away', () => {
     auth.database.shut();
 
     expect((await get('/health/live')).status).toBe(200);
-    expect((await get('/health/ready')).status).toBe(503);
+    await eventually(async () => (await get('/health/ready')).status === 503);
     expect((await get('/.well-known/jwks.json')).text).toBe(jwks.text);
     expect((await get('/.well-known/keyset')).status).toBe(200);
     expect(keyset.status).toBe(200);

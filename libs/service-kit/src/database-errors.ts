@@ -14,7 +14,7 @@ const sqlStates = /^(08...|57P0[1-3]|57014|53300)$/;
 
 /** The driver, its pool and TypeORM, which gives a broken connection back in the middle of a transaction, have no code. */
 const messages =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|Query read timeout|Driver not Connected|Cannot use a pool after calling end|Query runner already released|Database connection provided by a query runner was already released)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Query read timeout|Driver not Connected|Cannot use a pool after calling end|Query runner already released|Database connection provided by a query runner was already released)/;
 
 /**
  * Whether an error of TypeORM or pg says that the database cannot be used now, so that the same request may succeed

@@ -10,10 +10,12 @@ import { Column, DataSource, Entity, PrimaryColumn, Repository } from 'typeorm';
 import type { TestDatabase } from '#testing';
 import { createTestDatabase, eventually } from '#testing';
 import { Public } from '#trust/nest';
+import { databaseCheck } from './database-check.js';
 import { dataSourceOptions, databaseModule, runMigrations } from './database.js';
-import { databaseCheck, HealthModule } from './health.js';
+import { HealthModule, type HealthReport } from './health.js';
 import { createHttpApp } from './http-app.js';
 import { keysetPage, pageQuery } from './paging.js';
+import type { DatabaseSettings } from './setting-groups.js';
 
 @Entity('note')
 class Note {
@@ -32,10 +34,14 @@ class CreateNote1700000000000 implements MigrationInterface {
   }
 }
 
-/** Stands between the service and PostgreSQL; cutting it is what a server that dies looks like. */
+/**
+ * Stands between the service and PostgreSQL. Cutting it is what a server that dies looks like; while it is silent, every
+ * connection is kept and no byte comes through, which is what a host that vanished looks like.
+ */
 class Proxy {
   private readonly sockets = new Set<Socket>();
   private server = createServer();
+  private silent = false;
   port = 0;
 
   constructor(private readonly target: { host: string; port: number }) {}
@@ -46,10 +52,20 @@ class Proxy {
       for (const socket of [client, upstream]) {
         this.sockets.add(socket.on('error', () => undefined).on('close', () => this.sockets.delete(socket)));
       }
-      client.pipe(upstream).pipe(client);
+      if (!this.silent) client.pipe(upstream).pipe(client);
     });
     await new Promise<void>((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
     this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  /** Connections of before stay silent when it speaks again: the host that came back does not know them. */
+  fallSilent(): void {
+    this.silent = true;
+    for (const socket of this.sockets) socket.unpipe();
+  }
+
+  speak(): void {
+    this.silent = false;
   }
 
   async cut(): Promise<void> {
@@ -83,6 +99,7 @@ const settingsOf = (login: TestDatabase['owner'], port = login.port) => ({
   databasePoolSize: 3,
   databaseStatementTimeoutMs: 500,
   databaseConnectTimeoutMs: 1000,
+  databaseConnectionSeconds: 1800,
 });
 const migrationOptions = () =>
   dataSourceOptions(settingsOf(database.owner), { entities: [Note], migrations: [CreateNote1700000000000] });
@@ -101,10 +118,10 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function startApp(): Promise<string> {
+async function startApp(more: Partial<DatabaseSettings> = {}): Promise<string> {
   @Module({
     imports: [
-      databaseModule(settingsOf(database.runtime, proxy.port), [Note]),
+      databaseModule({ ...settingsOf(database.runtime, proxy.port), ...more }, [Note]),
       TypeOrmModule.forFeature([Note]),
       HealthModule.forRoot({
         inject: [DataSource],
@@ -164,7 +181,55 @@ describe('databaseModule', () => {
     expect(await statusOf(`${url}/health/ready`)).toBe(503);
     await proxy.start();
     await eventually(async () => (await statusOf(`${url}/notes`)) === 200);
-    expect(await statusOf(`${url}/health/ready`)).toBe(200);
+    await eventually(async () => (await statusOf(`${url}/health/ready`)) === 200);
+  });
+
+  it('is ready while its connections are merely busy', async () => {
+    const url = await startApp({ databaseStatementTimeoutMs: 5000 });
+    const readiness = async () => {
+      const answer = await fetch(`${url}/health/ready`);
+      const { checks } = (await answer.json()) as HealthReport;
+      return { http: answer.status, database: checks['database'] };
+    };
+    expect(await readiness()).toEqual({ http: 200, database: { status: 'up' } });
+    const users = [1, 2, 3].map(() => app!.get(DataSource).createQueryRunner());
+    await Promise.all(users.map((user) => user.connect()));
+    const busy = { status: 'degraded', reason: 'busy' };
+    await eventually(async () => expect(await readiness()).toEqual({ http: 200, database: busy }));
+    await Promise.all(users.map((user) => user.release()));
+    await eventually(async () =>
+      expect(await readiness()).toEqual({ http: 200, database: { status: 'up' } }),
+    );
+  });
+
+  it('outlives a database host that vanishes: a connection without an answer is not used again', async () => {
+    const url = await startApp();
+    const onAllConnections = () => Promise.all([1, 2, 3].map(() => statusOf(`${url}/notes`)));
+    expect(await onAllConnections()).toEqual([200, 200, 200]);
+    proxy.fallSilent();
+    const dataSource = app!.get(DataSource);
+    const abandoned = dataSource.transaction(async (tx) => tx.query('SELECT 1'));
+    const refused = expect(abandoned).rejects.toThrow('Query read timeout');
+    expect(await Promise.all([statusOf(`${url}/notes`), statusOf(`${url}/notes`)])).toEqual([503, 503]);
+    await refused;
+    await eventually(async () => (await statusOf(`${url}/health/ready`)) === 503);
+    proxy.speak();
+    expect(await onAllConnections()).toEqual([200, 200, 200]);
+  });
+
+  it('uses no connection for longer than its life', async () => {
+    await startApp({ databaseConnectionSeconds: 1 });
+    const dataSource = app!.get(DataSource);
+    const server = async () => (await dataSource.query('SELECT pg_backend_pid() AS pid'))[0].pid as number;
+    const first = await server();
+    expect(await server()).toBe(first);
+    await eventually(async () => (await server()) !== first);
+  });
+
+  it('has the server look after silent connections, whose locks it frees when the client is gone', async () => {
+    await startApp();
+    const [row] = await app!.get(DataSource).query('SHOW tcp_keepalives_idle');
+    expect(row).toEqual({ tcp_keepalives_idle: '10' });
   });
 
   it('closes while it still tries to connect', async () => {

@@ -8,10 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BeforeApplicationShutdown, DynamicModule } from '@nestjs/common';
 import { Inject, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { DataSource } from 'typeorm';
 import { isDatabaseUnavailable } from './database-errors.js';
+import { keptAlive, PostgresClient } from './postgres-client.js';
 import type { DatabaseSettings } from './setting-groups.js';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
@@ -52,25 +52,15 @@ export function dataSourceOptions(settings: DatabaseSettings, classes: Classes):
     // Without a listener an idle connection that breaks would end the process.
     poolErrorHandler: (error: Error) => logger.warn(`an idle connection broke: ${error.message}`),
     extra: {
-      Client: SteadyClient,
-      keepAlive: true,
+      Client: PostgresClient,
+      ...keptAlive,
+      maxLifetimeSeconds: settings.databaseConnectionSeconds,
       statement_timeout: settings.databaseStatementTimeoutMs,
       idle_in_transaction_session_timeout: 2 * settings.databaseStatementTimeoutMs,
       // The server's own limit cannot help when the server is gone without a word.
       query_timeout: settings.databaseStatementTimeoutMs + 1000,
     },
   };
-}
-
-/**
- * A connection that may break at any moment, also between two of its users, when nobody listens: that must not end the
- * process. Whoever uses it next is told.
- */
-class SteadyClient extends pg.Client {
-  constructor(config?: string | pg.ClientConfig) {
-    super(config);
-    this.on('error', () => undefined);
-  }
 }
 
 /**

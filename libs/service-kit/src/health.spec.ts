@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { DataSource } from 'typeorm';
 import type { HealthCheck } from './health.js';
-import { databaseCheck, HealthService } from './health.js';
+import { fakeClock } from '#testing';
+import { HealthService } from './health.js';
 
 const up: HealthCheck = { name: 'database', check: () => ({ status: 'up' }) };
 const degraded: HealthCheck = { name: 'nats', check: () => ({ status: 'degraded', since: 5 }) };
@@ -39,25 +39,47 @@ describe('readiness', () => {
     });
   });
 
-  it('ends when the shutdown begins', async () => {
+  it('is asked once a second at most, however many ask', async () => {
+    const clock = fakeClock();
+    let asked = 0;
+    const health = new HealthService(
+      [{ name: 'a', check: () => ({ status: (asked += 1) === 1 ? 'up' : 'down' }) }],
+      clock.now,
+    );
+    const ask = async () => {
+      const reports = await Promise.all([health.report(), health.report(), health.report()]);
+      return new Set(reports.map(({ status }) => status));
+    };
+    expect([await ask(), asked]).toEqual([new Set(['ready']), 1]);
+    clock.advance(999);
+    expect([await ask(), asked]).toEqual([new Set(['ready']), 1]);
+    clock.advance(1);
+    expect([await ask(), asked]).toEqual([new Set(['not_ready']), 2]);
+  });
+
+  it('ends when the shutdown begins, also within the second', async () => {
     const health = new HealthService([up]);
+    expect(await health.report()).toMatchObject({ status: 'ready' });
     health.onModuleDestroy();
     expect(await health.report()).toMatchObject({ status: 'not_ready' });
   });
-});
 
-describe('databaseCheck', () => {
-  const dataSource = (isInitialized: boolean, query: () => Promise<unknown>) =>
-    ({ isInitialized, query }) as unknown as DataSource;
-
-  it('is up only while a query is answered', async () => {
-    expect(await databaseCheck(dataSource(true, () => Promise.resolve([]))).check()).toEqual({
-      status: 'up',
-    });
-    expect(await databaseCheck(dataSource(false, () => Promise.resolve([]))).check()).toEqual({
-      status: 'down',
-    });
-    const broken = databaseCheck(dataSource(true, () => Promise.reject(new Error('gone'))));
-    expect(await new HealthService([broken]).report()).toMatchObject({ status: 'not_ready' });
+  it('begins no check again that has not ended', async () => {
+    const clock = fakeClock();
+    let begun = 0;
+    let end!: () => void;
+    const check = () => {
+      begun += 1;
+      return new Promise<{ status: 'up' }>((resolve) => (end = () => resolve({ status: 'up' })));
+    };
+    const health = new HealthService([{ name: 'slow', timeoutMs: 10, check }], clock.now);
+    for (const _ of [1, 2, 3]) {
+      expect(await health.report()).toMatchObject({ status: 'not_ready' });
+      clock.advance(1000);
+    }
+    expect(begun).toBe(1);
+    const last = health.report();
+    end();
+    expect(await last).toMatchObject({ status: 'ready' });
   });
 });

@@ -11,10 +11,9 @@ import type {
   ModuleMetadata,
   OnModuleDestroy,
 } from '@nestjs/common';
-import { Controller, Get, Inject, Injectable, Module, Res } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import type { DataSource } from 'typeorm';
 import { Public } from '#trust/nest';
 
 export type HealthStatus = 'up' | 'degraded' | 'down';
@@ -25,7 +24,10 @@ export interface HealthResult {
   readonly [publicFact: string]: unknown;
 }
 
-/** One thing that readiness depends on. A check that throws, or takes longer than `timeoutMs` (1000), is down. */
+/**
+ * One thing that readiness depends on. A check that throws, or takes longer than `timeoutMs` (1000), is down; it is not
+ * begun again before it has ended.
+ */
 export interface HealthCheck {
   readonly name: string;
   readonly timeoutMs?: number;
@@ -47,17 +49,29 @@ interface HealthOptions extends Pick<FactoryProvider, 'inject'>, Pick<ModuleMeta
 
 const HEALTH_CHECKS = Symbol('health checks');
 
-/** Asks all checks at once; not ready from the moment the shutdown begins. */
+type Results = readonly (readonly [name: string, result: HealthResult])[];
+
+const sharedForMs = 1000;
+
+/**
+ * Asks all checks at once; not ready from the moment the shutdown begins. The route is open to all, so whoever asks
+ * while the checks run, or within 1 s after, shares their results: requests cost no more than one round a second.
+ */
 @Injectable()
 export class HealthService implements OnModuleDestroy, BeforeApplicationShutdown {
   private stopping = false;
+  private round: Promise<Results> | undefined;
+  private sharedUntil = 0;
+  private readonly running = new Map<HealthCheck, Promise<HealthResult>>();
 
-  constructor(@Inject(HEALTH_CHECKS) private readonly checks: readonly HealthCheck[]) {}
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(
+    private readonly checks: readonly HealthCheck[],
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   async report(): Promise<HealthReport> {
-    const results = await Promise.all(
-      this.checks.map(async (check) => [check.name, await resultOf(check)] as const),
-    );
+    const results = await this.results();
     const statuses = results.map(([, { status }]) => status);
     const checks = Object.fromEntries(results);
     if (this.stopping || statuses.includes('down')) return { status: 'not_ready', checks };
@@ -70,6 +84,39 @@ export class HealthService implements OnModuleDestroy, BeforeApplicationShutdown
 
   beforeApplicationShutdown(): void {
     this.stopping = true;
+  }
+
+  private results(): Promise<Results> {
+    if (this.round === undefined || this.now() >= this.sharedUntil) {
+      this.sharedUntil = Infinity;
+      this.round = Promise.all(
+        this.checks.map(async (check) => [check.name, await this.resultOf(check)] as const),
+      ).finally(() => (this.sharedUntil = this.now() + sharedForMs));
+    }
+    return this.round;
+  }
+
+  private async resultOf(check: HealthCheck): Promise<HealthResult> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<HealthResult>((resolve) => {
+      timer = setTimeout(resolve, check.timeoutMs ?? 1000, { status: 'down', reason: 'timeout' });
+    });
+    try {
+      return await Promise.race([this.run(check), tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Never rejects: the reason may hold an address or a name of ours; whoever reads the log finds it there. */
+  private run(check: HealthCheck): Promise<HealthResult> {
+    const running = this.running.get(check);
+    if (running !== undefined) return running;
+    const begun = (async () => check.check())()
+      .catch((): HealthResult => ({ status: 'down' }))
+      .finally(() => this.running.delete(check));
+    this.running.set(check, begun);
+    return begun;
   }
 }
 
@@ -103,35 +150,15 @@ export class HealthModule {
       module: HealthModule,
       imports,
       controllers: [HealthController],
-      providers: [{ provide: HEALTH_CHECKS, useFactory, inject }, HealthService],
+      providers: [
+        { provide: HEALTH_CHECKS, useFactory, inject },
+        {
+          provide: HealthService,
+          useFactory: (all: readonly HealthCheck[]) => new HealthService(all),
+          inject: [HEALTH_CHECKS],
+        },
+      ],
       exports: [HealthService],
     };
-  }
-}
-
-/** Up while the database answers a query. */
-export function databaseCheck(dataSource: DataSource): HealthCheck {
-  return {
-    name: 'database',
-    check: async () => {
-      if (!dataSource.isInitialized) return { status: 'down' };
-      await dataSource.query('SELECT 1');
-      return { status: 'up' };
-    },
-  };
-}
-
-async function resultOf(health: HealthCheck): Promise<HealthResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<HealthResult>((resolve) => {
-    timer = setTimeout(resolve, health.timeoutMs ?? 1000, { status: 'down', reason: 'timeout' });
-  });
-  try {
-    return await Promise.race([(async () => health.check())(), tooLate]);
-  } catch {
-    // The reason may hold an address or a name of ours; whoever reads the log finds it there.
-    return { status: 'down' };
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,9 +1,10 @@
 /** What every service shares that is not trust. */
 export { apiProblems } from './api-problems.js';
 export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
+export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';
 export type { HealthCheck, HealthReport, HealthResult, HealthStatus } from './health.js';
-export { databaseCheck, HealthModule, HealthService } from './health.js';
+export { HealthModule, HealthService } from './health.js';
 export type { HttpAppOptions } from './http-app.js';
 export { createHttpApp } from './http-app.js';
 export type { Logger } from './logging.js';

@@ -75,6 +75,11 @@ export const databaseSettings = {
     unit: 'ms',
     default: 3000,
   }),
+  databaseConnectionSeconds: setting(z.coerce.number().int().min(1).max(86_400), {
+    doc: 'the longest that one connection is used; a new one finds the server that the host name leads to now',
+    unit: 's',
+    default: 1800,
+  }),
 };
 
 /** Every `seed`, which puts the first data into the database of a service. */

@@ -19,6 +19,7 @@ export function testSettings({ host, port, database, user, password }: PostgresL
     databasePoolSize: 5,
     databaseStatementTimeoutMs: 5_000,
     databaseConnectTimeoutMs: 3_000,
+    databaseConnectionSeconds: 1_800,
     natsUrl: 'nats://127.0.0.1:1',
     natsNkeySeed: 'none',
     issuer: 'none',
