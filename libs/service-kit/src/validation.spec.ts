@@ -48,8 +48,37 @@ describe('ValidationPipe', () => {
     expect(await errorsOf(value, loose)).toEqual([{ field, message: 'must not contain a NUL character' }]);
   });
 
+  it.each([
+    [{ n: 'a\ud800' }, 'n'],
+    [{ n: '\udfff\ud800' }, 'n'],
+    [{ list: [{ a: '😀\ude00' }] }, 'list.0.a'],
+    [{ list: [{ 'a\udc00': '1' }] }, 'list.0'],
+  ])('refuses half of a surrogate pair in %j', async (value, field) => {
+    const loose = body(z.looseObject({}));
+    expect(await errorsOf(value, loose)).toEqual([{ field, message: 'must be well-formed Unicode' }]);
+  });
+
+  it('takes whole pairs and everything else that Unicode has', async () => {
+    const text = '😀 \ufffd \uffff e\u0301 \u202e';
+    expect(await pipe.transform({ [text]: text }, body(z.looseObject({})))).toEqual({ [text]: text });
+  });
+
+  it.each([
+    ['lists', '[', ']'],
+    ['objects', '{"a":', '}'],
+  ])('bounds how deep %s are nested', async (_what, open, close) => {
+    const nested = (depth: number): unknown =>
+      JSON.parse(`${open.repeat(depth)}${open === '[' ? '' : '1'}${close.repeat(depth)}`);
+    expect(await pipe.transform(nested(32), body(z.any()))).toEqual(nested(32));
+    const refused = [{ field: '', message: 'must not be nested deeper than 32 levels' }];
+    expect(await errorsOf(nested(33), body(z.any()))).toEqual(refused);
+    // As deep as a body of 64 KiB can be; its fault would be at the bottom.
+    expect(await errorsOf({ a: nested(10_000) }, body(z.any()))).toEqual(refused);
+  });
+
   it('refuses NUL in a parameter that has no schema', async () => {
     expect(await errorsOf('a\0', { type: 'param', data: 'sku' })).toMatchObject([{ field: 'sku' }]);
+    expect(await errorsOf('a\ud800', { type: 'param', data: 'sku' })).toMatchObject([{ field: 'sku' }]);
     expect(await pipe.transform('a', { type: 'param', data: 'sku' })).toBe('a');
   });
 

@@ -6,6 +6,10 @@ import { ServiceError } from './service-error.js';
 
 const maxErrors = 20;
 const maxFieldLength = 100;
+/** Levels of lists and objects in each other; the routes of a service need three or four. */
+const maxDepth = 32;
+// Under the `u` flag a pair is one character, so this is half of one.
+const halfPair = /\p{Surrogate}/u;
 
 interface Issue {
   readonly message: string;
@@ -18,15 +22,16 @@ interface Issue {
  * The one validation pipe: what a handler declared with `@Body({ schema })`, `@Query({ schema })` or
  * `@Param('id', { schema })` is checked and parsed before it runs. A body or a query without a schema is a fault of the
  * program, so that none is ever read unchecked, and so is an object schema that would drop unknown fields in silence.
- * NUL characters are refused everywhere: PostgreSQL's text cannot hold them.
+ * Every text, a member's name too, is refused with a NUL character, which PostgreSQL's text cannot hold, and with half
+ * of a surrogate pair, which UTF-8 cannot hold: all halves would be stored and compared as the same U+FFFD.
  * @throws ServiceError `invalid_request`, with at most 20 `errors`
  */
 export class ValidationPipe extends StandardSchemaValidationPipe implements PipeTransform {
   override async transform<T>(value: T, metadata: ArgumentMetadata): Promise<T> {
     if (metadata.type === 'custom') return value;
     const root = metadata.data === undefined ? [] : [metadata.data];
-    const nul = pathOfNul(value);
-    if (nul) throw invalidRequest([{ path: [...root, ...nul], message: 'must not contain a NUL character' }]);
+    const fault = faultIn(value, root);
+    if (fault) throw invalidRequest([fault]);
     const { schema } = metadata;
     if (!schema) {
       if (metadata.type === 'param') return value;
@@ -55,28 +60,24 @@ function fieldErrors({ message, path = [], keys }: Issue): FieldError[] {
   return keys.slice(0, maxErrors).map((key) => ({ field: at(key), message: 'Unknown field' }));
 }
 
-/** Iterative, because a body of 64 KiB can be nested deeper than the stack. */
-function pathOfNul(value: unknown): string[] | undefined {
-  const pending: { value: unknown; path: PathLink | undefined }[] = [{ value, path: undefined }];
-  for (let next = pending.pop(); next; next = pending.pop()) {
-    const { path } = next;
-    if (typeof next.value === 'string' && next.value.includes('\0')) return namesOf(path);
-    if (typeof next.value !== 'object' || next.value === null || ArrayBuffer.isView(next.value)) continue;
-    for (const [name, child] of Object.entries(next.value)) {
-      if (name.includes('\0')) return namesOf(path);
-      pending.push({ value: child, path: { name, parent: path } });
-    }
+/** The first fault of a text in `value`, which stands at `path`. The bound on depth keeps it linear and off the stack's end. */
+function faultIn(value: unknown, path: readonly string[], depth = 0): Issue | undefined {
+  if (typeof value === 'string') {
+    const message = faultOfText(value);
+    return message === undefined ? undefined : { path, message };
+  }
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return undefined;
+  if (depth === maxDepth)
+    return { path: path.slice(0, -depth), message: `must not be nested deeper than ${maxDepth} levels` };
+  for (const [name, child] of Object.entries(value)) {
+    const message = faultOfText(name);
+    const fault = message === undefined ? faultIn(child, [...path, name], depth + 1) : { path, message };
+    if (fault) return fault;
   }
   return undefined;
 }
 
-interface PathLink {
-  readonly name: string;
-  readonly parent: PathLink | undefined;
-}
-
-function namesOf(path: PathLink | undefined): string[] {
-  const names: string[] = [];
-  for (let link = path; link; link = link.parent) names.unshift(link.name);
-  return names;
+function faultOfText(text: string): string | undefined {
+  if (text.includes('\0')) return 'must not contain a NUL character';
+  return halfPair.test(text) ? 'must be well-formed Unicode' : undefined;
 }
