@@ -103,13 +103,13 @@ export default {
       { fromNot: '^libs/trust/src/nest/' },
     ),
     forbid(
-      'service-kit-uses-trust-nest-only',
-      'It opens its health routes, no more.',
+      'service-kit-uses-no-verifier',
+      'It reads JSON and anchors as the verifier does, and opens its health routes.',
       '^libs/service-kit/',
       ours,
       {
         fromNot: tests,
-        only: '^libs/(service-kit|trust/src/nest)/',
+        only: '^libs/(service-kit|statements|jws|trust/src/nest)/',
       },
     ),
     forbid(

@@ -62,8 +62,10 @@ function readArguments(args: string[]): { portBase: number; stateDir: string } {
       args,
       options: { 'port-base': { type: 'string' }, 'state-dir': { type: 'string' } },
     });
-    const portBase = Number(values['port-base'] ?? defaultPortBase);
-    if (!Number.isInteger(portBase) || portBase < 1024 || portBase > 65_000) {
+    const given = values['port-base'] ?? String(defaultPortBase);
+    const portBase = Number(given);
+    // `Number` alone would also take 0x1000 and 4e3.
+    if (!/^[1-9]\d{3,4}$/.test(given) || portBase < 1024 || portBase > 65_000) {
       throw new Error('--port-base takes a number from 1024 to 65000');
     }
     return { portBase, stateDir: resolve(values['state-dir'] ?? defaultStateDir) };

@@ -57,8 +57,10 @@ function readArguments(): Arguments {
         replicas: { type: 'boolean', default: false },
       },
     });
-    const portBase = values['port-base'] === undefined ? undefined : Number(values['port-base']);
-    if (portBase !== undefined && !(Number.isInteger(portBase) && portBase > 0 && portBase <= 65_000))
+    const given = values['port-base'];
+    const portBase = given === undefined ? undefined : Number(given);
+    // `Number` alone would also take 0x1000 and 4e3.
+    if (given !== undefined && !(/^[1-9]\d{0,4}$/.test(given) && Number(given) <= 65_000))
       throw new Error('--port-base takes a number up to 65000');
     return {
       portBase,

@@ -8,6 +8,7 @@ import {
   secretFiles,
   setting,
   trustSettings,
+  wholeNumber,
   type Settings,
 } from '#service-kit';
 import { readAnchor } from '#statements';
@@ -17,7 +18,7 @@ import { StatementSigner } from './statements/statement-signer.js';
 /** The longest life of a token that may be accepted anywhere: NATS keeps what was revoked for that time. */
 export const LONGEST_TOKEN_SECONDS = 3600;
 
-const seconds = z.coerce.number().int().positive();
+const seconds = wholeNumber(1);
 const algorithm = z.enum(algorithmNames as [AlgorithmName]);
 
 export const authSettings = defineSettings(
@@ -35,7 +36,7 @@ export const authSettings = defineSettings(
       doc: 'a file beside the trust anchor that keeps a copy of the last statement, to notice a database that was restored',
       developmentOnly: true,
     }),
-    rotationSeconds: setting(z.coerce.number().int().nonnegative(), {
+    rotationSeconds: setting(wholeNumber(0), {
       doc: 'the age at which the signing key is rotated, give or take a tenth; 0 never rotates by itself',
       unit: 's',
       default: 7 * 24 * 3600,
@@ -50,7 +51,7 @@ export const authSettings = defineSettings(
       doc: `the algorithm of the first signing key: ${algorithmNames.join(', ')}`,
       default: 'ES256',
     }),
-    rsaModulusBits: setting(z.coerce.number().int().min(2048).max(4096), {
+    rsaModulusBits: setting(wholeNumber(2048, 4096), {
       doc: 'the size of new RSA keys',
       unit: 'bits',
       default: 2048,
@@ -60,7 +61,7 @@ export const authSettings = defineSettings(
       unit: 's',
       default: 300,
     }),
-    clockSkewSeconds: setting(z.coerce.number().int().min(0).max(5), {
+    clockSkewSeconds: setting(wholeNumber(0, 5), {
       doc: 'the tolerated difference of clocks',
       unit: 's',
       default: 5,
@@ -83,25 +84,34 @@ export const authSettings = defineSettings(
       unit: 's',
       default: 300,
     }),
-    passwordMinLength: setting(z.coerce.number().int().min(8), {
+    passwordMinLength: setting(wholeNumber(8), {
       doc: 'the least length of a password; SP 800-63B-4 asks for 15 where it is the only factor',
       unit: 'characters',
       default: 15,
     }),
-    passwordHashConcurrency: setting(z.coerce.number().int().min(1).max(64), {
+    passwordHashConcurrency: setting(wholeNumber(1, 64), {
       doc: 'how many passwords are hashed at once; each takes 19 MiB and a core for about 12 ms',
       default: 2,
     }),
-    failedLoginsPerAccount: setting(z.coerce.number().int().min(1), {
+    failedLoginsPerAccount: setting(wholeNumber(1), {
       doc: 'failed logins allowed for an account in the window',
       default: 10,
     }),
-    failedLoginsPerAddress: setting(z.coerce.number().int().min(1), {
+    failedLoginsPerAddress: setting(wholeNumber(1), {
       doc: 'failed logins allowed from an address in the window',
       default: 100,
     }),
     failedLoginWindowSeconds: setting(seconds, {
       doc: 'the window in which failed logins are counted',
+      unit: 's',
+      default: 900,
+    }),
+    registrationsPerAddress: setting(wholeNumber(1), {
+      doc: 'registrations allowed from an address in the window',
+      default: 20,
+    }),
+    registrationWindowSeconds: setting(seconds, {
+      doc: 'the window in which registrations are counted',
       unit: 's',
       default: 900,
     }),

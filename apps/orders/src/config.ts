@@ -1,12 +1,13 @@
 /** Every setting of orders. */
-import { z } from 'zod';
 import {
+  baseUrl,
   databaseSettings,
   defineSettings,
   httpSettings,
   natsSettings,
   setting,
   verifierSettings,
+  wholeNumber,
   type Settings,
 } from '#service-kit';
 
@@ -26,12 +27,9 @@ export const ordersSettings = defineSettings({
   ...databaseSettings,
   ...natsSettings,
   ...verifierSettings,
-  inventoryUrl: setting(
-    z.url({ protocol: /^https?$/ }).refine((url) => !url.endsWith('/'), 'must not end with a slash'),
-    { doc: 'the base URL of inventory, e.g. http://127.0.0.1:3002' },
-  ),
+  inventoryUrl: setting(baseUrl, { doc: 'the base URL of inventory, e.g. http://127.0.0.1:3002' }),
   // The slowest pricing that can succeed, 7 rounds of two attempts, must end before the claim of a key does (30 s).
-  inventoryTimeoutMs: setting(z.coerce.number().int().min(1).max(2000), {
+  inventoryTimeoutMs: setting(wholeNumber(1, 2000), {
     doc: 'the longest wait for one answer of inventory',
     unit: 'ms',
     default: 2000,

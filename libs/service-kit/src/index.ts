@@ -3,6 +3,7 @@ export { apiProblems } from './api-problems.js';
 export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
 export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';
+export { ClientAddress } from './client-address.js';
 export type { HealthCheck, HealthReport, HealthResult, HealthStatus } from './health.js';
 export { HealthModule, HealthService } from './health.js';
 export type { HttpAppOptions } from './http-app.js';
@@ -26,6 +27,7 @@ export type { FieldError, ProblemDefinition, ProblemTable } from './service-erro
 export { defineProblems, ServiceError } from './service-error.js';
 export type { DatabaseSettings, HttpSettings, NatsSettings, TrustSettings } from './setting-groups.js';
 export {
+  baseUrl,
   databaseSettings,
   httpSettings,
   natsSettings,
@@ -45,3 +47,4 @@ export {
   SettingsError,
 } from './settings.js';
 export { ValidationPipe } from './validation.js';
+export { wholeNumber } from './whole-number.js';

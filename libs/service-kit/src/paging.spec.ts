@@ -9,7 +9,7 @@ describe('pageQuery', () => {
   it('has defaults and bounds', () => {
     expect(pageQuery.parse({})).toEqual({ limit: 20 });
     expect(pageQuery.parse({ limit: '100' })).toEqual({ limit: 100 });
-    for (const limit of ['0', '101', '1.5', 'x', ''])
+    for (const limit of ['0', '101', '1.5', 'x', '', '0x10', '1e1', ' 5', '+5', '5.0', '05'])
       expect(pageQuery.safeParse({ limit }).success).toBe(false);
   });
 

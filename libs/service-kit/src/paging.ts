@@ -1,5 +1,6 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { z } from 'zod';
+import { wholeNumber } from './whole-number.js';
 
 /** One page of a list; `nextCursor` is null on the last. */
 export interface Page<T> {
@@ -30,7 +31,7 @@ function cursorOf(id: z.ZodType<string>) {
 /** The query of a paged list whose ids satisfy `id`: `limit` 1 to 100, 20 by default, and a `cursor`. */
 export function pageQueryOf(id: z.ZodType<string>) {
   return z.strictObject({
-    limit: z.coerce.number().int().min(1).max(100).default(20),
+    limit: wholeNumber(1, 100).default(20),
     cursor: cursorOf(id).optional(),
   });
 }

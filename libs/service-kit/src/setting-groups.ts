@@ -1,13 +1,18 @@
 /** Groups of settings that services share, to be spread into the settings of a process. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { readAnchor } from '#statements';
 import type { Settings } from './settings.js';
 import { listOf, secretFile, secretFiles, setting } from './settings.js';
+import { wholeNumber } from './whole-number.js';
 
-const port = z.coerce.number().int().min(1).max(65535);
-const milliseconds = z.coerce.number().int().min(1);
-const baseUrl = z
+const port = wholeNumber(1, 65_535);
+const milliseconds = wholeNumber(1);
+
+/** A URL that paths are put after, or that is compared: so without all that would then stand in the wrong place. */
+export const baseUrl = z
   .url({ protocol: /^https?$/ })
+  .refine((url) => !/[?#@]/.test(url), 'must not have a query, a fragment or a user')
   .refine((url) => !url.endsWith('/'), 'must not end with a slash');
 
 /** Every process that serves HTTP. */
@@ -23,7 +28,11 @@ export const httpSettings = {
     default: 'info',
   }),
   corsAllowedOrigins: listOf(
-    z.string().regex(/^https?:\/\/[^/*]+$/, 'not an origin such as https://app.example'),
+    z
+      .string()
+      .refine(isOrigin, 'not an origin such as https://app.example')
+      // Compared with what browsers send: in lower case, and without the port that the scheme implies.
+      .transform((text) => new URL(text).origin),
     {
       doc: 'the browser origins that may call this service; empty closes it to all',
       default: [],
@@ -41,12 +50,12 @@ export const httpSettings = {
     },
   ),
   // With the drain of 10 s and the rest it stays below what runService grants the whole shutdown.
-  shutdownDelayMs: setting(z.coerce.number().int().min(0).max(5000), {
+  shutdownDelayMs: setting(wholeNumber(0, 5000), {
     doc: 'how long, after SIGTERM, open connections are still answered while new ones are refused; behind a proxy a little longer than it keeps idle ones',
     unit: 'ms',
     default: 0,
   }),
-  bodyLimitBytes: setting(z.coerce.number().int().min(1024), {
+  bodyLimitBytes: setting(wholeNumber(1024), {
     doc: 'the largest request body',
     unit: 'bytes',
     default: 65536,
@@ -60,7 +69,7 @@ export const databaseSettings = {
   databaseName: setting(z.string(), { doc: "the service's own database" }),
   databaseUser: setting(z.string(), { doc: 'the role to connect as' }),
   databasePassword: secretFile({ doc: 'a file that holds the password of the role' }),
-  databasePoolSize: setting(z.coerce.number().int().min(2).max(100), {
+  databasePoolSize: setting(wholeNumber(2, 100), {
     doc: 'the most connections that one process opens',
     unit: 'connections',
     default: 10,
@@ -75,7 +84,7 @@ export const databaseSettings = {
     unit: 'ms',
     default: 3000,
   }),
-  databaseConnectionSeconds: setting(z.coerce.number().int().min(1).max(86_400), {
+  databaseConnectionSeconds: setting(wholeNumber(1, 86_400), {
     doc: 'the longest that one connection is used; a new one finds the server that the host name leads to now',
     unit: 's',
     default: 1800,
@@ -113,7 +122,7 @@ export const trustSettings = {
     doc: 'the base URL at which this process reaches the issuer',
     defaultFrom: 'issuer',
   }),
-  maxTokenSeconds: setting(z.coerce.number().int().min(1), {
+  maxTokenSeconds: setting(wholeNumber(1), {
     doc: 'the longest life of a token that is accepted, the same at every service; auth keeps revocations that long',
     unit: 's',
     default: 300,
@@ -121,6 +130,7 @@ export const trustSettings = {
   trustAnchorPublic: secretFiles({
     env: 'TRUST_ANCHOR_PUBLIC_FILE',
     doc: 'one or several PEM files (SPKI), separated by commas: the pinned public trust anchors in their order',
+    schema: z.string().refine(isAnchor, 'not a PEM "PUBLIC KEY" (SPKI) of a P-256 key'),
   }),
 };
 
@@ -132,10 +142,26 @@ export const verifierSettings = {
   }),
 };
 
+function isOrigin(text: string): boolean {
+  return /^https?:\/\/[^/?#@\\*]+$/i.test(text) && URL.canParse(text);
+}
+
+/** Whether the server can match it. `/0` is refused: behind it everyone could claim any address. */
 function isAddressRange(text: string): boolean {
   if (text === 'loopback' || text === 'uniquelocal') return true;
-  const [address = '', prefix = '32', ...rest] = text.split('/');
-  return isIP(address) !== 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= 128 && rest.length === 0;
+  const [address = '', prefix, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return prefix === undefined || wholeNumber(1, version === 4 ? 32 : 128).safeParse(prefix).success;
+}
+
+function isAnchor(pem: string): boolean {
+  try {
+    readAnchor(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export type HttpSettings = Settings<typeof httpSettings>;

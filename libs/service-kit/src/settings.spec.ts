@@ -1,7 +1,9 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { fastify } from 'fastify';
 import { z } from 'zod';
 import { databaseSettings, httpSettings, natsSettings, trustSettings } from './setting-groups.js';
 import type { Settings } from './settings.js';
@@ -166,6 +168,11 @@ describe('loadSettings', () => {
 });
 
 describe('the shared groups', () => {
+  const pem = (key: KeyObject) => (key.export({ type: 'spki', format: 'pem' }) as string).trim();
+  const ec = (namedCurve: string) => pem(generateKeyPairSync('ec', { namedCurve }).publicKey);
+  const anchors = [ec('P-256'), ec('P-256')];
+  const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
+  const publicKeyEncoding = { type: 'spki', format: 'pem' } as const;
   const definition = defineSettings({
     ...httpSettings,
     ...databaseSettings,
@@ -182,7 +189,7 @@ describe('the shared groups', () => {
     NATS_URL: 'nats://127.0.0.1:3011',
     NATS_NKEY_SEED_FILE: file('seed', 'SU'),
     ISSUER: 'http://localhost:3000',
-    TRUST_ANCHOR_PUBLIC_FILE: `${file('a1', 'PEM1')},${file('a2', 'PEM2')}`,
+    TRUST_ANCHOR_PUBLIC_FILE: `${file('a1', anchors[0]!)},${file('a2', anchors[1]!)}`,
   };
 
   it('load from the least environment that a service needs', () => {
@@ -192,7 +199,7 @@ describe('the shared groups', () => {
       host: '127.0.0.1',
       corsAllowedOrigins: [],
       issuerFetchUrl: 'http://localhost:3000',
-      trustAnchorPublic: ['PEM1', 'PEM2'],
+      trustAnchorPublic: anchors,
     });
   });
 
@@ -214,12 +221,81 @@ describe('the shared groups', () => {
     ['ISSUER', 'http://localhost:3000/'],
     ['CORS_ALLOWED_ORIGINS', '*'],
     ['CORS_ALLOWED_ORIGINS', 'https://app.example/path'],
+    ['CORS_ALLOWED_ORIGINS', 'https://app.example/'],
+    ['CORS_ALLOWED_ORIGINS', 'https://*.example'],
+    ['CORS_ALLOWED_ORIGINS', 'https://app.example?x'],
+    ['CORS_ALLOWED_ORIGINS', 'https://me@app.example'],
+    ['CORS_ALLOWED_ORIGINS', 'https://app.example:70000'],
+    ['CORS_ALLOWED_ORIGINS', 'https://a b'],
+    ['CORS_ALLOWED_ORIGINS', 'https://'],
+    ['CORS_ALLOWED_ORIGINS', 'ftp://app.example'],
+    ['CORS_ALLOWED_ORIGINS', 'https://good.example, null'],
+    ['TRUSTED_PROXIES', 'proxy'],
+    ['TRUSTED_PROXIES', '*'],
+    ['TRUSTED_PROXIES', 'linklocal'],
+    ['TRUSTED_PROXIES', '10.0.0.0/99'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', '0.0.0.0/0'],
+    ['TRUSTED_PROXIES', '::/0'],
+    ['TRUSTED_PROXIES', 'fd00::/129'],
+    ['TRUSTED_PROXIES', '10.0.0.0/8/8'],
+    ['TRUSTED_PROXIES', '10.0.0.0/x'],
+    ['TRUSTED_PROXIES', '10.0.0.0/0x8'],
+    ['TRUSTED_PROXIES', '10.0.0.0/'],
+    ['TRUSTED_PROXIES', '10.0.0.0/255.0.0.0'],
+    ['TRUSTED_PROXIES', '10.0.0'],
+    ['TRUSTED_PROXIES', '10.0.0.1, 10.0.0.0/99'],
+    ['ISSUER', 'https://id.example?tenant=1'],
+    ['ISSUER', 'https://id.example#x'],
+    ['ISSUER', 'https://me:secret@id.example'],
     ['BODY_LIMIT_BYTES', '-1'],
+    ['BODY_LIMIT_BYTES', '0x10000'],
+    ['BODY_LIMIT_BYTES', '6e4'],
+    ['BODY_LIMIT_BYTES', '65536.0'],
+    ['PORT', '+3000'],
+    ['PORT', '03000'],
+    ['DATABASE_POOL_SIZE', '1e1'],
+    ['DATABASE_CONNECT_TIMEOUT_MS', '3_000'],
+    ['MAX_TOKEN_SECONDS', '300s'],
+    ['SHUTDOWN_DELAY_MS', '-0'],
   ])('refuse %s=%s', (name, value) => {
     const faults = faultsOf(() =>
       loadSettings(definition, { ...env, ISSUER: 'https://id.example', [name]: value }),
     );
     expect(faults).toEqual([expect.stringMatching(`^${name}: `)]);
+  });
+
+  it.each([
+    ['https://SPA.example:443', ['https://spa.example']],
+    ['HTTPS://spa.example', ['https://spa.example']],
+    ['http://SPA.example:80, http://localhost:5173', ['http://spa.example', 'http://localhost:5173']],
+    ['https://bücher.example', ['https://xn--bcher-kva.example']],
+    ['http://[0:0:0:0:0:0:0:1]:3000', ['http://[::1]:3000']],
+  ])('spell the origin %s as browsers do', (text, expected) => {
+    const settings = loadSettings(definition, { ...env, CORS_ALLOWED_ORIGINS: text });
+    expect(settings.corsAllowedOrigins).toEqual(expected);
+  });
+
+  it('take no proxy that the server cannot match', () => {
+    const ranges =
+      '10.0.0.1,10.1.2.3/8,192.0.2.0/32,0.0.0.0/1,::1,fd00::/8,2001:db8::/128,::ffff:10.0.0.0/104,loopback,uniquelocal';
+    const { trustedProxies } = loadSettings(definition, { ...env, TRUSTED_PROXIES: ranges });
+    expect(trustedProxies).toEqual(ranges.split(','));
+    expect(() => fastify({ trustProxy: [...trustedProxies] })).not.toThrow();
+  });
+
+  it.each([
+    ['text', 'not a key'],
+    ['a key on another curve', ec('P-384')],
+    [
+      'a private key',
+      generateKeyPairSync('ec', { namedCurve: 'P-256', privateKeyEncoding, publicKeyEncoding }).privateKey,
+    ],
+  ])('refuse %s as a pinned anchor, beside a good one too', (_what, content) => {
+    const bad = `${file('a1', anchors[0]!)},${file('bad', content)}`;
+    const faults = faultsOf(() => loadSettings(definition, { ...env, TRUST_ANCHOR_PUBLIC_FILE: bad }));
+    expect(faults).toEqual([expect.stringMatching(/^TRUST_ANCHOR_PUBLIC_FILE: not a PEM "PUBLIC KEY"/)]);
+    expect(faults.join()).not.toContain(content.slice(0, 40));
   });
 
   it('describe themselves', () => {
