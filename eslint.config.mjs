@@ -46,6 +46,11 @@ const nestErrors = {
   message:
     'Throw a typed error with a code (a problem table maps it to HTTP); break a cycle, do not forward it.',
 };
+const nestAddress = {
+  regex: '^@nestjs/common$',
+  importNamePattern: '^Ip$',
+  message: 'It is undefined once the connection has closed; use ClientAddress of #service-kit.',
+};
 
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', '.signet/'] },
@@ -91,12 +96,12 @@ export default tseslint.config(
       'no-console': 'error',
       'no-restricted-properties': ['error', ...focusedTests, environment],
       'no-restricted-syntax': ['error', tooManyDependencies],
-      'no-restricted-imports': ['error', { paths: privateKeyCode, patterns: [nestErrors] }],
+      'no-restricted-imports': ['error', { paths: privateKeyCode, patterns: [nestErrors, nestAddress] }],
     },
   },
   {
     files: ['apps/auth/**'],
-    rules: { 'no-restricted-imports': ['error', { patterns: [nestErrors] }] },
+    rules: { 'no-restricted-imports': ['error', { patterns: [nestErrors, nestAddress] }] },
   },
   {
     // Where settings enter a process, where a driver is kept from the rest, and where jest hands its servers to its workers.

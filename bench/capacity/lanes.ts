@@ -23,7 +23,7 @@ export interface Lane {
 export const hashing = 'argon2id alone, two at a time';
 
 const connections = 16;
-const buyers = 64;
+export const buyers = 64;
 
 /** Prepares accounts, a token and orders to list, and gives the lanes over them. */
 export async function prepareLanes(

@@ -16,7 +16,7 @@ import { startSystem } from '../../infra/embedded/system.js';
 import { circumstances } from '../circumstances.js';
 import { writeMeasured } from '../results-file.js';
 import { count, milliseconds, spreadOf, table } from '../rotation/summary.js';
-import { hashing, type Lane, prepareLanes } from './lanes.js';
+import { buyers, hashing, type Lane, prepareLanes } from './lanes.js';
 
 const rounds = 5;
 const seconds = 4;
@@ -25,7 +25,9 @@ const facts = circumstances(['fastify', '@nestjs/core', 'typeorm', 'autocannon']
 const stateDir = mkdtempSync(join(tmpdir(), 'bench-'));
 const offsets = [...Object.values(serverPortOffsets), ...services.map((row) => row.portOffset)];
 const log = (line: string) => console.log(line);
-const system = await startSystem({ stateDir, portBase: await freePortBase(offsets), log });
+// All buyers come from one address, and within a moment.
+const settings = { auth: { REGISTRATIONS_PER_ADDRESS: String(buyers) } };
+const system = await startSystem({ stateDir, portBase: await freePortBase(offsets), settings, log });
 try {
   const lanes = await prepareLanes(system.urls, readCredentials(stateDir));
   const rates = new Map(

@@ -21,6 +21,7 @@ import { AccountsController } from './accounts/accounts.controller.js';
 import { AccountsService } from './accounts/accounts.service.js';
 import { FailedLogins } from './accounts/failed-logins.js';
 import { PasswordHasher } from './accounts/password-hasher.js';
+import { Registrations } from './accounts/registrations.js';
 import { SERVICE, SETTINGS, type AuthSettings } from './config.js';
 import { entities } from './database/index.js';
 import { EpochWitness } from './keys/epoch-witness.js';
@@ -122,6 +123,11 @@ export class IssuerModule {
           inject: [DataSource],
           useFactory: (dataSource: DataSource) => failedLogins(dataSource, settings),
         },
+        {
+          provide: Registrations,
+          inject: [DataSource],
+          useFactory: (dataSource: DataSource) => registrations(dataSource, settings),
+        },
         AccountsService,
         SessionsService,
         AccountStandingService,
@@ -171,5 +177,12 @@ function failedLogins(dataSource: DataSource, settings: AuthSettings): FailedLog
     perAccount: settings.failedLoginsPerAccount,
     perAddress: settings.failedLoginsPerAddress,
     windowSeconds: settings.failedLoginWindowSeconds,
+  });
+}
+
+function registrations(dataSource: DataSource, settings: AuthSettings): Registrations {
+  return new Registrations(dataSource, {
+    perAddress: settings.registrationsPerAddress,
+    windowSeconds: settings.registrationWindowSeconds,
   });
 }

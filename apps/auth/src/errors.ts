@@ -6,6 +6,8 @@ export type AuthErrorCode =
   | 'invalid_credentials'
   | 'too_many_failed_logins'
   | 'login_busy'
+  | 'too_many_registrations'
+  | 'registrations_busy'
   | 'invalid_target'
   | 'session_ended'
   | 'session_not_found'
@@ -26,11 +28,25 @@ export class AuthError extends ServiceError<AuthErrorCode> {}
 export const authProblems = defineProblems<AuthErrorCode>({
   email_taken: { status: 409, title: 'There is an account with this e-mail address' },
   password_refused: { status: 400, title: 'The password is not acceptable' },
-  invalid_credentials: { status: 401, title: 'The e-mail address or the password is wrong' },
+  invalid_credentials: {
+    status: 401,
+    title: 'The e-mail address or the password is wrong',
+    // No registered scheme is a password in JSON. A browser asks its user for nothing at a scheme that it does not know.
+    challenge: 'Password realm="/auth/login"',
+  },
   too_many_failed_logins: { status: 429, title: 'Too many failed logins; wait before the next' },
   login_busy: { status: 503, title: 'Too many logins at once; try again' },
+  too_many_registrations: {
+    status: 429,
+    title: 'Too many registrations from this address; wait before the next',
+  },
+  registrations_busy: { status: 503, title: 'Too many registrations at once; try again' },
   invalid_target: { status: 400, title: 'This account gets no token for this audience' },
-  session_ended: { status: 401, title: 'The session has ended' },
+  session_ended: {
+    status: 401,
+    title: 'The session has ended',
+    challenge: 'Bearer error="invalid_token"',
+  },
   session_not_found: { status: 404, title: 'You have no live session of this id' },
   account_not_found: { status: 404, title: 'There is no account of this id' },
   key_not_found: { status: 404, title: 'There is no key of this kid' },

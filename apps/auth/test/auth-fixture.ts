@@ -153,6 +153,8 @@ export function freshSettings(): AuthSettings {
     failedLoginsPerAccount: 10,
     failedLoginsPerAddress: 1_000,
     failedLoginWindowSeconds: 900,
+    registrationsPerAddress: 1_000,
+    registrationWindowSeconds: 900,
   };
 }
 

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '#testing';
 import { PASSWORD, startAuth, type AuthFixture } from './auth-fixture.js';
 
 const limits = { failedLoginsPerAccount: 3, failedLoginsPerAddress: 8, failedLoginWindowSeconds: 600 };
@@ -92,6 +95,27 @@ describe('failed logins', () => {
     expect((await login(email)).status).toBe(401);
     expect((await login(email, PASSWORD)).status).toBe(429);
   });
+
+  it.each([[[]], [['127.0.0.1']]])(
+    'fill no error log when clients close right after their request, with proxies %j',
+    async (trustedProxies) => {
+      const replica = await auth.replica({ trustedProxies });
+      const { hostname, port } = new URL(replica.url);
+      const count = (pattern: RegExp) => auth.logged().match(pattern)?.length ?? 0;
+      const failed = () => count(/"msg":"request failed"/g);
+      const answered = () => failed() + count(/"msg":"request refused"/g);
+      const [failedBefore, answeredBefore] = [failed(), answered()];
+      const body = JSON.stringify({ email: 'nobody@example.test', password: 'not the right password' });
+      const request = `POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+      for (let n = 0; n < 40; n += 1) {
+        const socket = connect(Number(port), hostname);
+        socket.write(request, () => socket.destroy());
+        await once(socket, 'close');
+      }
+      await eventually(() => answered() - answeredBefore === 40);
+      expect(failed()).toBe(failedBefore);
+    },
+  );
 
   it('are forgotten after the window', async () => {
     const { email } = await auth.account();

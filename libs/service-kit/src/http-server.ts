@@ -6,6 +6,7 @@ import { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import { keepClientAddresses } from './client-address.js';
 import type { Logger } from './logging.js';
 import { kitProblems } from './problem.js';
 import type { ProblemFilter } from './problem-filter.js';
@@ -64,6 +65,7 @@ export function createHttpAdapter({
     setCommonHeaders(request, reply);
     done();
   });
+  keepClientAddresses(server);
   readOnlyJson(server);
   drain(adapter, drainTimeoutMs);
   logRequests(server, logger);

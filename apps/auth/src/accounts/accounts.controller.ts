@@ -1,6 +1,7 @@
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
+import { ClientAddress } from '#service-kit';
 import { Public } from '#trust/nest';
 import { AccountsService } from './accounts.service.js';
 
@@ -21,8 +22,11 @@ export class AccountsController {
   @Public()
   @Post('register')
   @ApiOperation({ summary: 'Make an account; it may shop' })
-  async register(@Body({ schema: registerBody }) body: z.infer<typeof registerBody>) {
-    const { id, email } = await this.accounts.register(body);
+  async register(
+    @Body({ schema: registerBody }) body: z.infer<typeof registerBody>,
+    @ClientAddress() address: string,
+  ) {
+    const { id, email } = await this.accounts.register(body, address);
     return { id, email };
   }
 }

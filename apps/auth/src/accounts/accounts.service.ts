@@ -3,11 +3,11 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { QueryFailedError, Repository } from 'typeorm';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
-import type { Role } from '../sessions/scopes.js';
 import { Account } from './account.entity.js';
 import { FailedLogins } from './failed-logins.js';
 import { PasswordHasher } from './password-hasher.js';
 import { passwordFault } from './password-policy.js';
+import { Registrations } from './registrations.js';
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -22,17 +22,29 @@ export class AccountsService {
     @InjectRepository(Account) private readonly accounts: Repository<Account>,
     private readonly hasher: PasswordHasher,
     private readonly failedLogins: FailedLogins,
+    private readonly registrations: Registrations,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
-  /** @throws AuthError `password_refused` · `email_taken` */
-  async register({ email, password }: Credentials, roles: Role[] = ['customer']): Promise<Account> {
+  /**
+   * Makes the account of a customer.
+   *
+   * @throws AuthError `password_refused` · `too_many_registrations` · `registrations_busy` · `email_taken`
+   */
+  async register({ email, password }: Credentials, address: string): Promise<Account> {
     const fault = passwordFault(password, { email, minLength: this.settings.passwordMinLength });
     if (fault) throw new AuthError('password_refused', { errors: [{ field: 'password', message: fault }] });
-    const passwordHash = await this.hasher.hash(password);
+    await this.registrations.check(address);
+    return this.hasher.registering(async (hash) => {
+      await this.registrations.charge(address);
+      return this.store({ email, passwordHash: await hash(password) });
+    });
+  }
+
+  private async store(account: Pick<Account, 'email' | 'passwordHash'>): Promise<Account> {
     try {
       return await this.accounts.save(
-        this.accounts.create({ email, passwordHash, roles, createdAt: new Date(), disabledAt: null }),
+        this.accounts.create({ ...account, roles: ['customer'], createdAt: new Date(), disabledAt: null }),
       );
     } catch (error) {
       const isTaken =

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import { type RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { DataSource } from 'typeorm';
 import { AuthError } from '../errors.js';
+import { network } from './network.js';
+import { rateLimit, retryAfterSeconds } from './rate-limit.js';
 
 export interface FailedLoginLimits {
   readonly perAccount: number;
@@ -25,22 +26,7 @@ export class FailedLogins {
   private readonly limiters: { limiter: RateLimiterPostgres; keyOf: (attempt: Attempt) => string }[];
 
   constructor(dataSource: DataSource, { perAccount, perAddress, windowSeconds }: FailedLoginLimits) {
-    const limiter = (keyPrefix: string, points: number) =>
-      new RateLimiterPostgres({
-        // Not the driver's pool, which is not there before the first connection.
-        storeClient: {
-          query: async ({ text, values }: { text: string; values: unknown[] }) => {
-            const rows = await dataSource.query<unknown[]>(text, values);
-            return { rows, rowCount: rows.length };
-          },
-        },
-        storeType: 'client',
-        tableName: 'failed_login',
-        tableCreated: true,
-        keyPrefix,
-        points,
-        duration: windowSeconds,
-      });
+    const limiter = (name: string, points: number) => rateLimit(dataSource, { name, points, windowSeconds });
     this.limiters = [
       { limiter: limiter('account', perAccount), keyOf: ({ email }) => digest(email) },
       { limiter: limiter('address', perAddress), keyOf: ({ address }) => network(address) },
@@ -76,31 +62,9 @@ export class FailedLogins {
   }
 }
 
-function tooMany({ msBeforeNext }: RateLimiterRes): AuthError {
-  return new AuthError('too_many_failed_logins', {
-    retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
-  });
+function tooMany(used: RateLimiterRes): AuthError {
+  return new AuthError('too_many_failed_logins', { retryAfterSeconds: retryAfterSeconds(used) });
 }
 
 /** Keys are short and say nothing to who reads the table. */
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');
-
-/**
- * What an address is counted under, however it is spelled: an IPv4 address as it is, also where it is mapped into IPv6;
- * of an IPv6 address the /64, since whoever has one address there has all of them.
- */
-export function network(address: string): string {
-  const [plain = ''] = address.split('%');
-  if (!isIPv6(plain)) return address;
-  const full = new URL(`http://[${plain}]`).hostname.slice(1, -1);
-  const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(full);
-  if (mapped)
-    return mapped
-      .slice(1)
-      .flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255])
-      .join('.');
-  const [head = '', tail] = full.split('::');
-  const groups = head.split(':').filter(Boolean);
-  const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(':').filter(Boolean).length;
-  return [...groups, ...Array<string>(missing).fill('0'), ...(tail?.split(':') ?? [])].slice(0, 4).join(':');
-}

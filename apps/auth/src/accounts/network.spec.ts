@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { network } from './failed-logins.js';
+import { network } from './network.js';
 
 describe('network', () => {
   it.each([

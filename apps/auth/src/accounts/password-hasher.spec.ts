@@ -51,7 +51,7 @@ describe('PasswordHasher', () => {
     const gate = openable();
     const waiting = Array.from({ length: 201 }, () => hasher.comparing(() => gate.opened));
     await new Promise(setImmediate);
-    const refused = (async () => hasher.hash('x'))();
+    const refused = (async () => hasher.comparing(() => gate.opened))();
     await expect(refused).rejects.toThrow(AuthError);
     await expect(refused).rejects.toMatchObject({ code: 'login_busy', retryAfterSeconds: 2 });
     gate.open();
@@ -59,11 +59,69 @@ describe('PasswordHasher', () => {
     await expect(hasher.comparing(async () => 'done')).resolves.toBe('done');
   });
 
-  it('frees the turn of a check that failed', async () => {
+  it('takes one registration at a time, and turns away whoever would be the 21st to wait', async () => {
+    const hasher = new PasswordHasher(4);
+    const gate = openable();
+    let [running, most] = [0, 0];
+    const waiting = Array.from({ length: 21 }, () =>
+      hasher.registering(async () => {
+        most = Math.max(most, (running += 1));
+        await gate.opened;
+        running -= 1;
+      }),
+    );
+    await new Promise(setImmediate);
+    const refused = (async () => hasher.registering(async () => 'done'))();
+    await expect(refused).rejects.toMatchObject({ code: 'registrations_busy', retryAfterSeconds: 2 });
+    gate.open();
+    await Promise.all(waiting);
+    expect(most).toBe(1);
+    await expect(hasher.registering(async () => 'done')).resolves.toBe('done');
+  });
+
+  it('lets a login wait for one registration at most, however many there are', async () => {
+    const hasher = new PasswordHasher(1);
+    const order: string[] = [];
+    const registering = Array.from({ length: 20 }, () =>
+      hasher.registering(async (hash) => {
+        await hash('a password');
+        order.push('registration');
+      }),
+    );
+    // The first registration is hashing now, and holds the only turn.
+    await new Promise(setImmediate);
+    const logins = Array.from({ length: 5 }, () => hasher.comparing(async () => void order.push('login')));
+    await Promise.all([...logins, ...registering]);
+    const before = order.slice(0, order.lastIndexOf('login'));
+    expect(before.filter((what) => what === 'registration').length).toBeLessThanOrEqual(1);
+    expect(order).toHaveLength(25);
+  });
+
+  it('lets registrations take their turn among logins', async () => {
+    const hasher = new PasswordHasher(1);
+    const gate = openable();
+    const order: string[] = [];
+    const login = () => hasher.comparing(async () => void order.push('login'));
+    const first = hasher.comparing(() => gate.opened);
+    const earlier = [login(), login()];
+    const registered = hasher
+      .registering((hash) => hash('a password'))
+      .then((hash) => order.push(hash.slice(0, 9)));
+    await new Promise(setImmediate);
+    const later = Array.from({ length: 20 }, login);
+    gate.open();
+    await Promise.all([first, ...earlier, registered, ...later]);
+    expect(order.indexOf('$argon2id')).toBeLessThan(10);
+  });
+
+  it('frees the turn of a check that failed, and of a registration', async () => {
     const hasher = new PasswordHasher(1);
     const failing = hasher.comparing(() => Promise.reject(new Error('no database')));
     await expect(failing).rejects.toThrow('no database');
     await expect(hasher.comparing(async () => 'done')).resolves.toBe('done');
+    const unregistered = hasher.registering(() => Promise.reject(new Error('no database')));
+    await expect(unregistered).rejects.toThrow('no database');
+    await expect(hasher.registering(async () => 'done')).resolves.toBe('done');
   });
 });
 

@@ -1,7 +1,7 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Ip, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { pageQuery, type PageQuery } from '#service-kit';
+import { ClientAddress, pageQuery, type PageQuery } from '#service-kit';
 import { AnyAudience, CurrentCaller, Public, type Caller } from '#trust/nest';
 import { emailField } from '../accounts/accounts.controller.js';
 import { ApiProblems } from '../api-problems.js';
@@ -31,7 +31,10 @@ export class SessionsController {
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'Log in; the token is for one audience' })
-  async login(@Body({ schema: loginBody }) body: z.infer<typeof loginBody>, @Ip() address: string) {
+  async login(
+    @Body({ schema: loginBody }) body: z.infer<typeof loginBody>,
+    @ClientAddress() address: string,
+  ) {
     const { accessToken, expiresIn, scope } = await this.sessions.login(body, address);
     return { access_token: accessToken, token_type: 'Bearer', expires_in: expiresIn, scope };
   }
