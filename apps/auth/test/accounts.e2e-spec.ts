@@ -108,6 +108,9 @@ describe('a login that fails', () => {
       length: headers.get('content-length'),
     }));
     expect(shown[0]).toMatchObject({ status: 401, body: { code: 'invalid_credentials' } });
+    // RFC 9110 section 15.5.2; a browser opens its own window for Basic, and Bearer would not help.
+    for (const { headers } of answers)
+      expect(headers.get('www-authenticate')).toBe('Password realm="/auth/login"');
     expect(shown[1]).toEqual(shown[0]);
     expect(shown[2]).toEqual(shown[0]);
     expect(answers[0].text).not.toContain(known.email);

@@ -80,6 +80,16 @@ class TinyController {
     throw new HttpException({ code: 'trust_stale', title: 'The keys are not known now' }, 503);
   }
 
+  @Get('unauthorized')
+  unauthorized() {
+    throw new HttpException('who?', 401);
+  }
+
+  @Get('wrong-password')
+  wrongPassword() {
+    throw new ServiceError('wrong_password');
+  }
+
   @Post('careless')
   careless(@Body() body: unknown) {
     return body;
@@ -117,7 +127,10 @@ const settings = {
   corsAllowedOrigins: ['https://app.example'],
   logLevel: 'debug' as const,
 };
-const problems = defineProblems({ sold_out: { status: 409, title: 'Sold out' } });
+const problems = defineProblems({
+  sold_out: { status: 409, title: 'Sold out' },
+  wrong_password: { status: 401, title: 'Wrong', challenge: 'Password realm="here"' },
+});
 
 async function startTiny(drainTimeoutMs?: number): Promise<{ app: NestFastifyApplication; url: string }> {
   const bound = drainTimeoutMs === undefined ? {} : { drainTimeoutMs };
@@ -373,6 +386,14 @@ describe('an HTTP app of the kit', () => {
       const response = await fetch(`${url}/sold-out`);
       expect(response.headers.get('retry-after')).toBe('3');
       expect(await expectProblem(response, 409, 'sold_out')).toMatchObject({ title: 'Sold out' });
+    });
+    it.each([
+      ['/unauthorized', 'http_401', 'Bearer'],
+      ['/wrong-password', 'wrong_password', 'Password realm="here"'],
+    ])('challenges at every 401 (RFC 9110 section 15.5.2): %s', async (path, code, challenge) => {
+      const response = await fetch(`${url}${path}`);
+      expect(response.headers.get('www-authenticate')).toBe(challenge);
+      await expectProblem(response, 401, code);
     });
     it('passes on a problem that a library threw', async () => {
       await expectProblem(await fetch(`${url}/refused`), 503, 'trust_stale');

@@ -39,6 +39,10 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.retryAfterSeconds !== undefined) {
       reply.header('retry-after', String(Math.max(1, Math.ceil(problem.retryAfterSeconds))));
     }
+    // RFC 9110 section 15.5.2: no 401 without a challenge. What a guard has set already stays.
+    if (problem.status === 401 && !reply.hasHeader('www-authenticate')) {
+      reply.header('www-authenticate', problem.challenge ?? 'Bearer');
+    }
     reply.status(problem.status).type('application/problem+json').send(problemBody(problem, request.id));
   }
 

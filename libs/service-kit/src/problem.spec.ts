@@ -17,6 +17,16 @@ describe('problemOf', () => {
     expect(problemOf(error, problems)).toEqual(expected);
   });
 
+  it('takes the challenge of a 401 from the table', () => {
+    const table = defineProblems({ wrong: { status: 401, title: 'Wrong', challenge: 'Password' } });
+    expect(problemOf(new ServiceError('wrong'), table)).toEqual({
+      status: 401,
+      code: 'wrong',
+      title: 'Wrong',
+      challenge: 'Password',
+    });
+  });
+
   it('takes a code that is in no table for a fault of ours', () => {
     expect(problemOf(new ServiceError('unheard_of'), problems)).toMatchObject({
       status: 500,

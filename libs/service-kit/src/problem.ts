@@ -16,6 +16,7 @@ export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly title: string;
+  readonly challenge?: string | undefined;
   readonly errors?: readonly FieldError[] | undefined;
   readonly retryAfterSeconds?: number | undefined;
 }
@@ -68,8 +69,8 @@ const bodyParserCodes = /^FST_ERR_CTP_(INVALID_JSON_BODY|INVALID_CONTENT_LENGTH)
 /** Finds what a client may know of an exception; anything not recognised is `internal_error` and tells nothing. */
 export function problemOf(exception: unknown, problems: ProblemTable = kitProblems): Problem {
   const named = (code: string): Problem => {
-    const { status, title } = problems[code] ?? kitProblems.internal_error;
-    return { status, title, code: problems[code] ? code : 'internal_error' };
+    const known = problems[code];
+    return known ? { ...known, code } : { ...kitProblems.internal_error, code: 'internal_error' };
   };
   if (exception instanceof ServiceError) {
     const { code, errors, retryAfterSeconds } = exception as ServiceError;

@@ -37,6 +37,8 @@ export class ServiceError<Code extends string = string> extends Error {
 export interface ProblemDefinition {
   readonly status: number;
   readonly title: string;
+  /** Value of `WWW-Authenticate` (RFC 9110 section 11.6.1) for a 401 that a bearer token would not help. */
+  readonly challenge?: string;
 }
 
 /** The table from codes to problems; complete by type for the union that is given. */
