@@ -18,4 +18,4 @@ export {
 } from './compact.js';
 export { JwsError, type JwsErrorCode } from './jws-error.js';
 export { admitPublicJwk, type PublicKey } from './public-jwk.js';
-export type { JsonObject } from './strict-json.js';
+export { repeatedNameIn, type JsonObject } from './strict-json.js';

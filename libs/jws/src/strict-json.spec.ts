@@ -30,6 +30,7 @@ describe('parseJsonObject', () => {
     ['empty', '{"":1,"":2}'],
     ['__proto__', '{"__proto__":1,"__proto__":2}'],
     ['with white space before the colon', '{"a" :1,"a"\n\t\r :2}'],
+    ['beside half of a surrogate pair', '{"x":"\\ud800","a":1,"a":2}'],
   ])('refuses a name twice: %s', (_where, text) => {
     expect(() => parse(text)).toThrow(new JwsError('malformed', 'it has a member name twice'));
   });
@@ -48,12 +49,15 @@ describe('parseJsonObject', () => {
     ['as a name', '{"\\udfff":1}'],
     ['the wrong way round', '{"sub":"\\udc00\\ud800"}'],
     ['in a list inside', '{"roles":["ok","x\\ud83d"]}'],
+    ['in capitals', '{"sub":"\\uD83D"}'],
+    ['after a whole pair', '{"sub":"\\ud83d\\ude00\\ude00"}'],
   ])('refuses half of a surrogate pair (RFC 7493 §2.1): %s', (_where, text) => {
     expect(() => parse(text)).toThrow(new JwsError('malformed', 'it has half of a surrogate pair'));
   });
 
   test('accepts a whole surrogate pair, escaped or not', () => {
     expect(parse('{"a":"\\ud83d\\ude00","b":"😀"}')).toEqual({ a: '😀', b: '😀' });
+    expect(parse('{"a":"a backslash: \\\\ud800"}')).toEqual({ a: 'a backslash: \\ud800' });
   });
 
   test.each([

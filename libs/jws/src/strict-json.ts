@@ -24,34 +24,46 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new JwsError('malformed', `${what} is not a JSON object`);
   }
-  const fault = ambiguityIn(text);
-  if (fault !== undefined) throw new JwsError('malformed', `${what} has ${fault}`);
+  if (repeatedNameIn(text) !== undefined) throw new JwsError('malformed', `${what} has a member name twice`);
+  if (hasHalfPair(text)) throw new JwsError('malformed', `${what} has half of a surrogate pair`);
   return value as JsonObject;
 }
 
 // A string, or one of the characters that open and close the two kinds of container. In text that JSON.parse
 // has accepted, nothing else can hold any of these, and a string is a member name exactly if `:` follows.
-const TOKEN = /"(?:[^"\\]+|\\.)*"(\s*:)?|[{}[\]]/g;
+const TOKEN = /("(?:[^"\\]+|\\.)*")(\s*:)?|[{}[\]]/g;
+
+/**
+ * Finds a member name that one object in `json` has twice, or returns undefined. `json` must be text that
+ * `JSON.parse` accepts. The time is linear in its length, whatever its depth.
+ */
+export function repeatedNameIn(json: string): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  for (const [token, string, colon] of json.matchAll(TOKEN)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push(undefined);
+    else if (token === '}' || token === ']') open.pop();
+    else if (colon !== undefined) {
+      const name = JSON.parse(string!) as string;
+      const names = open.at(-1);
+      if (names?.has(name)) return name;
+      names?.add(name);
+    }
+  }
+  return undefined;
+}
 
 // Under the `u` flag a pair is one character, so this is half of one. UTF-8 cannot write it: all halves would end up
 // as the same U+FFFD, and with them two names that differ here.
 const HALF_PAIR = /\p{Surrogate}/u;
 
-/** What readers of `text`, which must be valid JSON, could read differently; undefined if nothing. */
-function ambiguityIn(text: string): string | undefined {
-  const open: (Set<string> | undefined)[] = [];
-  for (const [token, colon] of text.matchAll(TOKEN)) {
-    if (token === '{') open.push(new Set());
-    else if (token === '[') open.push(undefined);
-    else if (token === '}' || token === ']') open.pop();
-    else {
-      const value = JSON.parse(colon === undefined ? token : token.slice(0, -colon.length)) as string;
-      if (HALF_PAIR.test(value)) return 'half of a surrogate pair';
-      if (colon === undefined) continue;
-      const names = open.at(-1);
-      if (names?.has(value)) return 'a member name twice';
-      names?.add(value);
-    }
+// Text that was valid UTF-8 can hold half of a pair only as an escape. Most texts have none.
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+
+function hasHalfPair(json: string): boolean {
+  if (!SURROGATE_ESCAPE.test(json)) return false;
+  for (const [, string] of json.matchAll(TOKEN)) {
+    if (string !== undefined && HALF_PAIR.test(JSON.parse(string) as string)) return true;
   }
-  return undefined;
+  return false;
 }

@@ -221,8 +221,34 @@ describe('an HTTP app of the kit', () => {
         await expectProblem(await post(body), 400, 'malformed_body');
       },
     );
-    it('refuses bytes that are no UTF-8 text of JSON', async () => {
-      await expectProblem(await post(new Uint8Array([0xff, 0xfe, 0x7b])), 400, 'malformed_body');
+    const inName = (...bytes: number[]) =>
+      Uint8Array.from([...Buffer.from('{"lines":[{"sku":"'), ...bytes, ...Buffer.from('","quantity":1}]}')]);
+    it.each([
+      ['no text', Uint8Array.from([0xff, 0xfe, 0x7b])],
+      ['a byte that UTF-8 never has', inName(0xff)],
+      ['Latin-1', inName(0xe9)],
+      ['an overlong form', inName(0xc0, 0xaf)],
+      ['a surrogate', inName(0xed, 0xa0, 0x80)],
+      ['a character cut short', inName(0xe2, 0x82)],
+    ])('refuses bytes that are not UTF-8: %s', async (_what, bytes) => {
+      const problem = await expectProblem(await post(bytes), 400, 'malformed_body');
+      expect(problem['errors']).toEqual([{ field: '', message: 'must be UTF-8' }]);
+    });
+    it.each([
+      ['{"lines":[{"sku":"a","quantity":1}],"lines":[{"sku":"a","quantity":2}]}', 'lines'],
+      ['{"lines":[{"sku":"a","quantity":1,"quantity":2}]}', 'quantity'],
+      ['{"lines":[{"sku":"a","quantity":1,"q\\u0075antity":2}]}', 'quantity'],
+    ])('refuses a member twice, wherever it is: %s', async (body, name) => {
+      const problem = await expectProblem(await post(body), 400, 'malformed_body');
+      expect(problem['errors']).toEqual([{ field: '', message: `has the member "${name}" twice` }]);
+    });
+    it('refuses half of a surrogate pair, by the name of the field', () =>
+      refused('{"note":"a\\ud800","lines":[{"sku":"a","quantity":1}]}', [
+        { field: 'note', message: 'must be well-formed Unicode' },
+      ]));
+    it('takes whole pairs, escaped or not', async () => {
+      const note = '"note":"\\ud83d\\ude00 😀"';
+      expect((await post(`{${note},"lines":[{"sku":"a","quantity":1}]}`)).status).toBe(201);
     });
     it('names the field of a wrong type', () =>
       refused('{"lines":[{"sku":"a","quantity":"1"}]}', [
@@ -247,13 +273,11 @@ describe('an HTTP app of the kit', () => {
       expect(response.status).toBe(400);
       expect({}).not.toHaveProperty('polluted');
     });
-    it('bears nesting to the depth that a body allows', async () => {
+    it('refuses nesting at once, however deep, with its fault at the bottom too', async () => {
       const depth = 30_000;
-      await expectProblem(
-        await post(`{"lines":${'['.repeat(depth)}${']'.repeat(depth)}}`),
-        400,
-        'invalid_request',
-      );
+      await refused(`{"lines":${'['.repeat(depth)}"\\u0000"${']'.repeat(depth)}}`, [
+        { field: '', message: 'must not be nested deeper than 32 levels' },
+      ]);
     });
     it('keeps the answer small when everything is wrong', async () => {
       const body = `{"lines":[${Array(5000).fill('1').join()}]}`;
@@ -333,6 +357,14 @@ describe('an HTTP app of the kit', () => {
       ['limit=0'],
       ['limit=101'],
       ['limit=x'],
+      ['limit=0x10'],
+      ['limit=1e1'],
+      ['limit=5.0'],
+      ['limit=%205'],
+      ['limit=+5'],
+      ['limit=%2B5'],
+      ['limit=05'],
+      ['limit='],
       ['cursor=zzz'],
       ['limit=1&limit=2'],
       ['other=1'],

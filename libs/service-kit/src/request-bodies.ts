@@ -1,6 +1,7 @@
 /** Which request bodies a service reads: JSON in plain octets, and no other. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from './service-error.js';
+import { strictJsonParser } from './strict-json.js';
 
 /**
  * Reads `application/json` and refuses every other content type with 415. A browser sends forms and plain text to other
@@ -8,11 +9,11 @@ import { ServiceError } from './service-error.js';
  * A request without content has no body, whatever content type it names: many clients name one on every request.
  */
 export function readOnlyJson(server: FastifyInstance): void {
-  const parseJson = server.getDefaultJsonParser('error', 'error');
+  const parseJson = strictJsonParser(server);
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);
-    else void parseJson(request, body as unknown as string, done);
+    else parseJson(request, body as Buffer, done);
   });
   server.addContentTypeParser('*', (request, _content, done) => {
     if (!hasContent(request) || request.is404) done(null, undefined);

@@ -101,6 +101,10 @@ describe('ServiceClient', () => {
   it.each<[string, Answer]>([
     ['another shape', json(200, { sku: 'mug', priceCents: '900' })],
     ['no JSON', (_request, response) => response.end('<html>')],
+    [
+      'bytes that are not UTF-8',
+      (_request, response) => response.end(Buffer.from('{"sku":"mug\u00e9","priceCents":900}', 'latin1')),
+    ],
     ['nothing', (_request, response) => response.end()],
     ['too much', json(200, 'x'.repeat(2000))],
     ['a status without a meaning', json(418, {})],

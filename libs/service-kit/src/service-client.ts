@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { currentRequestId, requestIdHeader } from './request-context.js';
 import { ServiceError } from './service-error.js';
+import { decodeUtf8 } from './strict-json.js';
 
 /** The ways in which a call to another service fails. */
 export type UpstreamCode = 'upstream_unavailable' | 'upstream_timeout' | 'upstream_invalid';
@@ -114,7 +115,7 @@ export class ServiceClient {
     }
     if (size === 0) return undefined;
     try {
-      return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+      return JSON.parse(decodeUtf8(Buffer.concat(chunks)));
     } catch (cause) {
       throw upstream('upstream_invalid', `${what} answered no JSON`, cause);
     }

@@ -128,6 +128,14 @@ describe('loadSettings', () => {
     expect(faults.join()).not.toContain('top-secret');
   });
 
+  it('refuses a secret that is not UTF-8', () => {
+    const definition = defineSettings({ password: secretFile({ doc: '' }) });
+    const path = join(folder, 'latin1');
+    writeFileSync(path, Buffer.from('motdepass\u00e9', 'latin1'));
+    const faults = faultsOf(() => loadSettings(definition, { PASSWORD_FILE: path }));
+    expect(faults).toEqual([expect.stringContaining('PASSWORD_FILE: the file is not UTF-8')]);
+  });
+
   it('refuses an empty secret and an empty list of files', () => {
     const definition = defineSettings({ password: secretFile({ doc: '' }), keys: secretFiles({ doc: '' }) });
     const faults = faultsOf(() =>

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { decodeUtf8 } from './strict-json.js';
 
 /** What a reader of the documentation learns about a field. `unit` is e.g. `ms`, `bytes`, `port`. */
 interface SettingFacts<T> {
@@ -156,10 +157,17 @@ function missing(declared: Setting, production: boolean): unknown {
 const fileContent = z.string().min(1, 'the file is empty');
 
 function readSecret(path: string): string {
+  let content: Buffer;
   try {
-    return readFileSync(path, 'utf8').trim();
+    content = readFileSync(path);
   } catch (cause) {
     throw new Error(`cannot read "${path}" (${(cause as NodeJS.ErrnoException).code})`, { cause });
+  }
+  try {
+    return decodeUtf8(content).trim();
+  } catch {
+    // A lenient decoder would make the same secret of different files.
+    throw new Error('the file is not UTF-8');
   }
 }
 
