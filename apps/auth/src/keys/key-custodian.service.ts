@@ -80,9 +80,10 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     if (!active && standbyKey(keys)) return this.rotations.replaceMissing();
     if (isFull(keys)) throw new AuthError('too_many_keys');
     const [first, second] = await Promise.all([this.keySet.generate(alg), this.keySet.generate(alg)]);
-    await this.keySet.change((present, { now }) => {
+    await this.keySet.change(async (present, { now, stopSigning }) => {
       // Where no key was ever active there is no token yet and no one to wait for.
       if (present.length === 0) {
+        await stopSigning();
         const only = activate(prepare([], first, now), first.kid, {
           now,
           verifyUntil: now,

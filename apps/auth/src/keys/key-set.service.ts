@@ -1,7 +1,8 @@
 /**
  * The key set in the database, and the only way to change it: one transaction under a row lock that reads what is
  * there, asks a pure step for the next set, counts the epoch up, signs the statement of it and stores both. What
- * has been committed is then handed to all who wait for statements.
+ * has been committed is then handed to all who wait for statements. Only a step that changes the key that signs waits
+ * for tokens that are being signed, so a heartbeat and a login never wait for each other.
  */
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
@@ -40,8 +41,13 @@ export interface IssuedStatement {
 /** What a step of {@link KeySetService.change} works on. */
 export interface ChangeContext {
   readonly tx: EntityManager;
-  /** The database's clock, read after all locks were taken. */
+  /** The database's clock, read under the lock of the key set. */
   readonly now: Date;
+  /**
+   * Waits for every token that is being signed; none is until the transaction ends. Returns the database's clock, which
+   * is later than the iat of each. A step must call it before it changes the active key.
+   */
+  readonly stopSigning: () => Promise<Date>;
   /** The epoch that the database is at. */
   readonly epoch: number;
   readonly issuedAt: Date | null;
@@ -208,16 +214,22 @@ export class KeySetService {
       this.judgeEpoch(state.epoch, this.provenEpoch());
       if (this.wentBack && !recover) throw new AuthError('database_went_back', { retryAfterSeconds: 60 });
       if (recover && !this.wentBack) throw new AuthError('nothing_to_recover');
-      // Waits for every token that is being signed, so that `now` is later than its iat.
-      await holdSigning(tx);
-      const rows: KeySet = await tx.find(SigningKey, { lock: { mode: 'pessimistic_write' } });
+      // Every change holds the lock of the key set, so the rows stay as they are read.
+      const rows: KeySet = await tx.find(SigningKey);
       // A recovery ends every key, also those whose key-encryption key is gone since the backup.
       const before = recover ? rows : rows.filter(this.mayStandBy);
-      const [clock] = await tx.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
-      const { now } = clock!;
-      const retired = retireExpired(before, now);
-      const after = await step(retired, { tx, now, epoch: state.epoch, issuedAt: state.issuedAt });
+      const now = await databaseClock(tx);
+      let stopped = false;
+      const stopSigning = async () => {
+        await holdSigning(tx);
+        stopped = true;
+        return databaseClock(tx);
+      };
+      const { epoch, issuedAt } = state;
+      const after = await step(retireExpired(before, now), { tx, now, stopSigning, epoch, issuedAt });
       if (!after) return undefined;
+      if (!stopped && activeKey(before) !== activeKey(after))
+        throw new Error('the active key changes while tokens may be signed with it');
       await storeKeySet(tx, before, after);
       const lastEpoch = Math.max(state.epoch, this.witness.newest()?.epoch ?? 0);
       return this.issue(tx, { epoch: lastEpoch + 1, anchor: anchor ?? state.anchor, keys: after, now });
@@ -303,4 +315,9 @@ export class KeySetService {
       this.log.error(`no copy of the last statement is kept, a restored database may go unnoticed: ${fault}`);
     this.copyFault = fault;
   }
+}
+
+async function databaseClock(tx: EntityManager): Promise<Date> {
+  const [clock] = await tx.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
+  return clock!.now;
 }

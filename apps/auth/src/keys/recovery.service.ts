@@ -42,7 +42,8 @@ export class RecoveryService {
     const fresh = [await this.keySet.generate(alg), await this.keySet.generate(alg)];
     let [from, endedSessions] = [0, 0];
     const issued = await this.keySet.change(
-      async (keys, { tx, now, epoch }) => {
+      async (keys, { tx, stopSigning, epoch }) => {
+        const now = await stopSigning();
         from = epoch;
         await tx.update(Rotation, { endedAt: IsNull() }, { endedAt: now, outcome: 'aborted' });
         endedSessions = (await tx.update(Session, { endedAt: IsNull() }, { endedAt: now })).affected ?? 0;
@@ -58,7 +59,8 @@ export class RecoveryService {
   /** Seals every private half under the key-encryption key that seals now, and returns how many that were. */
   async reseal(): Promise<number> {
     let count = 0;
-    await this.keySet.change((keys) => {
+    await this.keySet.change(async (keys, { stopSigning }) => {
+      await stopSigning();
       const resealed = keys.map((key) => this.keySet.reseal(key));
       count = resealed.filter((key, index) => key !== keys[index]).length;
       return count > 0 ? resealed : undefined;

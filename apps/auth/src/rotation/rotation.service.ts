@@ -139,12 +139,12 @@ export class RotationService {
     const { manager } = this.dataSource;
     const rotation = await openRotation(manager);
     if (!rotation) return { ended: true };
-    // No lock is taken for nothing: those who sign would wait for it.
+    // No lock is taken for nothing: other changes of the key set would wait for it.
     const [clock] = await manager.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
     if (!force && this.decide(rotation, await this.keySet.list(), clock!.now) === 'wait')
       return { ended: false };
     let ended = false;
-    await this.keySet.change(async (keys, { tx, now }) => {
+    await this.keySet.change(async (keys, { tx, now, stopSigning }) => {
       const open = await openRotation(tx);
       if (open?.id !== rotation.id) return undefined;
       const { kid } = open;
@@ -154,8 +154,9 @@ export class RotationService {
       await tx.update(Rotation, { id: open.id }, { endedAt: now, outcome });
       ended = true;
       if (decision === 'aborted' || decision === 'activated') return undefined;
-      const verifyUntil = this.keySet.verifyUntil(now);
-      const after = activate(keys, kid, { now, verifyUntil, destroy: this.keySet.destroy });
+      const activatedAt = await stopSigning();
+      const verifyUntil = this.keySet.verifyUntil(activatedAt);
+      const after = activate(keys, kid, { now: activatedAt, verifyUntil, destroy: this.keySet.destroy });
       return !spare || standbyKey(after, spare.alg) || isFull(after) ? after : prepare(after, spare, now);
     });
     return { ended };
@@ -193,7 +194,8 @@ export class RotationService {
     const spare = await this.keySet.generate(
       activeKey(await this.keySet.list())?.alg ?? this.settings.signingAlg,
     );
-    const issued = await this.keySet.change(async (keys, { tx, now }) => {
+    const issued = await this.keySet.change(async (keys, { tx, stopSigning, ...context }) => {
+      const now = activeKey(keys)?.kid === kid ? await stopSigning() : context.now;
       const after = revoke(keys, kid, { now, reason, note, includeStandby });
       // The next standby is of the algorithm that signs now.
       const completed = standbyKey(after, spare.alg) ? after : prepare(after, spare, now);

@@ -1,0 +1,123 @@
+/** Who waits for whom: a token that is being signed, a heartbeat, and a change of the key that signs. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '#testing';
+import { activate, standbyKey } from '../src/keys/key-life-cycle.js';
+import { KeySetService } from '../src/keys/key-set.service.js';
+import { SigningKey } from '../src/keys/signing-key.entity.js';
+import { shareSigning } from '../src/keys/signing-lock.js';
+import { startAuth, type AuthFixture } from './auth-fixture.js';
+
+let auth: AuthFixture;
+let keySet: KeySetService;
+let admin: string;
+const open: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  auth = await startAuth({ settings: { statementIntervalSeconds: 1 } });
+  keySet = auth.app.get(KeySetService, { strict: false });
+  admin = await auth.login('admin');
+});
+afterEach(async () => {
+  for (const end of open.splice(0)) await end();
+});
+afterAll(() => auth?.close());
+
+const manage = (method: string, path: string, body?: unknown) =>
+  auth.send(method, `/admin${path}`, { token: admin, ...(body !== undefined && { body }) });
+const kidsThatAre = async (status: string): Promise<string[]> =>
+  (await auth.owner.query('SELECT kid FROM signing_key WHERE status = $1', [status])).map(
+    ({ kid }: { kid: string }) => kid,
+  );
+
+/** Stops in the middle of signing a token, as a replica does that loses its database there. */
+async function stopWhileSigning(): Promise<() => Promise<void>> {
+  const runner = auth.owner.createQueryRunner();
+  await runner.startTransaction();
+  await shareSigning(runner.manager);
+  await runner.manager.findOne(SigningKey, {
+    where: { status: 'active' },
+    lock: { mode: 'pessimistic_read' },
+  });
+  const end = async () => {
+    if (runner.isReleased) return;
+    await runner.rollbackTransaction();
+    await runner.release();
+  };
+  open.push(end);
+  return end;
+}
+
+/** Stops in the middle of a heartbeat. */
+function stopInHeartbeat() {
+  let go!: () => void;
+  const gate = new Promise<void>((resolve) => (go = resolve));
+  let hasBegun!: () => void;
+  const begun = new Promise<void>((resolve) => (hasBegun = resolve));
+  const issued = keySet.change(async (keys) => {
+    hasBegun();
+    await gate;
+    return keys;
+  });
+  const end = async () => {
+    go();
+    await issued;
+  };
+  open.push(end);
+  return { begun, end };
+}
+
+describe('while a replica is stuck in the middle of signing', () => {
+  it('statements go on, and so do logins', async () => {
+    await stopWhileSigning();
+    const epoch = keySet.current!.epoch;
+    await eventually(() => keySet.current!.epoch >= epoch + 2);
+    expect(await auth.login()).toBeDefined();
+  });
+
+  it('a key is prepared, and a rotation begins and is called off', async () => {
+    await stopWhileSigning();
+    const rotated = manage('POST', '/keys/rotate', { alg: 'ES384' });
+    await eventually(async () => (await manage('GET', '/keys')).body.rotation !== null);
+    expect((await manage('POST', '/rotations/current/abort')).status).toBe(204);
+    expect(await rotated).toMatchObject({ status: 409, body: { code: 'rotation_aborted' } });
+  });
+
+  it('the key that signs changes only once the token is signed', async () => {
+    const [before] = await kidsThatAre('active');
+    const end = await stopWhileSigning();
+    const revoked = manage('POST', `/keys/${before}/revoke`, { reason: 'compromised' });
+    await eventually(async () => {
+      const waiting = await auth.owner.query(
+        `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      );
+      return waiting.length > 0;
+    });
+    expect(await kidsThatAre('active')).toEqual([before]);
+    await end();
+    expect((await revoked).status).toBe(200);
+    expect(await kidsThatAre('revoked')).toContain(before);
+    admin = await auth.login('admin');
+  });
+});
+
+describe('while a heartbeat is stuck', () => {
+  it('logins go on, and the next statement has the next epoch', async () => {
+    const epoch = keySet.current!.epoch;
+    const { begun, end } = stopInHeartbeat();
+    await begun;
+    expect(await auth.login()).toBeDefined();
+    await end();
+    await eventually(() => keySet.current!.epoch > epoch + 1);
+  });
+});
+
+it('a change of the active key that did not wait for signers is refused, and nothing has happened', async () => {
+  await eventually(async () => (await kidsThatAre('prepared')).length > 0);
+  const [before] = await kidsThatAre('active');
+  const careless = keySet.change((keys, { now }) =>
+    activate(keys, standbyKey(keys)!.kid, { now, verifyUntil: now, destroy: keySet.destroy }),
+  );
+  await expect(careless).rejects.toThrow('the active key changes while tokens may be signed with it');
+  expect(await kidsThatAre('active')).toEqual([before]);
+});
