@@ -134,6 +134,8 @@ export class TrustStore {
   }
 
   private async writeRound(): Promise<boolean> {
+    // First of all, so that a disk that takes nothing does not fill the memory either.
+    this.revocations = this.revocations.filter(({ n }) => n >= this.from);
     try {
       await this.sweep();
       await this.writeBeside();
@@ -155,7 +157,6 @@ export class TrustStore {
       await writeNew(this.beside('revoked-keys', proof.epoch), `${proof.jws}\n`);
       this.proofs.shift();
     }
-    this.revocations = this.revocations.filter(({ n }) => n >= this.from);
     while (this.revocations.length > 0) {
       const batch = this.revocations.slice(0, BATCH);
       const last = Math.max(...batch.map(({ n }) => n));
