@@ -5,13 +5,16 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { Registry } from 'prom-client';
 import { createHttpAdapter } from './http-server.js';
 import type { Logger } from './logging.js';
 import { createLogger, nestLogger } from './logging.js';
-import { MetricsModule, observeRequests } from './metrics.js';
+import { MetricsModule, observeRequests, unparsedRequests } from './metrics.js';
 import { ProblemFilter } from './problem-filter.js';
+import type { ReceiveTimes } from './receiving.js';
 import { requestIdHeader } from './request-context.js';
+import { documentationPolicy } from './response-headers.js';
 import type { ProblemTable } from './service-error.js';
 import type { HttpSettings } from './setting-groups.js';
 import { ValidationPipe } from './validation.js';
@@ -27,6 +30,8 @@ export interface HttpAppOptions {
   readonly logger?: Logger;
   /** How long requests in flight may take to finish when the app closes; ms, 10000 by default. */
   readonly drainTimeoutMs?: number;
+  /** How long a request may take to arrive; `receiveTimes` by default. */
+  readonly receiving?: ReceiveTimes;
 }
 
 /**
@@ -35,19 +40,23 @@ export interface HttpAppOptions {
  */
 export async function createHttpApp(
   module: Type<unknown> | DynamicModule,
-  { service, version, settings, problems, logger: given, drainTimeoutMs = 10_000 }: HttpAppOptions,
+  { service, version, settings, problems, logger: given, drainTimeoutMs = 10_000, receiving }: HttpAppOptions,
 ): Promise<NestFastifyApplication> {
   const logger = given ?? createLogger({ service, level: settings.logLevel });
   const filter = new ProblemFilter(logger, problems);
+  const registry = new Registry();
+  const unparsed = unparsedRequests(registry);
   const adapter = createHttpAdapter({
     bodyLimitBytes: settings.bodyLimitBytes,
     trustedProxies: settings.trustedProxies ?? [],
     shutdownDelayMs: settings.shutdownDelayMs ?? 0,
     drainTimeoutMs,
+    receiving,
     logger,
     filter,
+    onUnparsed: (status) => unparsed.inc({ status }),
   });
-  const root: DynamicModule = { module: class ServiceRoot {}, imports: [MetricsModule, module] };
+  const root: DynamicModule = { module: class ServiceRoot {}, imports: [MetricsModule.of(registry), module] };
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: nestLogger(logger),
     abortOnError: false,
@@ -56,7 +65,7 @@ export async function createHttpApp(
   });
   app.useGlobalFilters(filter);
   app.useGlobalPipes(new ValidationPipe());
-  observeRequests(app.getHttpAdapter().getInstance(), app.get(Registry));
+  observeRequests(app.getHttpAdapter().getInstance(), registry);
   openToOrigins(app, settings.corsAllowedOrigins);
   serveDocumentation(app, service, version);
   return app;
@@ -64,13 +73,22 @@ export async function createHttpApp(
 
 function openToOrigins(app: NestFastifyApplication, origins: readonly string[]): void {
   if (origins.length === 0) return;
-  app.enableCors({
+  const options = {
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type', 'idempotency-key', requestIdHeader],
     exposedHeaders: [requestIdHeader, 'retry-after', 'www-authenticate'],
     maxAge: 600,
+  };
+  // The plugin answers an OPTIONS that is no preflight in its own way. As any other method, it is for the routes.
+  app.enableCors({
+    delegator: (request, done) => done(null, { ...options, preflight: isPreflight(request) }),
   });
+}
+
+/** Fetch standard, section "CORS-preflight fetch". */
+function isPreflight({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
+  return headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }
 
 /** Swagger answers by routes of its own, below Nest's, so the global guard does not see them. */
@@ -81,6 +99,14 @@ function serveDocumentation(app: NestFastifyApplication, service: string, versio
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .addSecurityRequirements('bearer')
     .build();
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', (request, reply, done) => {
+      if (/^\/docs(\/|$)/.test(request.routeOptions.url ?? ''))
+        reply.header('content-security-policy', documentationPolicy);
+      done();
+    });
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
     jsonDocumentUrl: 'docs/json',
     raw: ['json'],

@@ -1,19 +1,20 @@
 /**
  * The HTTP server below Nest: limits, request ids, headers, the log line of a request, and draining.
  */
-import type { Socket } from 'node:net';
+import type { Server as HttpServer } from 'node:http';
 import { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import { keepClientAddresses } from './client-address.js';
 import type { Logger } from './logging.js';
-import { kitProblems } from './problem.js';
 import type { ProblemFilter } from './problem-filter.js';
-import { problemBody } from './problem-filter.js';
+import { type ReceiveTimes, receiveTimes } from './receiving.js';
 import { readOnlyJson } from './request-bodies.js';
 import { requestIdFor, requestIdHeader, withRequestId } from './request-context.js';
+import { setCommonHeaders } from './response-headers.js';
 import { ServiceError } from './service-error.js';
+import { UnroutedRequests } from './unrouted-requests.js';
 
 interface ServerOptions {
   readonly bodyLimitBytes: number;
@@ -23,8 +24,12 @@ interface ServerOptions {
   readonly shutdownDelayMs: number;
   /** How long requests in flight may take to finish once the server closes; after that they are cut. */
   readonly drainTimeoutMs: number;
+  /** `receiveTimes` by default. */
+  readonly receiving?: ReceiveTimes | undefined;
   readonly logger: Logger;
   readonly filter: ProblemFilter;
+  /** Told the status of each answer to bytes that were no request. */
+  readonly onUnparsed: (status: number) => void;
 }
 
 const quietRoutes = new Set(['/health/live', '/health/ready', '/metrics']);
@@ -35,12 +40,17 @@ export function createHttpAdapter({
   trustedProxies,
   shutdownDelayMs,
   drainTimeoutMs,
+  receiving = receiveTimes,
   logger,
   filter,
+  onUnparsed,
 }: ServerOptions): FastifyAdapter {
-  const options: FastifyServerOptions = {
+  const unrouted = new UnroutedRequests({ filter, logger, onUnparsed });
+  const options: FastifyHttpOptions<HttpServer> = {
     bodyLimit: bodyLimitBytes,
-    requestTimeout: 15_000,
+    // What Node would answer by itself, `UnroutedRequests` answers.
+    http: { ...receiving, requireHostHeader: false },
+    requestTimeout: receiving.requestTimeout,
     keepAliveTimeout: 5_000,
     forceCloseConnections: 'idle',
     // We answer in our own shape while closing, see `drain`.
@@ -48,39 +58,29 @@ export function createHttpAdapter({
     trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     requestIdHeader: false,
     genReqId: (request) => requestIdFor(request.headers[requestIdHeader]),
-    frameworkErrors: (error, request, reply) => {
-      setCommonHeaders(request, reply);
-      filter.answer(error, request, reply);
-    },
-    clientErrorHandler: answerBrokenRequest,
+    // The schema of a parameter judges its length, as that of a field in a body; Node limits the whole to 16 KiB.
+    routerOptions: { maxParamLength: Number.MAX_SAFE_INTEGER },
+    frameworkErrors: unrouted.reroute,
+    clientErrorHandler: unrouted.answerBroken,
   };
-  const adapter = new LeavingAdapter(options, shutdownDelayMs);
+  const adapter = new ServiceAdapter(options, unrouted, shutdownDelayMs);
   const server = adapter.getInstance<FastifyInstance>();
   // Otherwise Node drops fields beyond a count and tells no one. Their size stays limited, to 16 KiB in all.
   server.server.maxHeadersCount = 0;
-  // Twice, because reading the body goes on in the context of the socket.
-  server.addHook('onRequest', (request, _reply, done) => withRequestId(request.id, done));
-  server.addHook('preValidation', (request, _reply, done) => withRequestId(request.id, done));
-  server.addHook('onRequest', (request, reply, done) => {
+  // Before every other hook, also those of the adapter, some of which answer.
+  adapter.setOnRequestHook((request, reply, done) => {
     setCommonHeaders(request, reply);
-    done();
+    unrouted.arrived(request, reply);
+    withRequestId(request.id, done);
   });
   keepClientAddresses(server);
+  // Once more, because reading the body goes on in the context of the socket.
+  server.addHook('preValidation', (request, _reply, done) => withRequestId(request.id, done));
+  unrouted.watch(server);
   readOnlyJson(server);
   drain(adapter, drainTimeoutMs);
   logRequests(server, logger);
   return adapter;
-}
-
-function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
-  reply.headers({
-    [requestIdHeader]: request.id,
-    // Answers are for one caller at one time; a route that may be cached says so itself.
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-    'referrer-policy': 'no-referrer',
-  });
 }
 
 /**
@@ -88,11 +88,12 @@ function setCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
  * another replica. Those that it keeps open are answered and closed with the answer, so that none is closed under a
  * request, which the proxy could not repeat unless it is safe.
  */
-class LeavingAdapter extends FastifyAdapter {
+class ServiceAdapter extends FastifyAdapter {
   leaving = false;
 
   constructor(
-    options: FastifyServerOptions,
+    options: FastifyHttpOptions<HttpServer>,
+    private readonly unrouted: UnroutedRequests,
     private readonly delayMs: number,
   ) {
     super(options);
@@ -107,10 +108,15 @@ class LeavingAdapter extends FastifyAdapter {
     Server.prototype.close.call(this.getHttpServer());
     await sleep(this.delayMs);
   }
+
+  /** Instead of Nest's handler, which knows only 404. */
+  override setNotFoundHandler(): ReturnType<FastifyAdapter['setNotFoundHandler']> {
+    return this.getInstance().setNotFoundHandler(this.unrouted.notFound);
+  }
 }
 
 /** Requests in flight finish, for a bounded time; connections close with their answer; new requests are refused. */
-function drain(adapter: LeavingAdapter, timeoutMs: number): void {
+function drain(adapter: ServiceAdapter, timeoutMs: number): void {
   const server = adapter.getInstance<FastifyInstance>();
   let closing = false;
   let cut: NodeJS.Timeout | undefined;
@@ -135,7 +141,7 @@ function drain(adapter: LeavingAdapter, timeoutMs: number): void {
 /** The path without its query, since a query may hold what should not be kept. */
 function logRequests(server: FastifyInstance, logger: Logger): void {
   server.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200);
+    const route = request.routeOptions.url ?? request.originalUrl.split('?', 1)[0]?.slice(0, 200);
     const line = {
       requestId: request.id,
       method: request.method,
@@ -146,21 +152,4 @@ function logRequests(server: FastifyInstance, logger: Logger): void {
     logger[quietRoutes.has(route ?? '') ? 'debug' : 'info'](line, 'request');
     done();
   });
-}
-
-/** What is not even HTTP, or has headers beyond Node's limit, has no request to answer to: write to the socket. */
-function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
-  const problem =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? { status: 408, code: 'request_timeout', title: 'The request took too long to arrive' }
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? { status: 431, code: 'headers_too_large', title: 'The headers are too large' }
-        : { ...kitProblems.invalid_request, code: 'malformed_request' };
-  const requestId = requestIdFor(undefined);
-  const body = problemBody(problem, requestId);
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${problem.title}\r\ncontent-type: application/problem+json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n${requestIdHeader}: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

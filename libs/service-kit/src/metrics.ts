@@ -1,7 +1,8 @@
+import type { DynamicModule } from '@nestjs/common';
 import { Controller, Get, Global, Module, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { Public } from '#trust/nest';
 
 /** `GET /metrics` in the text format of Prometheus. */
@@ -23,21 +24,28 @@ export class MetricsController {
  * process. Register a metric with `registers: [registry]`.
  */
 @Global()
-@Module({
-  controllers: [MetricsController],
-  providers: [
-    {
-      provide: Registry,
-      useFactory: () => {
-        const registry = new Registry();
-        collectDefaultMetrics({ register: registry });
-        return registry;
-      },
-    },
-  ],
-  exports: [Registry],
-})
-export class MetricsModule {}
+@Module({})
+export class MetricsModule {
+  static of(registry: Registry): DynamicModule {
+    collectDefaultMetrics({ register: registry });
+    return {
+      module: MetricsModule,
+      controllers: [MetricsController],
+      providers: [{ provide: Registry, useValue: registry }],
+      exports: [Registry],
+    };
+  }
+}
+
+/** Makes the counter of what arrived and was no request, by the status of the answer; its rest is not known. */
+export function unparsedRequests(registry: Registry): Counter<'status'> {
+  return new Counter({
+    name: 'http_unparsed_requests_total',
+    help: 'Answers to bytes that could not be parsed as a request, or whose header section came too late.',
+    labelNames: ['status'],
+    registers: [registry],
+  });
+}
 
 /** Times every request of a server, by method, route pattern and status; requests to no route share one label. */
 export function observeRequests(server: FastifyInstance, registry: Registry): void {

@@ -29,8 +29,11 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Answers a request that failed before it reached Nest; also what `catch` does. */
   answer(exception: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const problem = problemOf(exception, this.problems);
-    this.log(exception, problem);
+    // The client closed the connection while it sent its body. The error has the code of a lost database as well.
+    const aborted = request.raw.errored !== null && exception === request.raw.errored;
+    const failure = aborted ? new ServiceError('request_aborted', { cause: exception }) : exception;
+    const problem = problemOf(failure, this.problems);
+    this.log(failure, problem);
     // A failure in the middle of a streamed answer: nothing can be said any more, so the connection is cut.
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();

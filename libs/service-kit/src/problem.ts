@@ -24,12 +24,18 @@ export interface Problem {
 /** The codes that any service may answer with. */
 export type KitCode =
   | 'invalid_request'
+  | 'malformed_request'
   | 'malformed_body'
   | 'malformed_url'
+  | 'request_aborted'
   | 'route_not_found'
+  | 'method_not_allowed'
+  | 'request_timeout'
   | 'body_too_large'
   | 'unsupported_media_type'
   | 'unsupported_content_encoding'
+  | 'expectation_failed'
+  | 'headers_too_large'
   | 'internal_error'
   | 'upstream_invalid'
   | 'upstream_unavailable'
@@ -40,15 +46,21 @@ export type KitCode =
 /** The problems that any service may answer with; an app's own table is laid over it. */
 export const kitProblems = defineProblems<KitCode>({
   invalid_request: { status: 400, title: 'The request is not valid' },
+  malformed_request: { status: 400, title: 'The request is not HTTP as it should be' },
   malformed_body: { status: 400, title: 'The body cannot be parsed' },
   malformed_url: { status: 400, title: 'The URL cannot be parsed' },
+  request_aborted: { status: 400, title: 'The connection closed before the body was complete' },
   route_not_found: { status: 404, title: 'There is no such route' },
+  method_not_allowed: { status: 405, title: 'The route does not have this method; see Allow' },
+  request_timeout: { status: 408, title: 'The request took too long to arrive' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported; send application/json' },
   unsupported_content_encoding: {
     status: 415,
     title: 'The content encoding is not supported; send the body without one',
   },
+  expectation_failed: { status: 417, title: 'The expectation cannot be met; expect 100-continue or nothing' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'Something went wrong' },
   upstream_invalid: { status: 502, title: 'Another service gave an answer that makes no sense' },
   upstream_unavailable: { status: 503, title: 'Another service cannot be reached' },

@@ -1,0 +1,22 @@
+import type { FastifyInstance } from 'fastify';
+import type { HTTPMethod } from 'find-my-way';
+import findMyWay from 'find-my-way';
+
+/**
+ * Finds the methods that a path has routes for, none for an unknown path (RFC 9110 section 15.5.6). Fastify's own router
+ * keeps a tree a method and cannot be asked this, so the routes are kept a second time, in a router of the same kind.
+ */
+export function allowedMethodsOf(server: FastifyInstance): (path: string) => string[] {
+  const router = findMyWay({ maxParamLength: Number.MAX_SAFE_INTEGER });
+  const methods = new Set<HTTPMethod>();
+  server.addHook('onRoute', (route) => {
+    // The path of the route that answers preflights, which is no path of the service.
+    if (route.url === '*') return;
+    for (const method of [route.method].flat() as HTTPMethod[]) {
+      if (router.hasRoute(method, route.url)) continue;
+      methods.add(method);
+      router.on(method, route.url, () => undefined);
+    }
+  });
+  return (path) => [...methods].filter((method) => router.find(method, path) !== null).sort();
+}
