@@ -159,8 +159,7 @@ describe('what only looks harmful', () => {
     ['%c0%ae%c0%ae', 400],
     ['%', 400],
     ['__proto__', 404],
-    ['x'.repeat(99), 404],
-    ['x'.repeat(5_000), 414],
+    ['x'.repeat(5_000), 404],
   ])('finds no key %.20s', async (kid, status) => {
     const path = `/admin/keys/${kid}/revoke`;
     const answer = await send('POST', path, { token: admin, body: leaked });

@@ -89,7 +89,8 @@ describe('what inventory refuses', () => {
     ['/products/LAMP%00', 400, 'sku'],
     ['/products/%2e%2e%2fproducts', 400, 'sku'],
     ['/products/%zz', 400, undefined],
-    ['/products/LAMP/stock', 404, undefined],
+    ['/products/LAMP/stock', 405, undefined],
+    [`/products/${'L'.repeat(101)}`, 400, 'sku'],
     ['/nothing', 404, undefined],
   ])('GET %s: %i', async (path, status, field) => {
     const answer = await app.send('GET', path);

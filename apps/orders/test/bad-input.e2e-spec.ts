@@ -125,7 +125,8 @@ describe('what orders refuses', () => {
     ['GET', '/orders/%2e%2e%2fhealth', 400, 'id'],
     ['GET', '/orders/%zz', 400, undefined],
     ['POST', '/orders/1/cancel', 400, 'id'],
-    ['DELETE', '/orders/7d444840-9dc0-41d1-b245-5ffdce74fad2', 404, undefined],
+    ['DELETE', '/orders/7d444840-9dc0-41d1-b245-5ffdce74fad2', 405, undefined],
+    ['GET', `/orders/${'7'.repeat(101)}`, 400, 'id'],
     ['GET', '/nothing', 404, undefined],
   ])('%s %s: %i', async (method, path, status, field) => {
     const answer = await app.send(method, path, { token: app.token() });

@@ -1,6 +1,6 @@
 /** What no route ever sees, sent byte by byte: every answer is ours, with a trace in the log and in the metrics. */
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+
 import { connect } from 'node:net';
 import { Body, Controller, Get, Module, Param, Post } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
