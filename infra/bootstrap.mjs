@@ -13,6 +13,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { tryClaim } from './claims.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...path) => join(root, ...path);
@@ -126,7 +127,7 @@ function isBuilt() {
 function sourceFingerprint() {
   const sources = sourceFolders
     .filter((folder) => existsSync(at(folder)))
-    .flatMap((folder) => typescriptFiles(folder));
+    .flatMap((folder) => sourceFiles(folder));
   const hash = createHash('sha256');
   for (const file of [...sources, 'package.json', 'tsconfig.json', 'tsconfig.build.json'].sort()) {
     const { size, mtimeMs } = statSync(at(file));
@@ -135,9 +136,9 @@ function sourceFingerprint() {
   return hash.digest('hex');
 }
 
-function typescriptFiles(folder) {
+function sourceFiles(folder) {
   const names = readdirSync(at(folder), { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => /(?<!spec)\.ts$/.test(name)).map((name) => join(folder, name));
+  return names.filter((name) => /(?<!spec)\.(ts|mjs)$/.test(name)).map((name) => join(folder, name));
 }
 
 /** Runs one step of the preparation: a line when it begins, the seconds when it ends, its output only if it fails. */
@@ -157,42 +158,18 @@ async function step(title, [program, ...programArgs]) {
   console.log(`${title} took ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 }
 
-/** One preparation at a time; a lock whose process is gone is taken over. */
+/** One preparation at a time. */
 async function takeLock() {
-  const lock = at('.prepare.lock');
   let told = false;
   for (;;) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      const release = () => rmSync(lock, { force: true });
-      process.on('exit', release);
-      return release;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
+    const claim = tryClaim(at('.preparing'));
+    if (typeof claim === 'function') {
+      process.on('exit', claim);
+      return claim;
     }
-    const holder = readLock(lock);
-    if (holder !== undefined && !isAlive(holder)) rmSync(lock, { force: true });
-    else if (!told) {
-      console.log(`Another process (${holder}) is installing or building here; waiting for it.`);
-      told = true;
-    }
-    await sleep(200);
-  }
-}
-
-function readLock(lock) {
-  try {
-    return Number(readFileSync(lock, 'utf8')) || undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error.code === 'EPERM';
+    if (!told) console.log(`Another process (${claim}) is installing or building here; waiting for it.`);
+    told = true;
+    await sleep(100 + Math.random() * 200);
   }
 }
 

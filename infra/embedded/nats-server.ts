@@ -7,7 +7,7 @@ import { natsConfig } from '../composition/nats-config.js';
 import type { ServiceRow } from '../composition/services.js';
 import { SetupError } from '../setup-error.js';
 import type { NatsProgram } from './nats-server-finder.js';
-import { type Child, describeExit, startChild } from './processes.js';
+import { type Child, describeExit, saidBy, startChild } from './processes.js';
 
 /** What the server is made from; `dir` holds its configuration and streams. */
 export interface NatsOptions {
@@ -17,13 +17,13 @@ export interface NatsOptions {
   rows: readonly ServiceRow[];
   publicKeys: Readonly<Record<string, string>>;
   logFile: string;
+  /** Milliseconds for it to answer. Default 15,000. */
+  bootTimeoutMs?: number;
 }
-
-const bootTimeoutMs = 15_000;
 
 /** Writes the configuration and starts the server. @throws SetupError `child_failed`, `not_ready`. */
 export async function startNatsServer(options: NatsOptions): Promise<Child> {
-  const { program, dir, port, rows, publicKeys, logFile } = options;
+  const { program, dir, port, rows, publicKeys, logFile, bootTimeoutMs = 15_000 } = options;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const place =
     program.kind === 'binary'
@@ -46,7 +46,8 @@ export async function startNatsServer(options: NatsOptions): Promise<Child> {
     }
     if (Date.now() > deadline) {
       await child.kill();
-      throw new SetupError('not_ready', `nats-server does not answer on port ${port} (log: ${logFile}).`);
+      const problem = `nats-server does not answer on port ${port} after ${bootTimeoutMs / 1000} s.`;
+      throw new SetupError('not_ready', `${problem} ${saidBy(child, logFile)}`);
     }
     await sleep(20);
   }

@@ -80,10 +80,19 @@ function hydrateLinks(native: string): void {
     const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
     for (const { source, target } of links) {
       const link = join(native, '..', target);
-      if (!existsSync(link)) symlinkSync(basename(source), link);
+      if (!existsSync(link)) unlessThere(() => symlinkSync(basename(source), link));
     }
   }
   for (const program of programs) chmodIfNeeded(join(native, 'bin', program));
+}
+
+/** Several systems may start at once on this machine: what another has just made is as good. */
+function unlessThere(make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    if (!['EEXIST', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 function chmodIfNeeded(file: string): void {
@@ -102,7 +111,8 @@ function sharedCopyOf(native: string): string {
       const unfinished = `${copy}.${process.pid}`;
       cpSync(native, join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true });
       hydrateLinks(join(unfinished, 'native'));
-      renameSync(unfinished, copy);
+      unlessThere(() => renameSync(unfinished, copy));
+      rmSync(unfinished, { recursive: true, force: true });
     }
     assertOnlyRootWrites(copy);
   } catch (cause) {

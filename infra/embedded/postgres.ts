@@ -5,10 +5,11 @@
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDatabaseUnavailable } from '../../libs/service-kit/src/database-errors.js';
 import { PostgresClient } from '../../libs/service-kit/src/postgres-client.js';
-import { SetupError } from '../setup-error.js';
+import { explainPostgresFailure } from './postgres-failure.js';
 import { preparePostgresHome, type PostgresHome } from './postgres-home.js';
-import { programOf } from './process-identity.js';
+import { programOf } from '../process-identity.mjs';
 import { type Child, type ChildSpec, runToEnd, startChild } from './processes.js';
 
 /** `durable: false` gives up crash safety for speed, for tests. */
@@ -41,7 +42,7 @@ const bootTimeoutMs = 30_000;
 
 /**
  * Starts the server, making its cluster first where there is none.
- * @throws SetupError `postgres_unavailable`, `port_in_use`, `state_damaged`.
+ * @throws SetupError `postgres_unavailable`, `port_in_use`, `state_damaged`, `already_running`, `child_failed`, `not_ready`.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const home = preparePostgresHome(options.stateDir);
@@ -144,49 +145,28 @@ function removeStaleLock(dataDir: string): void {
 }
 
 async function untilAnswering(child: Child, login: PostgresLogin, options: PostgresOptions): Promise<void> {
+  const { stateDir, port, logFile } = options;
   const deadline = Date.now() + bootTimeoutMs;
   for (;;) {
     const refusal = await tryLogin(login);
     if (refusal === undefined) return;
-    if (refusal.code === '28P01') {
-      throw damaged(options, 'its superuser password is not the one in the state folder');
+    // A server that answers something else than "not now" will not change its mind.
+    if (!child.running || Date.now() > deadline || !isDatabaseUnavailable(refusal)) {
+      throw explainPostgresFailure({ stateDir, port, logFile, refusal, child });
     }
-    if (!child.running) throw explainFailure(child, options);
-    if (Date.now() > deadline) throw damaged(options, `it does not answer after ${bootTimeoutMs / 1000} s`);
     await sleep(25);
   }
 }
 
-async function tryLogin(login: PostgresLogin): Promise<{ code?: string } | undefined> {
+async function tryLogin(login: PostgresLogin): Promise<{ code?: string; message: string } | undefined> {
   const client = new PostgresClient({ ...login, connectionTimeoutMillis: 2_000 });
   try {
     await client.connect();
     await client.query('SELECT 1');
     return undefined;
   } catch (error) {
-    return error as { code?: string };
+    return error as { code?: string; message: string };
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-function explainFailure(child: Child, options: PostgresOptions): SetupError {
-  const lines = child.lastLines();
-  if (lines.some((line) => line.includes('Address already in use'))) {
-    return new SetupError(
-      'port_in_use',
-      `Port ${options.port} (postgres) is in use by another program. End it, or: npm start -- --port-base 4000`,
-    );
-  }
-  const reason =
-    lines.findLast((line) => /FATAL|PANIC|could not|invalid/.test(line)) ?? lines.at(-1) ?? 'no output';
-  return damaged(options, reason.replace(/^.*?(FATAL|PANIC):\s*/, ''));
-}
-
-function damaged({ stateDir, logFile }: PostgresOptions, reason: string): SetupError {
-  return new SetupError(
-    'state_damaged',
-    `PostgreSQL cannot use the data of ${stateDir}: ${reason} (log: ${logFile}). ` +
-      'If its data may be lost, start over: npm run reset',
-  );
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { eventually } from '#testing';
 import { projectRoot } from '../project.js';
-import { isAlive } from './process-identity.js';
+import { isAlive } from '../process-identity.mjs';
 import { type ChildSpec, describeExit, runToEnd, startChild } from './processes.js';
 
 describe('child processes', () => {

@@ -118,11 +118,17 @@ export async function runToEnd(spec: ChildSpec): Promise<void> {
 /** The report of a child that ended by itself: how, its last lines, and where the rest is. */
 export function describeExit(child: Child, exit: ChildExit, logFile: string): string {
   const how = exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`;
-  const lines = child.lastLines().map((line) => `  | ${line}`);
-  return [`${child.name} ended unexpectedly ${how}. Its last lines (${logFile}):`, ...lines].join('\n');
+  return `${child.name} ended unexpectedly ${how}. ${saidBy(child, logFile)}`;
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+/** The last lines of a child, and where the rest is. */
+export function saidBy(child: Pick<Child, 'lastLines'>, logFile: string): string {
+  const lines = child.lastLines().map((line) => `  | ${line}`);
+  return [`Its last lines (${logFile}):`, ...lines].join('\n');
+}
+
+/** Signals a child and its own children; that they are gone already is no error. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {

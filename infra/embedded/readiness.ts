@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../setup-error.js';
-import { type Child, describeExit } from './processes.js';
+import { type Child, describeExit, saidBy } from './processes.js';
 
 /** Whom to wait for, and how long. */
 export interface ReadinessOptions {
@@ -37,7 +37,8 @@ export async function untilReady({
     if (answer === 'ready') return;
     const waited = Date.now() - begun;
     if (waited > timeoutMs) {
-      throw new SetupError('not_ready', `${child.name} does not become ready (${answer}; log: ${logFile}).`);
+      const problem = `${child.name} does not become ready (${answer}).`;
+      throw new SetupError('not_ready', `${problem} ${saidBy(child, logFile)}`);
     }
     if (waited > (reminders + 1) * reminderEveryMs) {
       reminders += 1;

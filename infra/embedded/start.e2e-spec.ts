@@ -9,10 +9,12 @@ import { readCredentials } from '../composition/secrets.js';
 import { portClaims } from '../composition/services.js';
 import { projectRoot } from '../project.js';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
-import { isAlive } from './process-identity.js';
+import { isAlive } from '../process-identity.mjs';
 import { readRunning, type RunningFile, statePaths } from './state-dir.js';
 
 const startTimeoutMs = 120_000;
+/** What a shell may hold for other programs: it must not reach ours. */
+const foreignSettings = { PGSSLMODE: 'require', PGOPTIONS: '-c nonsense=1', NODE_PG_FORCE_NATIVE: '1' };
 
 // The real thing: the commands of package.json, the built services, on a state folder and ports of its own.
 describe('npm start', () => {
@@ -105,6 +107,7 @@ describe('npm start', () => {
     const file = join(projectRoot, `dist/infra/embedded/${program}.js`);
     const child = spawn(process.execPath, [file, '--state-dir', stateDir, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...foreignSettings },
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr])

@@ -1,12 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isAlive } from '../process-identity.mjs';
 import {
   claimStateDir,
+  endLeftovers,
+  isNewStateDir,
   isStamped,
   liveLauncher,
   readRunning,
+  recordChildren,
+  removeStateDir,
   type RunningFile,
   stamp,
   statePaths,
@@ -20,26 +27,59 @@ describe('the state folder', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('belongs to one launcher at a time', () => {
-    const letGo = claimStateDir(dir);
+  it('belongs to one launcher at a time', async () => {
+    const letGo = await claimStateDir(dir);
     expect(liveLauncher(dir)).toBe(process.pid);
-    expect(() => claimStateDir(dir)).toThrow(expect.objectContaining({ code: 'already_running' }));
+    writeRunning(dir, { issuer: 'http://localhost:3000' } as RunningFile);
+    await expect(claimStateDir(dir)).rejects.toMatchObject({
+      code: 'already_running',
+      message: expect.stringContaining(`process ${process.pid}, http://localhost:3000`),
+    });
     letGo();
     expect(liveLauncher(dir)).toBeUndefined();
-    claimStateDir(dir)();
+    expect(existsSync(statePaths.running(dir))).toBe(false);
+    (await claimStateDir(dir))();
   });
 
-  it.each([
-    ['a process that is gone', JSON.stringify({ pid: 2 ** 22 - 1, began: '1' })],
-    ['a process that has its number by chance', JSON.stringify({ pid: process.pid, began: 'another time' })],
-    ['a claim cut off by a crash', '{"pid": 12'],
-  ])('is free when the claim is of %s', (_, claim) => {
-    writeFileSync(statePaths.launcher(dir), claim);
+  it('is free when its launcher is gone, and what that one said is forgotten', async () => {
+    mkdirSync(statePaths.launchers(dir));
+    writeFileSync(join(statePaths.launchers(dir), `${2 ** 22 - 1}-1`), '');
     writeRunning(dir, { pid: 1 } as RunningFile);
     expect(readRunning(dir)).toBeUndefined();
-    claimStateDir(dir);
+    await claimStateDir(dir);
     expect(liveLauncher(dir)).toBe(process.pid);
     expect(readRunning(dir)).toBeUndefined();
+  });
+
+  it('is new as long as it holds a claim alone, and is removed whole', async () => {
+    const letGo = await claimStateDir(dir);
+    expect(isNewStateDir(dir)).toBe(true);
+    stamp(dir, 'auth', 'a');
+    expect(isNewStateDir(dir)).toBe(false);
+    removeStateDir(dir, letGo);
+    expect(existsSync(dir)).toBe(false);
+  });
+
+  it('stays when somebody takes it while it is removed', async () => {
+    const letGo = await claimStateDir(dir);
+    const other = join(statePaths.launchers(dir), '1-1');
+    removeStateDir(dir, () => {
+      letGo();
+      writeFileSync(other, '');
+    });
+    expect(existsSync(other)).toBe(true);
+  });
+
+  it('ends the noted children that still run, and forgives those that are gone', async () => {
+    const [gone, running] = [1, 2].map(() =>
+      spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)'], { detached: true }),
+    );
+    recordChildren(dir, [gone!.pid!, running!.pid!]);
+    const ended = once(gone!, 'exit');
+    gone!.kill('SIGKILL');
+    await ended;
+    expect(await endLeftovers(dir)).toBe(1);
+    expect(isAlive(running!.pid!)).toBe(false);
   });
 
   it('remembers for what work was done', () => {

@@ -1,18 +1,20 @@
 /**
  * The state folder of one system (`.signet/` by default):
  *
- *   launcher.json     who runs it now; the claim that keeps a second launcher out
+ *   launchers/        who runs it now; the claim that keeps a second launcher out, see claims.mjs
  *   running.json      what runs where, while the system is ready
  *   children.json     the processes of the last start, by which the next one finds what a crash left running
  *   secrets/ public/ credentials.json    see composition/secrets.ts
  *   postgres/ nats/ logs/ stamps/
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { holderOf, tryClaim } from '../claims.mjs';
+import { beginningOf } from '../process-identity.mjs';
 import { projectRoot } from '../project.js';
 import { SetupError } from '../setup-error.js';
-import { beginningOf } from './process-identity.js';
+import { signalGroup } from './processes.js';
 
 /** What `running.json` says while the system is ready. Paths are absolute. */
 export interface RunningFile {
@@ -32,7 +34,7 @@ export const defaultStateDir = join(projectRoot, '.signet');
 
 /** The paths inside a state folder that are not secrets. */
 export const statePaths = {
-  launcher: (stateDir: string) => join(stateDir, 'launcher.json'),
+  launchers: (stateDir: string) => join(stateDir, 'launchers'),
   running: (stateDir: string) => join(stateDir, 'running.json'),
   children: (stateDir: string) => join(stateDir, 'children.json'),
   nats: (stateDir: string) => join(stateDir, 'nats'),
@@ -47,29 +49,58 @@ interface Identity {
   began: string;
 }
 
-/** Takes the folder for this process; call the result to let it go. @throws SetupError `already_running`. */
-export function claimStateDir(stateDir: string): () => void {
-  const holder = liveLauncher(stateDir);
-  if (holder !== undefined) {
-    const issuer = readRunning(stateDir)?.issuer ?? 'not ready yet';
-    throw new SetupError(
-      'already_running',
-      `The system of ${stateDir} runs already (process ${holder}, ${issuer}). Stop it with Ctrl-C there, or: kill ${holder}`,
-    );
-  }
+const claimAttempts = 10;
+
+/**
+ * Takes the folder for this process; call the result to let it go. Of several that try at once at most one gets it.
+ * @throws SetupError `already_running`.
+ */
+export async function claimStateDir(stateDir: string): Promise<() => void> {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  rmSync(statePaths.running(stateDir), { force: true });
-  writeFileSync(statePaths.launcher(stateDir), JSON.stringify(identityOf(process.pid)), { mode: 0o600 });
-  return () => {
-    rmSync(statePaths.running(stateDir), { force: true });
-    rmSync(statePaths.launcher(stateDir), { force: true });
-  };
+  for (let attempt = 1; ; attempt += 1) {
+    const claim = tryClaim(statePaths.launchers(stateDir));
+    if (typeof claim === 'function') {
+      rmSync(statePaths.running(stateDir), { force: true });
+      return () => {
+        rmSync(statePaths.running(stateDir), { force: true });
+        claim();
+      };
+    }
+    if (attempt === claimAttempts || claim === process.pid) throw alreadyRunning(stateDir, claim);
+    await sleep(Math.random() * 50);
+  }
+}
+
+function alreadyRunning(stateDir: string, holder: number): SetupError {
+  const issuer = readRunning(stateDir)?.issuer ?? 'not ready yet';
+  return new SetupError(
+    'already_running',
+    `The system of ${stateDir} runs already (process ${holder}, ${issuer}). Stop it with Ctrl-C there, or: kill ${holder}`,
+  );
 }
 
 /** The pid of the launcher that runs this folder's system now, if one does. */
 export function liveLauncher(stateDir: string): number | undefined {
-  const claim = readJson<Identity>(statePaths.launcher(stateDir));
-  return claim !== undefined && isAlive(claim) ? claim.pid : undefined;
+  return holderOf(statePaths.launchers(stateDir));
+}
+
+/** Whether nothing is in the folder but the claim on it. */
+export function isNewStateDir(stateDir: string): boolean {
+  return readdirSync(stateDir).every((name) => join(stateDir, name) === statePaths.launchers(stateDir));
+}
+
+/** Removes all that the folder holds, then lets it go; the folder too, unless somebody takes it right now. */
+export function removeStateDir(stateDir: string, letGo: () => void): void {
+  const launchers = statePaths.launchers(stateDir);
+  for (const name of readdirSync(stateDir)) {
+    if (join(stateDir, name) !== launchers) rmSync(join(stateDir, name), { recursive: true, force: true });
+  }
+  letGo();
+  try {
+    for (const folder of [launchers, stateDir]) rmdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+  }
 }
 
 /** What runs now according to the folder, or undefined when nothing does. */
@@ -86,13 +117,15 @@ export function writeRunning(stateDir: string, running: RunningFile): void {
 
 /** Notes the children of this launcher. */
 export function recordChildren(stateDir: string, pids: number[]): void {
-  writeFileSync(statePaths.children(stateDir), JSON.stringify(pids.map(identityOf)), { mode: 0o600 });
+  const file = statePaths.children(stateDir);
+  writeFileSync(`${file}.draft`, JSON.stringify(pids.map(identityOf)), { mode: 0o600 });
+  renameSync(`${file}.draft`, file); // at any moment the old list or the new one
 }
 
 /** Ends the noted children that still run: a launcher and its reaper were killed together. Returns how many. */
 export async function endLeftovers(stateDir: string): Promise<number> {
   const leftovers = (readJson<Identity[]>(statePaths.children(stateDir)) ?? []).filter(isAlive);
-  for (const { pid } of leftovers) process.kill(-pid, 'SIGKILL');
+  for (const { pid } of leftovers) signalGroup(pid, 'SIGKILL');
   while (leftovers.some(isAlive)) await sleep(20); // SIGKILL cannot be refused
   return leftovers.length;
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { freePortBase } from '#testing';
 import { portClaims, services } from '../composition/services.js';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
-import { isAlive } from './process-identity.js';
+import { isAlive } from '../process-identity.mjs';
 import { readRunning, statePaths } from './state-dir.js';
 import { type RunningSystem, startSystem, type SystemOptions } from './system.js';
 
@@ -106,6 +106,18 @@ describe('a system of processes', () => {
     expect(readFileSync(join(running.logsDir, 'orders.log'), 'utf8')).toContain('drained');
   });
 
+  it('starts once when several start at the same time', async () => {
+    const attempts = await Promise.allSettled([startSystem(options), startSystem(options)]);
+    const started = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
+    system = started[0];
+    expect(started).toHaveLength(1);
+    expect(attempts.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'already_running' },
+    });
+    const { services: all } = system!.running;
+    expect(Object.values(all).map(({ pid }) => isAlive(pid))).toEqual(Object.values(all).map(() => true));
+  });
+
   it('refuses to start twice on one state folder', async () => {
     system = await startSystem(options);
     await expect(startSystem(options)).rejects.toMatchObject({
@@ -143,11 +155,8 @@ describe('a system of processes', () => {
   it('ends what a launcher left that was killed together with its reaper', async () => {
     system = await startSystem(options);
     const { running } = system;
-    // As if it were gone: its claim names another process, its children run.
-    writeFileSync(
-      statePaths.launcher(options.stateDir),
-      JSON.stringify({ pid: process.pid, began: 'earlier' }),
-    );
+    // As if it were gone: its claim counts for nothing, its children run.
+    rmSync(statePaths.launchers(options.stateDir), { recursive: true });
     system = await startSystem(options);
     expect(Object.values(running.services).filter(({ pid }) => isAlive(pid))).toEqual([]);
     expect(system.running.services).not.toEqual(running.services);
@@ -155,7 +164,7 @@ describe('a system of processes', () => {
 
   it.each([
     ['does not boot', { FAIL_AT_BOOT: '1' }, 'child_failed', 'the setting X is missing'],
-    ['does not become ready', { NEVER_READY: '1' }, 'not_ready', '(answers 503: database;'],
+    ['does not become ready', { NEVER_READY: '1' }, 'not_ready', '(answers 503: database). Its last lines'],
   ])('ends everything when a service %s', async (_, settings, code, detail) => {
     const failing = startSystem({ ...options, readyTimeoutMs: 1_000, settings: { inventory: settings } });
     await expect(failing).rejects.toMatchObject({ code, message: expect.stringContaining(detail) });

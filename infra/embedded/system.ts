@@ -2,7 +2,6 @@
  * A whole system of real processes for one state folder: PostgreSQL, nats-server and every service of the table.
  * `npm start` runs one; tests and scenarios start their own and stop, kill and restart its parts.
  */
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { planDatabase, provisionDatabase } from '../composition/databases.js';
 import type { Program, SystemAddresses } from '../composition/environment.js';
@@ -21,6 +20,7 @@ import {
   claimStateDir,
   clearStamps,
   endLeftovers,
+  isNewStateDir,
   isStamped,
   recordChildren,
   type RunningFile,
@@ -61,11 +61,11 @@ export interface SystemOptions {
 /** Starts the system. When this rejects, nothing is left running. @throws SetupError of every code. */
 export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
   const stateDir = resolve(options.stateDir);
-  if (!existsSync(stateDir)) removePostgresData(stateDir); // its passwords went with the folder: nobody can open it
-  const letGo = claimStateDir(stateDir);
+  const letGo = await claimStateDir(stateDir);
   const system = new RunningSystem({ ...options, stateDir }, letGo);
   try {
     await endLeftovers(stateDir);
+    if (isNewStateDir(stateDir)) removePostgresData(stateDir); // its passwords went with the folder: nobody can open it
     await system.boot();
     return system;
   } catch (error) {

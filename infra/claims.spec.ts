@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { holderOf, tryClaim } from './claims.mjs';
+
+/** Takes the claim again and again, and looks for anybody else who has it; the last time it ends without a word. */
+const contender = `
+  import { rmSync, writeFileSync } from 'node:fs';
+  import { setTimeout as sleep } from 'node:timers/promises';
+  const [, module, folder, held, rounds] = process.argv;
+  const { tryClaim } = await import(module);
+  for (let round = 1; round <= Number(rounds); ) {
+    const claim = tryClaim(folder);
+    if (typeof claim === 'function') {
+      writeFileSync(held, '', { flag: 'wx' }); // fails when another has the claim too
+      await sleep(1);
+      rmSync(held);
+      if (round < Number(rounds)) claim();
+      round += 1;
+    }
+    await sleep(Math.random() * 4);
+  }`;
+
+describe('a claim', () => {
+  let dir: string;
+  const folder = () => join(dir, 'claims');
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'test-claims-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  it('is had by one process at a time, though all try at once and each dies with it in the end', async () => {
+    const module = new URL('claims.mjs', import.meta.url).href;
+    const args = ['--input-type=module', '-e', contender, module, folder(), join(dir, 'held'), '60'];
+    await Promise.all([1, 2, 3].map(() => promisify(execFile)(process.execPath, args)));
+    expect(holderOf(folder())).toBeUndefined();
+  });
+
+  it('names who has it, and is free when that one lets it go', () => {
+    const letGo = tryClaim(folder()) as () => void;
+    expect(holderOf(folder())).toBe(process.pid);
+    expect(tryClaim(folder())).toBe(process.pid);
+    letGo();
+    expect(holderOf(folder())).toBeUndefined();
+    expect(tryClaim(folder())).toEqual(expect.any(Function));
+  });
+
+  it.each([
+    ['a process that is gone', `${2 ** 22 - 1}-1`],
+    ['a process whose pid another has now', `${process.pid}-1`],
+    ['nobody', 'x'],
+  ])('of %s counts for nothing and is cleared away', (_, name) => {
+    tryClaim(folder());
+    writeFileSync(join(folder(), name), '');
+    expect(holderOf(folder())).toBe(process.pid);
+    expect(holderOf(folder(), process.pid)).toBeUndefined();
+    expect(readdirSync(folder())).not.toContain(name);
+  });
+});
