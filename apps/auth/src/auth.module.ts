@@ -40,6 +40,7 @@ import { RecoveryService } from './keys/recovery.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { SessionsController } from './sessions/sessions.controller.js';
 import { SessionsService } from './sessions/sessions.service.js';
+import { CurrentStatement } from './statements/current-statement.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';
 import { StatementSigners } from './statements/statement-signer.js';
 import { WellKnownController } from './statements/well-known.controller.js';
@@ -84,15 +85,16 @@ function issuing(settings: AuthSettings, isVerifier: boolean): DynamicModule[] {
     issuer,
     TrustModule.forRootAsync({
       imports: [issuer],
-      inject: [SessionsService],
-      useFactory: (sessions: SessionsService) => ({
+      inject: [SessionsService, CurrentStatement],
+      useFactory: (sessions: SessionsService, currentStatement: CurrentStatement) => ({
         issuer: settings.issuer,
         audience: SERVICE,
         anchors: settings.trustAnchorPublic,
         maxLifetimeSeconds: settings.maxTokenSeconds,
         clockSkewSeconds: settings.clockSkewSeconds,
-        // Its own statements reach its ring without a network.
+        // Its own statements reach its ring without a network; those of other replicas are in the database.
         issuerFetchUrl: 'none',
+        refresh: () => currentStatement.look(),
         confirm: (claims) => sessions.confirm(claims),
       }),
     }),
@@ -152,9 +154,10 @@ export class IssuerModule {
         RotationService,
         RecoveryService,
         KeyCustodianService,
+        CurrentStatement,
         StatementBroadcast,
       ],
-      exports: [SessionsService, KeySetService, RotationService, RecoveryService],
+      exports: [SessionsService, KeySetService, CurrentStatement, RotationService, RecoveryService],
     };
   }
 }

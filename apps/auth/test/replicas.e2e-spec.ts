@@ -275,6 +275,11 @@ describe('a replica that is cut off in the middle', () => {
       expect(answer).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
     const last = await epochAt(cut);
     expect((await cut.send('GET', '/.well-known/jwks.json')).body.keys.length).toBeGreaterThan(1);
+    // It cannot know whether this is the newest, and says so.
+    const age = async ({ send }: AuthReplica) =>
+      (await send('GET', '/.well-known/keyset')).headers.get('age');
+    expect(Number(await age(cut))).toBeGreaterThanOrEqual(1);
+    expect(await age(healthy)).toBeNull();
     // The others go on, and it makes no statement of its own meanwhile.
     await eventually(async () => (await epochAt(healthy)) > last + 1);
     expect(await epochAt(cut)).toBe(last);

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readAnchor, verifyKeySetStatement } from '#statements';
 import { eventually, type Answer } from '#testing';
-import { startAuth, type AuthFixture } from './auth-fixture.js';
+import { KeyCustodianService } from '../src/keys/key-custodian.service.js';
+import { KeySetService } from '../src/keys/key-set.service.js';
+import { startAuth, type AuthFixture, type AuthReplica } from './auth-fixture.js';
 
 let auth: AuthFixture;
 beforeAll(async () => {
@@ -65,6 +67,41 @@ describe('/.well-known/keyset', () => {
   });
 });
 
+describe('a replica that learns nothing by itself', () => {
+  let other: AuthReplica;
+  beforeAll(async () => {
+    other = await auth.replica();
+    // NATS is away, and no round of its own comes any more.
+    await other.app.get(KeyCustodianService, { strict: false }).onModuleDestroy();
+  });
+
+  it('never answers with less than the database holds', async () => {
+    const keySet = auth.app.get(KeySetService, { strict: false });
+    for (let i = 0; i < 10; i += 1) {
+      const issued = await keySet.change((keys) => keys);
+      const { text, headers } = await other.send('GET', '/.well-known/keyset');
+      expect(epochOf(text)).toBeGreaterThanOrEqual(issued!.epoch);
+      expect(headers.get('age')).toBeNull();
+    }
+  });
+
+  it('knows the keys of fresh tokens on its own routes, and to third parties', async () => {
+    const admin = await auth.login('admin');
+    const manage = (path: string, body?: object) =>
+      auth.send('POST', `/admin${path}`, { token: admin, ...(body && { body }) });
+    // With NATS away nobody is counted, and a rotation has to be told to go on.
+    for (const alg of ['ES384', 'ES512', 'ES256']) {
+      const rotated = manage('/keys/rotate', { alg });
+      await eventually(async () => (await manage('/rotations/current/proceed')).status === 200);
+      const { kid } = (await rotated).body;
+      const token = await auth.login();
+      expect(await other.send('GET', '/auth/me', { token })).toMatchObject({ status: 200 });
+      const { body } = await other.send('GET', '/.well-known/jwks.json');
+      expect(body.keys.map((key: { kid: string }) => key.kid)).toContain(kid);
+    }
+  }, 30_000);
+});
+
 describe('the metadata (RFC 8414)', () => {
   it('is the same, byte for byte, at both addresses', async () => {
     const [oauth, oidc] = await Promise.all([
@@ -86,6 +123,8 @@ describe('the metadata (RFC 8414)', () => {
 });
 
 async function epochNow(): Promise<number> {
-  const { text } = await auth.send('GET', '/.well-known/keyset');
-  return JSON.parse(Buffer.from(text.split('.')[1]!, 'base64url').toString()).epoch;
+  return epochOf((await auth.send('GET', '/.well-known/keyset')).text);
 }
+
+const epochOf = (jws: string): number =>
+  JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString()).epoch;

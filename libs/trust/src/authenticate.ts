@@ -1,43 +1,45 @@
 import type { AccessTokenClaims } from './access-token-claims.js';
 import { bearerToken, type ReceivedRequest } from './bearer.js';
-import { systemClock, type Clock } from './clock.js';
 import type { KeyRing } from './key-ring.js';
+import { within } from './shared-runs.js';
 import { TrustError, type TrustErrorCode } from './trust-error.js';
 import type { Expectation, VerifyAccessToken } from './verify-access-token.js';
 
-const REFRESH_WAIT_MS = 500;
-const REFRESH_INTERVAL_MS = 1_000;
+const MAX_WAIT_MS = 1_500;
+const MAX_WAITING = 1_000;
 
 export interface AuthenticatorOptions {
   readonly verify: VerifyAccessToken;
   readonly ring: KeyRing;
-  /** Asks the issuer for its statement; shared, never rejects. */
-  readonly refresh: () => Promise<void>;
+  /**
+   * Brings the ring up to the issuer's present statement, and resolves with whether it could. It must look after it was
+   * called; callers may share a look. Never rejects.
+   */
+  readonly refresh: () => Promise<boolean>;
   /**
    * A further check of a token that was found good; it refuses by throwing a TrustError. Whatever else it throws is
    * passed on as it is: not to be able to check is not to have found fault.
    */
   readonly confirm?: ((claims: AccessTokenClaims) => Promise<void>) | undefined;
-  readonly clock?: Clock;
 }
 
 /** `unconfirmed`: the further check could not be made. */
 type Outcome = TrustErrorCode | 'accepted' | 'unconfirmed';
 
 /**
- * Judges requests: takes the bearer token out of the header fields and verifies it, and where an unknown kid may
- * just be news that has not arrived, waits for it once. On a confirmed ring an unknown kid is refused without a
- * fetch, so a flood of random kids costs nothing; otherwise one refresh a second is shared by all, and waited
- * for at most 500 ms.
+ * Judges requests: takes the bearer token out of the header fields and verifies it. A known kid waits for nothing.
+ *
+ * An unknown kid may be that of a key so new that this verifier has not heard of it. It is refused at once only where
+ * news is pushed. Otherwise it is refused only after the issuer was asked, later than the request arrived: a question
+ * that was under way before may have been answered before the key was published. Such requests wait for at most
+ * 1.5 s, and at most 1,000 at a time; whatever cannot be settled so is `trust_stale`, to be asked again, and never a
+ * refusal.
  */
 export class Authenticator {
   private readonly outcomes = new Map<Outcome, number>();
-  private readonly clock: Clock;
-  private refreshing: { readonly startedAt: number; readonly done: Promise<void> } | undefined;
+  private waiting = 0;
 
-  constructor(private readonly options: AuthenticatorOptions) {
-    this.clock = options.clock ?? systemClock;
-  }
+  constructor(private readonly options: AuthenticatorOptions) {}
 
   /** @throws TrustError, or what `confirm` threw */
   async authenticate(request: ReceivedRequest, expected: Expectation): Promise<AccessTokenClaims> {
@@ -63,20 +65,17 @@ export class Authenticator {
   }
 
   private async judge(token: string, expected: Expectation): Promise<AccessTokenClaims> {
-    const { ring } = this.options;
     try {
       return this.verify(token, expected);
     } catch (error) {
-      const mayBeNews = error instanceof TrustError && error.code === 'unknown_kid';
-      if (!mayBeNews || ring.freshness() === 'confirmed') throw error;
+      if (!isUnknownKid(error) || this.options.ring.isPushed()) throw error;
     }
-    await this.refreshed();
+    const isNewest = await this.refreshed();
     try {
       return this.verify(token, expected);
     } catch (error) {
-      if (!(error instanceof TrustError) || error.code !== 'unknown_kid' || ring.freshness() === 'confirmed')
-        throw error;
-      throw new TrustError('trust_stale', 'unknown kid, and the issuer cannot be asked', { cause: error });
+      if (!isUnknownKid(error) || isNewest) throw error;
+      throw new TrustError('trust_stale', 'unknown kid, and the issuer could not be asked', { cause: error });
     }
   }
 
@@ -90,18 +89,20 @@ export class Authenticator {
     }
   }
 
-  private async refreshed(): Promise<void> {
-    const now = this.clock();
-    if (!this.refreshing || now - this.refreshing.startedAt >= REFRESH_INTERVAL_MS) {
-      this.refreshing = { startedAt: now, done: this.options.refresh() };
+  /** Whether the ring holds the issuer's present statement, as of later than the call. */
+  private async refreshed(): Promise<boolean> {
+    if (this.waiting >= MAX_WAITING) return false;
+    this.waiting += 1;
+    try {
+      return await within(this.options.refresh(), MAX_WAIT_MS, false);
+    } finally {
+      this.waiting -= 1;
     }
-    await Promise.race([
-      this.refreshing.done,
-      new Promise((resolve) => setTimeout(resolve, REFRESH_WAIT_MS).unref()),
-    ]);
   }
 
   private count(outcome: Outcome): void {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
   }
 }
+
+const isUnknownKid = (error: unknown): boolean => error instanceof TrustError && error.code === 'unknown_kid';

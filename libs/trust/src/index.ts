@@ -14,6 +14,7 @@ export {
   type RefusalReason,
 } from './key-ring.js';
 export { RevocationView, type RevocationRange, type RevocationViewOptions } from './revocations.js';
+export { shareRuns, within } from './shared-runs.js';
 export { StatementFeed, type FeedNats, type StatementFeedOptions } from './statement-feed.js';
 export { TrustStore, type TrustStoreOptions } from './trust-store.js';
 export { TrustError, type TrustErrorCode } from './trust-error.js';

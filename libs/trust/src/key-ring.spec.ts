@@ -12,6 +12,37 @@ function setUp(pins = 1) {
   return { clock, issuer, later, ring };
 }
 
+describe('isPushed', () => {
+  test('only while the last statement came over NATS and is confirmed', () => {
+    const { clock, issuer, ring } = setUp();
+    expect(ring.isPushed()).toBe(false);
+    const first = issuer.statement();
+    ring.accept(first, 'http');
+    expect(ring.isPushed()).toBe(false);
+    ring.accept(first, 'nats');
+    expect(ring.facts()).toMatchObject({ pushed: true, statements: { accepted: { nats: 0, http: 1 } } });
+    ring.accept(first, 'http');
+    expect(ring.isPushed()).toBe(true);
+    clock.advance(15_001);
+    expect(ring.isPushed()).toBe(false);
+    ring.accept(issuer.statement(), 'nats');
+    expect(ring.isPushed()).toBe(true);
+    ring.accept(issuer.statement(), 'http');
+    expect(ring.isPushed()).toBe(false);
+    ring.accept(issuer.statement(), 'local');
+    expect(ring.isPushed()).toBe(false);
+  });
+
+  test('a statement that was refused is no proof of anything', () => {
+    const { issuer, ring } = setUp();
+    const old = issuer.statement();
+    ring.accept(issuer.statement(), 'http');
+    ring.accept(old, 'nats');
+    ring.accept('junk', 'nats');
+    expect(ring.isPushed()).toBe(false);
+  });
+});
+
 describe('epochs', () => {
   test('only a greater one is taken over; anything else changes nothing and is counted', () => {
     const { issuer, ring } = setUp();

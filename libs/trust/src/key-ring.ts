@@ -42,6 +42,8 @@ export class KeyRing {
   private readonly confirmedSeconds: number;
   private readonly clock: Clock;
   private statement: KeySetStatement | undefined;
+  /** The last statement that came over NATS, live or as its last message. */
+  private pushed: KeySetStatement | undefined;
   private keys: ReadonlyMap<string, PublishedKey> = new Map();
   /** Never forgotten; statements name a revoked key only for a while. */
   private readonly everRevoked = new Set<string>();
@@ -66,6 +68,7 @@ export class KeyRing {
   accept(jws: string, channel: Channel): RefusalReason | undefined {
     // The same statement again, as HTTP polling brings it: known, so no crypto and no refusal to count.
     if (jws === this.statement?.jws) {
+      if (channel === 'nats') this.pushed = this.statement;
       this.expectRevocations(this.statement, channel);
       return undefined;
     }
@@ -86,6 +89,7 @@ export class KeyRing {
     const good = next.keys.filter(({ kid }) => !this.everRevoked.has(kid));
     this.keys = new Map(good.map((key) => [key.kid, this.unlessChanged(key)]));
     this.statement = next;
+    if (channel === 'nats') this.pushed = next;
     this.expectRevocations(next, channel);
     for (const listener of this.listeners) listener(next);
     return undefined;
@@ -139,6 +143,14 @@ export class KeyRing {
     return Math.abs(now - statement.iat) <= this.confirmedSeconds ? 'confirmed' : 'unconfirmed';
   }
 
+  /**
+   * Whether there is no newer statement than the one that is held: it was pushed, and is confirmed. The issuer waits
+   * for whoever acknowledged a pushed statement, for longer than that. What was polled says nothing of the time since.
+   */
+  isPushed(): boolean {
+    return this.statement !== undefined && this.pushed === this.statement && this.freshness() === 'confirmed';
+  }
+
   /** Calls `listener` after each acceptance. */
   onAccepted(listener: (statement: KeySetStatement) => void): void {
     this.listeners.push(listener);
@@ -150,6 +162,7 @@ export class KeyRing {
     return {
       issuer: this.issuer,
       freshness: this.freshness(),
+      pushed: this.isPushed(),
       epoch: statement?.epoch ?? null,
       iat: statement?.iat ?? null,
       exp: statement?.exp ?? null,

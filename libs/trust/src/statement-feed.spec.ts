@@ -8,19 +8,9 @@ import { KeyRing } from './key-ring.js';
 import { StatementFeed, type StatementFeedOptions } from './statement-feed.js';
 
 const feeds: StatementFeed[] = [];
-// The feed's one-second tick alone is driven by hand; all else runs as it is.
+// The feed's timers alone are driven by hand; all else runs as it is.
 beforeEach(() => {
-  const all = [
-    'Date',
-    'hrtime',
-    'nextTick',
-    'performance',
-    'queueMicrotask',
-    'setImmediate',
-    'clearImmediate',
-    'setTimeout',
-    'clearTimeout',
-  ] as const;
+  const all = ['Date', 'hrtime', 'nextTick', 'queueMicrotask', 'setImmediate', 'clearImmediate'] as const;
   jest.useFakeTimers({ doNotFake: [...all] });
 });
 afterEach(async () => {
@@ -63,10 +53,18 @@ function setUp(options: Partial<StatementFeedOptions> = {}) {
       await settle();
     }
   };
-  return { clock, issuer, ring, http, log, feed, pass };
+  /** Asks for a fetch, and lets as much time pass as lies between two. */
+  const ask = async () => {
+    const asked = feed.fetchNewest();
+    await pass(1);
+    return asked;
+  };
+  return { clock, issuer, ring, http, log, feed, pass, ask };
 }
 
-const settle = () => new Promise((resolve) => setImmediate(resolve));
+const settle = async () => {
+  for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
+};
 
 /** As much of a NATS connection as the feed uses. */
 function fakeNats() {
@@ -204,9 +202,9 @@ describe('over NATS', () => {
   });
 
   test('what came over HTTP is acknowledged there too', async () => {
-    const { feed, http, issuer, nats } = await attached();
+    const { ask, http, issuer, nats } = await attached();
     http.answer = answerOf(issuer.statement({ epoch: 9 }));
-    await feed.poll();
+    await ask();
     expect(nats.published).toMatchObject([{ data: { epoch: 9 } }]);
   });
 
@@ -336,18 +334,70 @@ describe('over HTTP', () => {
     expect(['confirmed', 'unconfirmed']).toContain(ring.freshness());
   });
 
-  test('one request is in flight, shared by all who ask', async () => {
+  test('one request is in flight, however long, and no tick begins another', async () => {
     const { feed, http, issuer, pass } = setUp();
     let answer!: (response: Response) => void;
     http.answer = () => new Promise((resolve) => (answer = resolve));
     feed.start();
-    await settle();
-    const shared = [feed.poll(), feed.poll()];
     await pass(60);
     expect(http.asked).toHaveLength(1);
     answer(new Response(issuer.statement()));
-    await Promise.all(shared);
+    await pass(1);
     expect(http.asked).toHaveLength(1);
+  });
+
+  test('who asks while one is under way gets one that begins later, shared by all who ask', async () => {
+    const { feed, http, issuer, pass, ring } = setUp();
+    const answers: ((response: Response) => void)[] = [];
+    http.answer = () => new Promise((resolve) => answers.push(resolve));
+    const first = feed.fetchNewest();
+    await settle();
+    const later = [feed.fetchNewest(), feed.fetchNewest()];
+    const earlier = issuer.statement();
+    const now = issuer.statement();
+    answers[0]!(new Response(earlier));
+    expect(await first).toBe(true);
+    await pass(1);
+    expect(http.asked).toHaveLength(2);
+    answers[1]!(new Response(now));
+    expect(await Promise.all(later)).toEqual([true, true]);
+    expect(ring.facts().epoch).toBe(2);
+  });
+
+  test('a flood of questions costs one request a second', async () => {
+    const { feed, http, issuer, pass } = setUp();
+    http.answer = () => new Response(issuer.statement());
+    feed.start();
+    for (let second = 1; second <= 10; second += 1) {
+      for (let i = 0; i < 1_000; i += 1) void feed.fetchNewest();
+      await pass(1);
+      expect(http.asked.length).toBeLessThanOrEqual(second + 1);
+    }
+    expect(http.asked.length).toBeGreaterThan(8);
+  });
+
+  test.each<[string, boolean, (newest: string, older: string) => Response]>([
+    ['the statement that is held already', true, (newest) => new Response(newest)],
+    ['a statement from before that', false, (_newest, older) => new Response(older)],
+    ['what the anchor did not sign', false, () => new Response('junk')],
+    ['a fault', false, (newest) => new Response(newest, { status: 502 })],
+    [
+      'a replica that could look a moment ago',
+      true,
+      (newest) => new Response(newest, { headers: { age: '0' } }),
+    ],
+    [
+      'a replica or a cache that has not looked',
+      false,
+      (newest) => new Response(newest, { headers: { age: '3' } }),
+    ],
+    ['an Age that is none', false, (newest) => new Response(newest, { headers: { age: 'old' } })],
+  ])('%s as the answer: the ring holds the newest is %p', async (_what, isNewest, answer) => {
+    const { feed, http, issuer, ring } = setUp();
+    const [older, newest] = [issuer.statement(), issuer.statement()];
+    ring.accept(newest, 'nats');
+    http.answer = () => answer(newest, older);
+    expect(await feed.fetchNewest()).toBe(isNewest);
   });
 
   test.each<[string, Answer, RegExp, object]>([
@@ -362,18 +412,18 @@ describe('over HTTP', () => {
   ])('%s is a fault, and changes nothing', async (_what, answer, message, refused) => {
     const { feed, http, ring, log } = setUp();
     http.answer = answer;
-    await feed.poll();
+    await feed.fetchNewest();
     expect(log).toEqual([expect.stringMatching(message)]);
     expect(ring.facts().freshness).toBe('empty');
     expect(ring.facts().statements.refused).toEqual(refused);
   });
 
   test('the same fault is told once', async () => {
-    const { feed, http, issuer, log } = setUp();
-    await feed.poll();
-    await feed.poll();
+    const { ask, http, issuer, log } = setUp();
+    await ask();
+    await ask();
     http.answer = answerOf(issuer.statement());
-    await feed.poll();
+    await ask();
     expect(log).toEqual([
       expect.stringContaining('cannot be reached'),
       'the issuer can be reached over HTTP',
@@ -386,7 +436,7 @@ describe('over HTTP', () => {
     ['https://auth.test/tenant/', 'https://auth.test/tenant/.well-known/keyset'],
   ])('%s is asked at %s', async (fetchUrl, url) => {
     const { feed, http } = setUp({ fetchUrl });
-    await feed.poll();
+    await feed.fetchNewest();
     expect(http.asked[0]?.url).toBe(url);
   });
 
@@ -399,7 +449,7 @@ describe('over HTTP', () => {
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
     const { feed, log } = setUp({ fetch: globalThis.fetch, fetchUrl: `http://127.0.0.1:${port}` });
-    await feed.poll();
+    await feed.fetchNewest();
     server.close();
     expect(paths).toEqual(['/.well-known/keyset']);
     expect(log).toEqual([expect.stringContaining('cannot be reached over HTTP')]);
@@ -416,8 +466,11 @@ describe('over HTTP', () => {
       },
     });
     feed.start();
+    await settle();
+    const late = feed.fetchNewest();
     await feed.stop();
     await pass(60);
+    expect(await late).toBe(false);
     expect([asked, log]).toEqual([1, []]);
   });
 });

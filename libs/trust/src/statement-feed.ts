@@ -7,8 +7,10 @@ import { ackSubject, KEYSET_DIRECT_GET, KEYSET_PATH, KEYSET_SUBJECT, MAX_STATEME
 import { systemClock, type Clock } from './clock.js';
 import type { Channel, KeyRing } from './key-ring.js';
 import { RevocationFeed } from './revocation-feed.js';
+import { shareRuns } from './shared-runs.js';
 
 const TICK_MS = 1_000;
+const FETCH_INTERVAL_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 2_000;
 const FIRST_BACKOFF_MS = 1_000;
 const LAST_BACKOFF_MS = 30_000;
@@ -46,7 +48,7 @@ export class StatementFeed {
   private connection: NatsConnection | undefined;
   private subscription: Subscription | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private inFlight: Promise<void> | undefined;
+  private inFlight: Promise<boolean> | undefined;
   private nextPollAt = 0;
   private backoffMs = FIRST_BACKOFF_MS;
   private lastFault: string | undefined;
@@ -70,7 +72,7 @@ export class StatementFeed {
       this.ring.onAccepted(() => this.acknowledge());
       this.nats.connection.then((connection) => this.attach(connection)).catch(this.natsFault);
     }
-    void this.poll();
+    void this.fetchNewest();
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -83,13 +85,24 @@ export class StatementFeed {
     await Promise.all([this.inFlight, this.revocations.stop()]);
   }
 
-  /** One HTTP fetch, shared by all who ask for it while it is under way. Never rejects. */
-  poll(): Promise<void> {
-    this.inFlight ??= this.fetchStatement()
-      .then(() => this.polled(undefined))
-      .catch((error: unknown) => this.polled(error))
-      .finally(() => (this.inFlight = undefined));
-    return this.inFlight;
+  /**
+   * Fetches the statement over HTTP, at most once a second. Callers share a fetch, and each gets one that began after
+   * its call. Resolves with whether the ring then holds what the issuer's present statement is. Never rejects.
+   */
+  readonly fetchNewest = shareRuns(() => (this.inFlight = this.poll()), FETCH_INTERVAL_MS);
+
+  private async poll(): Promise<boolean> {
+    if (this.stopping.signal.aborted) return false;
+    try {
+      const isNewest = await this.fetchStatement();
+      this.polled(undefined);
+      return isNewest;
+    } catch (error) {
+      this.polled(error);
+      return false;
+    } finally {
+      this.inFlight = undefined;
+    }
   }
 
   private tick(): void {
@@ -97,12 +110,12 @@ export class StatementFeed {
     if (this.ring.freshness() === 'confirmed') {
       this.backoffMs = FIRST_BACKOFF_MS;
       this.nextPollAt = 0;
-    } else if (this.clock() >= this.nextPollAt) void this.poll();
+    } else if (!this.inFlight && this.clock() >= this.nextPollAt) void this.fetchNewest();
   }
 
   private polled(error: unknown): void {
     if (this.stopping.signal.aborted) return;
-    // An old answer is as little use as none: back off until the ring is confirmed again.
+    // An old statement does not help either: keep backing off until one is confirmed.
     const jitter = 0.5 + Math.random() / 2;
     this.nextPollAt = this.clock() + this.backoffMs * jitter;
     this.backoffMs = Math.min(this.backoffMs * 2, LAST_BACKOFF_MS);
@@ -111,7 +124,7 @@ export class StatementFeed {
     );
   }
 
-  private async fetchStatement(): Promise<void> {
+  private async fetchStatement(): Promise<boolean> {
     const signal = AbortSignal.any([this.stopping.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
     const response = await this.fetch(this.url, { signal, redirect: 'error' });
     if (!response.ok) {
@@ -119,7 +132,9 @@ export class StatementFeed {
       throw new Error(`status ${response.status}`);
     }
     const jws = await readBounded(response);
-    if (jws !== undefined) return this.offer(jws, 'http');
+    // A replica without its database, or a cache on the way, says by `Age` that it did not look (RFC 9111 §5.1).
+    const isPresent = Number(response.headers.get('age') ?? 0) === 0;
+    if (jws !== undefined) return this.offer(jws, 'http') && isPresent;
     // A fault of the issuer, and counted like whatever else is refused.
     this.ring.accept(OVERSIZED, 'http');
     throw new Error(`an answer of more than ${MAX_STATEMENT_BYTES} bytes`);
@@ -170,11 +185,13 @@ export class StatementFeed {
     this.offer(message.data.length <= MAX_STATEMENT_BYTES ? message.string() : OVERSIZED, 'nats');
   }
 
-  private offer(jws: string, channel: Channel): void {
+  /** Whether the ring holds it now. */
+  private offer(jws: string, channel: Channel): boolean {
     const refused = this.ring.accept(jws, channel);
     // An old epoch is what two channels and re-deliveries bring all the time.
     if (refused !== undefined && refused !== 'old_epoch')
       this.log(`refused a statement from ${channel}: ${refused}`);
+    return refused === undefined;
   }
 
   /** Tells auth what this verifier holds. Unsigned: it can hasten or delay a rotation and do nothing else. */

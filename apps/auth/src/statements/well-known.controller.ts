@@ -9,30 +9,36 @@ import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySetService, type IssuedStatement } from '../keys/key-set.service.js';
 import { allScopes } from '../sessions/scopes.js';
+import { CurrentStatement } from './current-statement.js';
 
-/** What the issuer publishes about itself. It is served from memory, with or without a database. */
+/**
+ * What the issuer publishes about itself. Keys are as the database has them; without a database they are served from
+ * memory, and `Age` tells for how long this replica has not been able to look (RFC 9111 §5.1).
+ */
 @Public()
 @ApiTags('well-known')
 @Controller()
 export class WellKnownController {
   constructor(
     private readonly keySet: KeySetService,
+    private readonly currentStatement: CurrentStatement,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
   @Get(KEYSET_PATH)
   @ApiOperation({ summary: 'The key set, signed by the trust anchor' })
-  keyset(@Res() reply: FastifyReply): void {
-    const { jws } = this.statement();
+  async keyset(@Res() reply: FastifyReply): Promise<void> {
+    const { jws } = await this.statement(reply);
     void reply.type(KEYSET_MEDIA_TYPE).header('Cache-Control', 'no-store').send(jws);
   }
 
   @Get(JWKS_PATH)
   @ApiOperation({ summary: 'The public keys as a plain JWK set (RFC 7517), for third parties' })
-  jwks(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+  async jwks(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     // In one order, whichever the database gave: the entity tag changes with the keys and with nothing else.
-    const keys = this.statement()
-      .keys.map(({ status: _status, verify_until: _until, ...jwk }) => inOrder(jwk))
+    const { keys: published } = await this.statement(reply);
+    const keys = published
+      .map(({ status: _status, verify_until: _until, ...jwk }) => inOrder(jwk))
       .sort((a, b) => (a.kid < b.kid ? -1 : 1));
     const body = JSON.stringify({ keys });
     const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
@@ -60,7 +66,9 @@ export class WellKnownController {
     };
   }
 
-  private statement(): IssuedStatement {
+  private async statement(reply: FastifyReply): Promise<IssuedStatement> {
+    const isCompared = await this.currentStatement.look();
+    if (!isCompared) reply.header('Age', Math.ceil(this.currentStatement.ageSeconds()));
     const { current } = this.keySet;
     if (!current)
       throw new AuthError('no_signing_key', {

@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { AccessTokenClaims } from '../access-token-claims.js';
+import type { AuthenticatorOptions } from '../authenticate.js';
 import type { Clock } from '../clock.js';
 import type { FeedNats } from '../statement-feed.js';
 import type { VerifyOptions } from '../verify-access-token.js';
@@ -17,7 +18,12 @@ export interface TrustModuleOptions extends Pick<
   readonly anchors: readonly string[];
   /** Where to fetch the key-set statement; default `issuer`. `none` if this process feeds the ring itself. */
   readonly issuerFetchUrl?: string;
-  /** Live statements and acknowledgements; without it the statement is polled over HTTP. */
+  /** How the ring is brought up to date on an unknown kid; default a fetch. For a process that feeds the ring itself. */
+  readonly refresh?: AuthenticatorOptions['refresh'];
+  /**
+   * Live statements, revocations and acknowledgements. Without it the statement is polled over HTTP: a revoked key is
+   * refused within 16 s, other revocations are not heard of, and an unknown kid costs a fetch.
+   */
   readonly nats?: FeedNats;
   /**
    * Where the last accepted statement is kept, with what is revoked beside it, for the next start; its folder must be
