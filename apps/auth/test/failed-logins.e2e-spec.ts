@@ -105,13 +105,20 @@ describe('failed logins', () => {
       const failed = () => count(/"msg":"request failed"/g);
       const answered = () => failed() + count(/"msg":"request refused"/g);
       const [failedBefore, answeredBefore] = [failed(), answered()];
-      const body = JSON.stringify({ email: 'nobody@example.test', password: 'not the right password' });
-      const request = `POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-      for (let n = 0; n < 40; n += 1) {
-        const socket = connect(Number(port), hostname);
-        socket.write(request, () => socket.destroy());
-        await once(socket, 'close');
-      }
+      // Each of another account, so that its address is looked at as well.
+      const requestOf = (n: number) => {
+        const body = JSON.stringify({ email: `nobody${n}@example.test`, password: 'not the right password' });
+        const fields = `content-type: application/json\r\ncontent-length: ${body.length}`;
+        return `POST /auth/login HTTP/1.1\r\nhost: x\r\n${fields}\r\n\r\n${body}`;
+      };
+      // All at once, so that connections are reset by the time that their requests are read.
+      await Promise.all(
+        Array.from({ length: 40 }, async (_, n) => {
+          const socket = connect(Number(port), hostname);
+          socket.write(requestOf(n), () => socket.resetAndDestroy());
+          await once(socket, 'close');
+        }),
+      );
       await eventually(() => answered() - answeredBefore === 40);
       expect(failed()).toBe(failedBefore);
     },
