@@ -1,4 +1,4 @@
-import { defineProblems, ServiceError } from '#service-kit';
+import { apiProblems, defineProblems, ServiceError } from '#service-kit';
 
 export type AuthErrorCode =
   | 'email_taken'
@@ -62,3 +62,6 @@ export const authProblems = defineProblems<AuthErrorCode>({
   },
   no_signing_key: { status: 503, title: 'No key may sign at the moment' },
 });
+
+/** Documents the problems that a route's own rules answer with. */
+export const ApiProblems = apiProblems<AuthErrorCode>();

@@ -48,7 +48,7 @@ export async function startInventory({ statements = true } = {}) {
     owner: database.owner,
     /** A token for inventory; an administrator's, unless the claims say otherwise. */
     token: (claims = {}) => issuer.token({ aud: SERVICE, scope: 'inventory:write', ...claims }),
-    ...client(url),
+    ...client(url, { documented: true }),
     async close() {
       await app.close();
       await keySets.close();

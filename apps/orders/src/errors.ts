@@ -1,4 +1,4 @@
-import { defineProblems, ServiceError } from '#service-kit';
+import { apiProblems, defineProblems, ServiceError } from '#service-kit';
 
 export type OrdersErrorCode =
   | 'order_not_found'
@@ -19,3 +19,6 @@ export const ordersProblems = defineProblems<OrdersErrorCode>({
   idempotency_key_in_flight: { status: 409, title: 'A request with this Idempotency-Key is being handled' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for another request' },
 });
+
+/** Documents the problems that a route's own rules answer with. */
+export const ApiProblems = apiProblems<OrdersErrorCode>();

@@ -61,7 +61,7 @@ export async function startOrders({ statements = true, inventoryTimeoutMs = 1000
     inventory,
     /** A customer's token for orders, unless the claims say otherwise. */
     token: (claims = {}) => issuer.token({ aud: SERVICE, ...claims }),
-    ...client(url),
+    ...client(url, { documented: true }),
     async close() {
       await app.close();
       await Promise.all([keySets.close(), inventory.close()]);

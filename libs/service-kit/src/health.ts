@@ -12,8 +12,9 @@ import type {
   OnModuleDestroy,
 } from '@nestjs/common';
 import { Controller, Get, Injectable, Module, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
 import { Public } from '#trust/nest';
 
 export type HealthStatus = 'up' | 'degraded' | 'down';
@@ -120,6 +121,13 @@ export class HealthService implements OnModuleDestroy, BeforeApplicationShutdown
   }
 }
 
+const liveAnswer = z.strictObject({ status: z.literal('live') });
+const readyAnswer = z.strictObject({
+  status: z.enum(['ready', 'degraded', 'not_ready']),
+  // What stands beside a check's status is the check's own.
+  checks: z.record(z.string(), z.looseObject({ status: z.enum(['up', 'degraded', 'down']) })),
+});
+
 @Public()
 @ApiTags('health')
 @Controller('health')
@@ -128,12 +136,15 @@ export class HealthController {
 
   @Get('live')
   @ApiOperation({ summary: 'The process runs' })
+  @ApiOkResponse({ standardSchema: liveAnswer })
   live(): { status: 'live' } {
     return { status: 'live' };
   }
 
   @Get('ready')
   @ApiOperation({ summary: 'The service may be sent requests (200), or not now (503)' })
+  @ApiOkResponse({ standardSchema: readyAnswer })
+  @ApiResponse({ status: 503, standardSchema: readyAnswer })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthReport> {
     const report = await this.health.report();
     reply.status(report.status === 'not_ready' ? 503 : 200);

@@ -4,13 +4,14 @@
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Registry } from 'prom-client';
 import { createHttpAdapter } from './http-server.js';
 import type { Logger } from './logging.js';
 import { createLogger, nestLogger } from './logging.js';
 import { MetricsModule, observeRequests, unparsedRequests } from './metrics.js';
+import { openApiDocument } from './openapi.js';
 import { ProblemFilter } from './problem-filter.js';
 import type { ReceiveTimes } from './receiving.js';
 import { requestIdHeader } from './request-context.js';
@@ -67,7 +68,7 @@ export async function createHttpApp(
   app.useGlobalPipes(new ValidationPipe());
   observeRequests(app.getHttpAdapter().getInstance(), registry);
   openToOrigins(app, settings.corsAllowedOrigins);
-  serveDocumentation(app, service, version);
+  serveDocumentation(app, { service, version, problems: problems ?? {} });
   return app;
 }
 
@@ -92,13 +93,10 @@ function isPreflight({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
 }
 
 /** Swagger answers by routes of its own, below Nest's, so the global guard does not see them. */
-function serveDocumentation(app: NestFastifyApplication, service: string, version: string): void {
-  const config = new DocumentBuilder()
-    .setTitle(service)
-    .setVersion(version)
-    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
-    .addSecurityRequirements('bearer')
-    .build();
+function serveDocumentation(
+  app: NestFastifyApplication,
+  options: Parameters<typeof openApiDocument>[1],
+): void {
   app
     .getHttpAdapter()
     .getInstance()
@@ -107,9 +105,9 @@ function serveDocumentation(app: NestFastifyApplication, service: string, versio
         reply.header('content-security-policy', documentationPolicy);
       done();
     });
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
+  SwaggerModule.setup('docs', app, () => openApiDocument(app, options), {
     jsonDocumentUrl: 'docs/json',
     raw: ['json'],
-    customSiteTitle: `${service} API`,
+    customSiteTitle: `${options.service} API`,
   });
 }

@@ -1,5 +1,4 @@
 /** What every service shares that is not trust. */
-export { apiProblems } from './api-problems.js';
 export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
 export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';
@@ -14,6 +13,7 @@ export { MetricsModule } from './metrics.js';
 export type { NatsLink, NatsOptions, NatsState } from './nats.js';
 export { connectNats } from './nats.js';
 export { instanceName, NATS_LINK, natsCheck, NatsModule } from './nats.module.js';
+export { apiProblems } from './openapi.js';
 export type { KeysetPosition, Page, PageQuery } from './paging.js';
 export { encodeCursor, keysetPage, pageOf, pageQuery, pageQueryOf } from './paging.js';
 export type { KitCode, Problem } from './problem.js';

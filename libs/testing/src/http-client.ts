@@ -1,5 +1,6 @@
 /** HTTP as specs speak it: by `fetch` where that will do, and byte by byte where `fetch` would put things right. */
 import { connect } from 'node:net';
+import { documentedAnswers } from './documented-answers.js';
 
 /** An answer, its body parsed if it is JSON. */
 export interface Answer {
@@ -18,8 +19,12 @@ export interface Sending {
   readonly headers?: Record<string, string>;
 }
 
-/** Ways to call the service at a URL. */
-export function client(url: string) {
+/**
+ * Ways to call the service at a URL. With `documented`, `send` fails where an answer is not as the service's own
+ * OpenAPI document says.
+ */
+export function client(url: string, { documented = false } = {}) {
+  const check = documented ? documentedAnswers(url) : undefined;
   return {
     async send(method: string, path: string, { token, body, headers }: Sending = {}): Promise<Answer> {
       const response = await fetch(url + path, {
@@ -33,12 +38,14 @@ export function client(url: string) {
       });
       const text = await response.text();
       const isJson = response.headers.get('content-type')?.includes('json');
-      return {
+      const answer: Answer = {
         status: response.status,
         headers: response.headers,
         text,
         body: isJson && text !== '' ? JSON.parse(text) : undefined,
       };
+      await check?.(method, path, answer);
+      return answer;
     },
 
     /** Sends these lines as they stand, headers and all, and gives what came back before the connection ended. */

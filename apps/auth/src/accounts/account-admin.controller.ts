@@ -1,8 +1,8 @@
 import { Controller, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Scopes } from '#trust/nest';
-import { ApiProblems } from '../api-problems.js';
+import { ApiProblems } from '../errors.js';
 import { roles } from '../sessions/scopes.js';
 import { AccountStandingService } from './account-standing.service.js';
 import type { Account } from './account.entity.js';
@@ -18,7 +18,6 @@ const accountView = z.object({
 
 /** Accounts for those who look after them. */
 @ApiTags('admin')
-@ApiBearerAuth()
 @Scopes('accounts:manage')
 @Controller('admin/accounts')
 export class AccountAdminController {
@@ -28,7 +27,7 @@ export class AccountAdminController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Refuse its logins and end its sessions; its tokens are refused everywhere' })
   @ApiOkResponse({ standardSchema: accountView })
-  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'account_not_found')
+  @ApiProblems('account_not_found')
   async disable(@Param('id', { schema: accountId }) id: string) {
     return shown(await this.standing.disable(id));
   }
@@ -37,7 +36,7 @@ export class AccountAdminController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Let it log in again; what was revoked stays revoked' })
   @ApiOkResponse({ standardSchema: accountView })
-  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'account_not_found')
+  @ApiProblems('account_not_found')
   async enable(@Param('id', { schema: accountId }) id: string) {
     return shown(await this.standing.enable(id));
   }

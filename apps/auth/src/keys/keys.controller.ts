@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { algorithmNames, type AlgorithmName } from '#jws';
@@ -28,7 +28,6 @@ const revokeBody = z.strictObject({
 
 /** Signing keys for those who look after them. Private halves are shown nowhere. */
 @ApiTags('admin')
-@ApiBearerAuth()
 @Scopes('keys:manage')
 @Controller('admin')
 export class KeysController {

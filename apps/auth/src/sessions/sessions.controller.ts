@@ -1,11 +1,10 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { ClientAddress, pageQuery, type PageQuery } from '#service-kit';
 import { AnyAudience, CurrentCaller, Public, type Caller } from '#trust/nest';
 import { emailField } from '../accounts/accounts.controller.js';
-import { ApiProblems } from '../api-problems.js';
-import { AuthError } from '../errors.js';
+import { ApiProblems, AuthError } from '../errors.js';
 import { SessionsService } from './sessions.service.js';
 
 const loginBody = z.strictObject({
@@ -40,7 +39,6 @@ export class SessionsController {
   }
 
   @Get('me')
-  @ApiBearerAuth()
   @ApiOperation({ summary: 'The account of the caller, with a token for any audience' })
   async me(@CurrentCaller() { sid }: Caller) {
     const account = await this.sessions.accountOf(sid!);
@@ -52,29 +50,23 @@ export class SessionsController {
 
   @Post('logout')
   @HttpCode(204)
-  @ApiBearerAuth()
   @ApiOperation({ summary: "End the caller's session; every token of it is refused from now on" })
   @ApiNoContentResponse()
-  @ApiProblems('invalid_token')
   async logout(@CurrentCaller() { sub, sid }: Caller): Promise<void> {
     await this.sessions.end(sub, sid!);
   }
 
   @Post('logout-all')
   @HttpCode(204)
-  @ApiBearerAuth()
   @ApiOperation({ summary: "End all of the caller's sessions" })
   @ApiNoContentResponse()
-  @ApiProblems('invalid_token')
   async logoutAll(@CurrentCaller() { sub }: Caller): Promise<void> {
     await this.sessions.endAll(sub);
   }
 
   @Get('sessions')
-  @ApiBearerAuth()
   @ApiOperation({ summary: "The caller's live sessions, newest first, in pages" })
   @ApiOkResponse({ standardSchema: sessionPage })
-  @ApiProblems('invalid_request', 'invalid_token')
   async list(@CurrentCaller() { sub, sid }: Caller, @Query({ schema: pageQuery }) query: PageQuery) {
     const { items, nextCursor } = await this.sessions.list(sub, query);
     return {
@@ -85,10 +77,9 @@ export class SessionsController {
 
   @Delete('sessions/:sid')
   @HttpCode(204)
-  @ApiBearerAuth()
   @ApiOperation({ summary: "End one of the caller's sessions" })
   @ApiNoContentResponse()
-  @ApiProblems('invalid_request', 'invalid_token', 'session_not_found')
+  @ApiProblems('session_not_found')
   async end(
     @CurrentCaller() { sub }: Caller,
     @Param('sid', { schema: sessionId }) sid: string,

@@ -1,8 +1,8 @@
 import { Body, Controller, Get, Param, Post, Put, Query } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page, PageQuery } from '#service-kit';
 import { Public, Scopes } from '#trust/nest';
-import { ApiProblems } from '../api-problems.js';
+import { ApiProblems } from '../errors.js';
 import type { Product } from '../database/index.js';
 import {
   product,
@@ -23,9 +23,7 @@ export class ProductsController {
   @Public()
   @Get()
   @ApiOperation({ summary: 'All products, newest first, in pages' })
-  @ApiSecurity({})
   @ApiOkResponse({ standardSchema: productPage })
-  @ApiProblems('invalid_request')
   async list(@Query({ schema: productPageQuery }) query: PageQuery): Promise<Page<ProductView>> {
     const page = await this.products.list(query);
     return { ...page, items: page.items.map(view) };
@@ -34,9 +32,8 @@ export class ProductsController {
   @Public()
   @Get(':sku')
   @ApiOperation({ summary: 'One product' })
-  @ApiSecurity({})
   @ApiOkResponse({ standardSchema: product })
-  @ApiProblems('invalid_request', 'product_not_found')
+  @ApiProblems('product_not_found')
   async get(@Param('sku', { schema: sku }) sku: string): Promise<ProductView> {
     return view(await this.products.get(sku));
   }
@@ -45,7 +42,7 @@ export class ProductsController {
   @Post()
   @ApiOperation({ summary: 'Add a product' })
   @ApiCreatedResponse({ standardSchema: product })
-  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'product_exists')
+  @ApiProblems('product_exists')
   async add(@Body({ schema: product }) body: ProductView): Promise<ProductView> {
     await this.products.add(body);
     return body;
@@ -55,7 +52,7 @@ export class ProductsController {
   @Put(':sku/stock')
   @ApiOperation({ summary: 'Set how many there are of a product' })
   @ApiOkResponse({ standardSchema: product })
-  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'product_not_found')
+  @ApiProblems('product_not_found')
   async setStock(
     @Param('sku', { schema: sku }) sku: string,
     @Body({ schema: stockChange }) { stock }: StockChange,

@@ -25,7 +25,8 @@ export class ProductsService {
   /** @throws InventoryError `product_exists` */
   async add(product: ProductView): Promise<void> {
     try {
-      await this.products.insert(product);
+      // A copy, because TypeORM writes what the database made up into its argument.
+      await this.products.insert({ ...product });
     } catch (cause) {
       if (isUniqueViolation(cause)) throw new InventoryError('product_exists', { cause });
       throw cause;

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/com
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { pageQuery, type Page, type PageQuery } from '#service-kit';
 import { CurrentCaller, Scopes, type Caller } from '#trust/nest';
-import { ApiProblems } from '../api-problems.js';
+import { ApiProblems } from '../errors.js';
 import { IdempotencyKey } from '../idempotency/idempotency-key.js';
 import {
   order,
@@ -30,9 +30,6 @@ export class OrdersController {
   })
   @ApiCreatedResponse({ standardSchema: order })
   @ApiProblems(
-    'invalid_request',
-    'invalid_token',
-    'insufficient_scope',
     'unknown_sku',
     'mixed_currencies',
     'idempotency_key_in_flight',
@@ -51,7 +48,6 @@ export class OrdersController {
   @Get()
   @ApiOperation({ summary: 'Your orders, newest first, in pages' })
   @ApiOkResponse({ standardSchema: orderPage })
-  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope')
   list(
     @CurrentCaller() { sub }: Caller,
     @Query({ schema: pageQuery }) query: PageQuery,
@@ -63,7 +59,7 @@ export class OrdersController {
   @Get(':id')
   @ApiOperation({ summary: 'One of your orders' })
   @ApiOkResponse({ standardSchema: order })
-  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'order_not_found')
+  @ApiProblems('order_not_found')
   get(@CurrentCaller() { sub }: Caller, @Param('id', { schema: orderId }) id: string): Promise<OrderView> {
     return this.orders.get(sub, id);
   }
@@ -73,7 +69,7 @@ export class OrdersController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Cancel one of your orders; once or several times is the same' })
   @ApiOkResponse({ standardSchema: order })
-  @ApiProblems('invalid_request', 'invalid_token', 'insufficient_scope', 'order_not_found')
+  @ApiProblems('order_not_found')
   cancel(@CurrentCaller() { sub }: Caller, @Param('id', { schema: orderId }) id: string): Promise<OrderView> {
     return this.orders.cancel(sub, id);
   }

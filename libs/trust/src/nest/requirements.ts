@@ -1,4 +1,4 @@
-import { SetMetadata, type ExecutionContext } from '@nestjs/common';
+import { SetMetadata } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import type { Expectation } from '../verify-access-token.js';
 import { PUBLIC_ROUTE } from './public.js';
@@ -24,9 +24,17 @@ export const AnyAudience = () => SetMetadata(ANY_AUDIENCE, true);
  */
 export const Strict = () => SetMetadata(STRICT, true);
 
+type Target = Parameters<Reflector['get']>[1];
+
+/** The part of Nest's ExecutionContext that tells which route is called. */
+export interface RouteContext {
+  getHandler(): Target;
+  getClass(): Target;
+}
+
 /** What the decorators of a route ask of its callers; undefined for a public route. */
 export function requirementsOf(
-  context: ExecutionContext,
+  context: RouteContext,
   reflector: Reflector,
   audience: string,
 ): Expectation | undefined {
@@ -43,8 +51,8 @@ export function requirementsOf(
  * Whether `@Public()` opens a route: on the handler, or on the class of a handler that asks for nothing. Whatever asks
  * anything of a caller is closed, also with `@Public()` beside it: a contradiction must not open a route.
  */
-function isPublic(targets: readonly Parameters<Reflector['get']>[1][], reflector: Reflector): boolean {
-  const has = (key: symbol, target: (typeof targets)[number]) => reflector.get(key, target) !== undefined;
+function isPublic(targets: readonly Target[], reflector: Reflector): boolean {
+  const has = (key: symbol, target: Target) => reflector.get(key, target) !== undefined;
   for (const target of targets) {
     if ([SCOPES, ANY_AUDIENCE, STRICT].some((key) => has(key, target))) return false;
     if (has(PUBLIC_ROUTE, target)) return true;

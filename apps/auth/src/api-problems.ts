@@ -1,5 +1,0 @@
-import { apiProblems } from '#service-kit';
-import { authProblems } from './errors.js';
-
-/** Documents the problems that a route may answer with. */
-export const ApiProblems = apiProblems(authProblems);

@@ -1,0 +1,179 @@
+/**
+ * The OpenAPI document of a service, made from its controllers.
+ *
+ * What the guard, the body reader and the validation pipe answer follows from the route itself, so it is added here and
+ * written at no route: a route that forgets to say that it needs a token would make the document untrue.
+ */
+import { SetMetadata, type Type } from '@nestjs/common';
+import { ModulesContainer, Reflector } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { z } from 'zod';
+import { requirementsOf, type RouteContext } from '#trust/nest';
+import { kitProblems } from './problem.js';
+import type { ProblemDefinition, ProblemTable } from './service-error.js';
+import { guardProblems, trustFacts } from './trust-documentation.js';
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+const reflector = new Reflector();
+const PROBLEM_CODES = Symbol('problem-codes');
+const methods = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head'] as const;
+
+/**
+ * Makes an app's decorator for the problems (RFC 9457) that a route's own rules answer with:
+ * `@ApiProblems('order_not_found')`. Those of the guard, the body and the validation need not be named.
+ */
+export function apiProblems<Code extends string>() {
+  return (...codes: (Code | keyof typeof kitProblems)[]) => SetMetadata(PROBLEM_CODES, codes);
+}
+
+interface DocumentOptions {
+  readonly service: string;
+  readonly version: string;
+  readonly problems: ProblemTable;
+}
+
+/** Describes every route of the app that Nest serves (OpenAPI 3.0). @throws Error for a problem code without a row */
+export function openApiDocument(
+  app: NestFastifyApplication,
+  { service, version, problems }: DocumentOptions,
+): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle(service)
+    .setVersion(version)
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
+    .build();
+  const document = SwaggerModule.createDocument(app, config, { operationIdFactory: operationId });
+  document.components = { ...document.components };
+  document.components.schemas = { ...document.components.schemas, Problem: problemSchema };
+  const table: Readonly<Record<string, ProblemDefinition>> = {
+    ...kitProblems,
+    ...guardProblems,
+    ...problems,
+  };
+  describeTrust(document);
+  const routes = routesOf(app);
+  for (const operation of operationsOf(document)) {
+    const route = routes.get(operation.operationId ?? '');
+    if (route) complete(operation, route, table);
+  }
+  return document;
+}
+
+function describeTrust(document: OpenAPIObject): void {
+  const operation = document.paths['/trust']?.get;
+  if (!operation) return;
+  operation.summary = 'What this service knows of the issuer, and how it judged requests';
+  operation.tags = ['trust'];
+  const schema = z.toJSONSchema(trustFacts, { target: 'openapi-3.0' }) as object;
+  operation.responses = { 200: { description: '', content: { 'application/json': { schema } } } };
+}
+
+/** The routes of all controllers, by the id of their operation. */
+function routesOf(app: NestFastifyApplication): Map<string, RouteContext> {
+  const found = new Map<string, RouteContext>();
+  for (const module of app.get(ModulesContainer).values()) {
+    for (const { metatype } of module.controllers.values()) {
+      if (typeof metatype !== 'function') continue;
+      const controller = metatype as Type<never>;
+      const prototype = controller.prototype as Record<string, unknown>;
+      for (const name of Object.getOwnPropertyNames(prototype)) {
+        const method = prototype[name];
+        if (typeof method !== 'function' || name === 'constructor') continue;
+        found.set(operationId(controller.name, name), {
+          getClass: () => controller,
+          getHandler: () => method as Type,
+        });
+      }
+    }
+  }
+  return found;
+}
+
+function operationId(controller: string, method: string): string {
+  return `${controller.replace(/Controller$/, '')}_${method}`;
+}
+
+function operationsOf(document: OpenAPIObject): Operation[] {
+  return Object.values(document.paths).flatMap((path) =>
+    methods.flatMap((method) => (path[method] ? [path[method]] : [])),
+  );
+}
+
+/** Adds who may call the route, and every problem that it may answer with. */
+function complete(
+  operation: Operation,
+  route: RouteContext,
+  table: Readonly<Record<string, ProblemDefinition>>,
+): void {
+  const required = requirementsOf(route, reflector, 'this service');
+  const scopes = required?.scopes ?? [];
+  operation.security = required ? [{ bearer: [] }] : [];
+  if (scopes.length > 0) operation.description = `Needs the scope \`${scopes.join(' ')}\`.`;
+  const codes = new Set<string>([
+    ...(required ? ['missing_token', 'invalid_token', 'trust_stale', 'invalid_request'] : []),
+    ...(scopes.length > 0 ? ['insufficient_scope'] : []),
+    ...(operation.requestBody ? ['malformed_body', 'body_too_large', 'unsupported_media_type'] : []),
+    ...(operation.requestBody || (operation.parameters ?? []).length > 0 ? ['invalid_request'] : []),
+    ...(reflector.get<string[] | undefined>(PROBLEM_CODES, route.getHandler()) ?? []),
+  ]);
+  for (const code of codes) addProblem(operation, code, table);
+  operation.responses['default'] = {
+    description: 'Any other problem',
+    content: { 'application/problem+json': { schema: problemReference } },
+  };
+}
+
+function addProblem(
+  operation: Operation,
+  code: string,
+  table: Readonly<Record<string, ProblemDefinition>>,
+): void {
+  const problem = table[code];
+  if (!problem) throw new Error(`${operation.operationId} names the problem ${code}, which has no row`);
+  const present = operation.responses[problem.status];
+  const before = present && 'description' in present ? present : undefined;
+  const shown = before?.content?.['application/problem+json'];
+  operation.responses[problem.status] = {
+    description: [shown && before.description, problem.title].filter(Boolean).join(', or: '),
+    content: {
+      ...before?.content,
+      'application/problem+json': {
+        schema: problemReference,
+        examples: { ...shown?.examples, [code]: { value: exampleOf(code, problem) } },
+      },
+    },
+  };
+}
+
+const problemReference = { $ref: '#/components/schemas/Problem' };
+
+/** RFC 9457, with a code that never changes and the id under which the log has the request. */
+const problemSchema = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'code', 'requestId'],
+  additionalProperties: false,
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    code: { type: 'string' },
+    requestId: { type: 'string' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['field', 'message'],
+        additionalProperties: false,
+        properties: { field: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+  },
+};
+
+function exampleOf(code: string, { status, title }: ProblemDefinition) {
+  const errors = code === 'invalid_request' ? [{ field: 'name', message: 'Invalid input' }] : undefined;
+  const requestId = '0d2f3c1e-6d2a-4c0e-9f7a-2b8a4f6d1c11';
+  return { type: 'about:blank', title, status, code, requestId, ...(errors && { errors }) };
+}

@@ -1,0 +1,51 @@
+/** What `#trust/nest` answers, as documentation. It stands here, because that library does not depend on Swagger. */
+import { z } from 'zod';
+import type { ProblemTable } from './service-error.js';
+
+/** What the guard refuses with. */
+export const guardProblems = {
+  missing_token: { status: 401, title: 'This route needs an access token' },
+  invalid_token: { status: 401, title: 'The access token is not valid here' },
+  insufficient_scope: { status: 403, title: 'The access token lacks a scope that this route needs' },
+  trust_stale: { status: 503, title: 'This service has no current key set' },
+} satisfies ProblemTable;
+
+const count = z.int().min(0);
+const counts = z.record(z.string(), count);
+const numericDate = z.number().describe('Seconds since 1970');
+
+/** `GET /trust`: the key ring of this service and how it judged. Ages are in seconds. */
+export const trustFacts = z.strictObject({
+  audience: z.string(),
+  issuer: z.string(),
+  freshness: z.enum(['empty', 'confirmed', 'unconfirmed', 'stale']),
+  epoch: z.int().nullable(),
+  iat: numericDate.nullable(),
+  exp: numericDate.nullable(),
+  age: z.number().nullable(),
+  pins: z.array(z.string()),
+  pin: z.string().nullable(),
+  keys: z.array(
+    z.strictObject({
+      kid: z.string(),
+      alg: z.string(),
+      status: z.enum(['prepared', 'active', 'retiring']),
+      verifyUntil: numericDate.nullable(),
+    }),
+  ),
+  revoked: z.array(z.strictObject({ kid: z.string(), revoked_at: numericDate, reason: z.string() })),
+  revocations: z.strictObject({
+    from: z.int(),
+    to: z.int(),
+    missing: count,
+    age: z.number().nullable(),
+    held: z.strictObject({ jti: count, sid: count, client_id: count }),
+    accepted: count,
+    refused: counts,
+  }),
+  statements: z.strictObject({
+    accepted: z.strictObject({ nats: count, http: count, local: count, file: count }),
+    refused: counts,
+  }),
+  requests: counts,
+});
