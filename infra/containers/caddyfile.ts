@@ -4,6 +4,7 @@ import { portOf, proxyData } from './layout.js';
 /**
  * The proxy's configuration: one site a service, its replicas found by DNS. A request that reached no replica is sent
  * to another; one that may have been worked on only if it is safe to repeat. Over TLS the proxy is its own authority.
+ * What it answers itself has the shape of the services' answers, and the request id that a replica was told.
  */
 export function caddyfile(rows: readonly ServiceRow[], scheme: 'http' | 'https'): string {
   return `# Generated from infra/containers/caddyfile.ts by \`npm run generate\`.
@@ -11,15 +12,26 @@ export function caddyfile(rows: readonly ServiceRow[], scheme: 'http' | 'https')
 	admin off
 	persist_config off
 	grace_period 10s
+	servers {
+		timeouts {
+			# As the services. A limit for bodies is theirs: here it would become an empty answer with 200 (tried on 2.6).
+			read_header 10s
+		}
+	}
 ${scheme === 'http' ? '	auto_https off' : `	auto_https disable_redirects\n	skip_install_trust\n	storage file_system ${proxyData}`}
 }
 
 (replicas) {
+	# A request id that could not stand in a log line or in an answer is replaced.
+	map {header.X-Request-Id} {request_id} {
+		~^[A-Za-z0-9._-]{1,64}$ \${0}
+		default {http.request.uuid}
+	}
+	request_header X-Request-Id {request_id}
 	# Metrics are for those inside, who ask each replica for its own.
 	@inside path /metrics /metrics/*
 	handle @inside {
-		header Content-Type application/problem+json
-		respond \`{"type":"about:blank","title":"There is no such route","status":404,"code":"not_found"}\` 404
+		error 404
 	}
 	handle {
 		reverse_proxy {
@@ -37,6 +49,22 @@ ${scheme === 'http' ? '	auto_https off' : `	auto_https disable_redirects\n	skip_
 				response_header_timeout 30s
 			}
 		}
+	}
+	handle_errors {
+		map {err.status_code} {problem_code} {problem_title} {
+			404 route_not_found "There is no such route"
+			502 service_unreachable "The service gave no answer"
+			503 service_unreachable "The service cannot be reached"
+			504 service_timeout "The service did not answer in time"
+			default proxy_error "The request could not be passed on"
+		}
+		header {
+			Content-Type "application/problem+json; charset=utf-8"
+			X-Request-Id {request_id}
+			Cache-Control no-store
+			X-Content-Type-Options nosniff
+		}
+		respond \`{"type":"about:blank","title":"{problem_title}","status":{err.status_code},"code":"{problem_code}","requestId":"{request_id}"}\` {err.status_code}
 	}
 }
 

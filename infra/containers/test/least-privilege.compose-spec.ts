@@ -220,6 +220,8 @@ describe('the proxy', () => {
       for (const path of ['/metrics', '/metrics/', '/metrics?a', '/%6detrics', '/Metrics', '//metrics']) {
         const answer = await exchange('GET', url + path);
         expect([path, answer.status]).toEqual([path, 404]);
+        // In the shape of the services, whoever answered.
+        expect(answer.body).toMatchObject({ code: 'route_not_found', requestId: expect.any(String) });
       }
     },
   );
