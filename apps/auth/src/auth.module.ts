@@ -28,6 +28,7 @@ import { EpochWitness } from './keys/epoch-witness.js';
 import { KeyCustodianService } from './keys/key-custodian.service.js';
 import { KeySeal } from './keys/key-seal.js';
 import { KeySetService } from './keys/key-set.service.js';
+import { SpareKey } from './keys/spare-key.js';
 import { KeysController } from './keys/keys.controller.js';
 import { RevocationOutbox } from './revocations/revocation-outbox.service.js';
 import { RevocationsService } from './revocations/revocations.service.js';
@@ -144,6 +145,11 @@ export class IssuerModule {
           inject: [DataSource, KeySeal, StatementSigners, EpochWitness],
           useFactory: (...parts: [DataSource, KeySeal, StatementSigners, EpochWitness]) =>
             new KeySetService(...parts, settings),
+        },
+        {
+          provide: SpareKey,
+          inject: [KeySetService],
+          useFactory: (keySet: KeySetService) => new SpareKey((alg) => keySet.generate(alg)),
         },
         AccessTokenSigner,
         {

@@ -41,7 +41,8 @@ const payloadSchema = z.object({
   epoch: z.int().positive(),
   /** The revocations that still matter, by number; none while `from` is greater than `to`. */
   revocations: z.object({ from: count, to: count }),
-  keys: z.array(publishedJwk).min(1).max(MAX_STATEMENT_KEYS),
+  /** None for the moment after all keys were revoked together: then no token is good. */
+  keys: z.array(publishedJwk).max(MAX_STATEMENT_KEYS),
   revoked: z.array(revokedKey),
 });
 

@@ -5,12 +5,14 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
+import type { AlgorithmName } from '#jws';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
 import { RotationService } from '../rotation/rotation.service.js';
 import { AuthError } from '../errors.js';
 import { activate, activeKey, isFull, prepare, standbyKey, type KeySet } from './key-life-cycle.js';
 import { KeySetService, type ChangeStep } from './key-set.service.js';
+import { SpareKey } from './spare-key.js';
 
 const ROUND_MS = 1_000;
 
@@ -30,6 +32,7 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     private readonly keySet: KeySetService,
     private readonly rotations: RotationService,
     private readonly acknowledgements: AcknowledgementsService,
+    private readonly spare: SpareKey,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
@@ -72,32 +75,34 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     this.log.log(`statements are signed by the anchor ${next} from now on`);
   }
 
-  /** Makes the first key, and a standby of the active key's algorithm. */
+  /** Makes the first key, a standby of the active key's algorithm, and the spare in memory. */
   private async completeKeys(keys: KeySet): Promise<void> {
     const active = activeKey(keys);
     const alg = active?.alg ?? this.settings.signingAlg;
-    if (active && standbyKey(keys, alg)) return;
-    if (!active && standbyKey(keys)) return this.rotations.replaceMissing();
-    if (isFull(keys)) throw new AuthError('too_many_keys');
+    if (keys.length === 0) await this.makeFirstKeys(alg);
+    else if (!active && standbyKey(keys)) await this.rotations.replaceMissing();
+    else if (!active || !standbyKey(keys, alg)) {
+      if (isFull(keys)) throw new AuthError('too_many_keys');
+      await this.rotations.makeStandby(alg);
+    }
+    await this.spare.stock(alg, keys);
+  }
+
+  /** Where no key was ever active there is no token yet and no one to wait for. */
+  private async makeFirstKeys(alg: AlgorithmName): Promise<void> {
     const [first, second] = await Promise.all([this.keySet.generate(alg), this.keySet.generate(alg)]);
     await this.keySet.change(async (present, { now, stopSigning }) => {
-      // Where no key was ever active there is no token yet and no one to wait for.
-      if (present.length === 0) {
-        await stopSigning();
-        const only = activate(prepare([], first, now), first.kid, {
-          now,
-          verifyUntil: now,
-          destroy: this.keySet.destroy,
-        });
-        return prepare(only, second, now);
-      }
-      return standbyKey(present, activeKey(present)?.alg) ? undefined : prepare(present, first, now);
+      // Another replica may have been first.
+      if (present.length > 0) return undefined;
+      await stopSigning();
+      const options = { now, verifyUntil: now, destroy: this.keySet.destroy };
+      return prepare(activate(prepare([], first, now), first.kid, options), second, now);
     });
   }
 
   private readonly reissue: ChangeStep = (keys, { now, issuedAt }) => {
     const age = issuedAt ? Math.abs(now.getTime() - issuedAt.getTime()) : Infinity;
-    // A statement without a key would be refused by all.
+    // Before the first key there is nothing to state.
     return age >= this.settings.statementIntervalSeconds * 1000 && keys.length > 0 ? keys : undefined;
   };
 

@@ -20,6 +20,7 @@ import {
   type RevocationCause,
 } from '../keys/key-life-cycle.js';
 import { KeySetService } from '../keys/key-set.service.js';
+import { SpareKey } from '../keys/spare-key.js';
 import { AcknowledgementsService } from './acknowledgements.service.js';
 import { decideRotation, dueStandby, EMERGENCY_WAIT_MS, type RotationDecision } from './rotation-decision.js';
 import { Rotation } from './rotation.entity.js';
@@ -66,6 +67,7 @@ export class RotationService {
     private readonly dataSource: DataSource,
     private readonly keySet: KeySetService,
     private readonly acknowledgements: AcknowledgementsService,
+    private readonly spare: SpareKey,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
@@ -113,10 +115,19 @@ export class RotationService {
   /** Begins an emergency rotation where nothing signs and none is open, as after one that was called off. */
   async replaceMissing(): Promise<void> {
     await this.keySet.change(async (keys, { tx, now }) => {
-      const standby = standbyKey(keys);
-      if (activeKey(keys) || !standby || (await openRotation(tx))) return undefined;
-      await tx.insert(Rotation, newRotation(standby.kid, 'emergency', now));
+      await beginEmergency(tx, keys, now);
       return undefined;
+    });
+  }
+
+  /** Makes a standby of the algorithm, and begins an emergency rotation to it where nothing signs. */
+  async makeStandby(alg: AlgorithmName): Promise<void> {
+    const fresh = await this.keySet.generate(alg);
+    await this.keySet.change(async (keys, { tx, now }) => {
+      // Another replica may have been first.
+      const after = standbyKey(keys, alg) ? keys : prepare(keys, fresh, now);
+      await beginEmergency(tx, after, now);
+      return after === keys ? undefined : after;
     });
   }
 
@@ -182,7 +193,8 @@ export class RotationService {
 
   /**
    * Revokes a key in one transaction and waits up to 1 s for acknowledgements. If it was active, the standby is
-   * active from the same moment; if that was revoked too, a fresh key follows once acknowledged or after 1 s.
+   * active from the same moment; if that was revoked too, a fresh key is made after the commit, and signs once
+   * acknowledged or after 1 s. Nothing is generated before the commit: the next standby was made ahead.
    *
    * @throws AuthError `key_not_found` · `key_not_revocable`
    */
@@ -191,23 +203,22 @@ export class RotationService {
     { reason, note, includeStandby }: RevocationCause & { includeStandby: boolean },
   ): Promise<RevocationResult> {
     const startedAt = Date.now();
-    const spare = await this.keySet.generate(
-      activeKey(await this.keySet.list())?.alg ?? this.settings.signingAlg,
-    );
+    let alg = this.settings.signingAlg;
     const issued = await this.keySet.change(async (keys, { tx, stopSigning, ...context }) => {
       const now = activeKey(keys)?.kid === kid ? await stopSigning() : context.now;
       const after = revoke(keys, kid, { now, reason, note, includeStandby });
-      // The next standby is of the algorithm that signs now.
-      const completed = standbyKey(after, spare.alg) ? after : prepare(after, spare, now);
+      // The next standby is of the algorithm that signs now, or signed last.
+      alg = (activeKey(after) ?? activeKey(keys))?.alg ?? alg;
+      // Who may have the whole key store may have the spare too.
+      const spare = includeStandby || standbyKey(after, alg) ? undefined : this.spare.take(alg, keys);
+      const completed = spare ? prepare(after, spare, now) : after;
       await closeIfPointless(tx, completed, now);
-      if (!activeKey(completed) && !(await openRotation(tx))) {
-        const fresh = standbyKey(completed)!;
-        await tx.insert(Rotation, newRotation(fresh.kid, 'emergency', now));
-      }
+      await beginEmergency(tx, completed, now);
       return completed;
     });
     const { epoch } = issued!;
     this.log.warn(`key ${kid} is revoked in epoch ${epoch} (${reason})${note === null ? '' : `: ${note}`}`);
+    if (!standbyKey(await this.keySet.list(), alg)) await this.makeStandby(alg);
     while (
       this.acknowledgements.lackingEpoch(epoch).length > 0 &&
       Date.now() - startedAt < REVOCATION_ANSWER_WITHIN_MS
@@ -268,6 +279,13 @@ export function newRotation(kid: string, cause: Rotation['cause'], requestedAt: 
 
 function openRotation(manager: EntityManager): Promise<Rotation | null> {
   return manager.findOneBy(Rotation, { endedAt: IsNull() });
+}
+
+/** Begins a rotation to the standby where nothing signs and none is open. */
+async function beginEmergency(tx: EntityManager, keys: KeySet, now: Date): Promise<void> {
+  const standby = standbyKey(keys);
+  if (activeKey(keys) || !standby || (await openRotation(tx))) return;
+  await tx.insert(Rotation, newRotation(standby.kid, 'emergency', now));
 }
 
 /** Ends the open rotation if its key can no longer become active. */
