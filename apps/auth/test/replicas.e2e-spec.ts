@@ -217,10 +217,12 @@ describe('a replica that is cut off in the middle', () => {
     await executioner.connect();
     for (let i = 0; i < 6; i += 1) {
       rotations.push(rotateAt(replicas[i % 3]!));
-      const { rows } = await executioner.query(
-        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()',
-      );
-      expect(rows.length).toBeGreaterThan(0);
+      await eventually(async () => {
+        const { rows } = await executioner.query(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()',
+        );
+        return rows.length > 0;
+      });
       await eventually(async () => (await auth.send('GET', '/health/ready')).status === 200);
     }
     await executioner.end();
