@@ -22,6 +22,8 @@ import { AccountsService } from './accounts/accounts.service.js';
 import { FailedLogins } from './accounts/failed-logins.js';
 import { PasswordHasher } from './accounts/password-hasher.js';
 import { Registrations } from './accounts/registrations.js';
+import { AnchorExchangeService } from './anchor/anchor-exchange.service.js';
+import { VerifierPinsService } from './anchor/verifier-pins.service.js';
 import { SERVICE, SETTINGS, type AuthSettings } from './config.js';
 import { entities } from './database/index.js';
 import { EpochWitness } from './keys/epoch-witness.js';
@@ -139,7 +141,7 @@ export class IssuerModule {
         // keys
         { provide: KeySeal, useValue: new KeySeal(settings.keyEncryptionKey) },
         { provide: StatementSigners, useValue: new StatementSigners(settings.trustAnchorPrivate) },
-        { provide: EpochWitness, useValue: epochWitness(settings) },
+        { provide: EpochWitness, useValue: epochWitness(settings, isVerifier) },
         {
           provide: KeySetService,
           inject: [DataSource, KeySeal, StatementSigners, EpochWitness],
@@ -157,28 +159,50 @@ export class IssuerModule {
           useValue: { countedSeconds: settings.countedSeconds, isVerifier } satisfies AcknowledgementOptions,
         },
         AcknowledgementsService,
+        {
+          provide: VerifierPinsService,
+          inject: [DataSource],
+          useFactory: (dataSource: DataSource) =>
+            new VerifierPinsService(dataSource, settings.statementSeconds),
+        },
+        AnchorExchangeService,
         RotationService,
         RecoveryService,
-        KeyCustodianService,
+        // A command must not do the rounds of auth: it may run as another user, and is gone in a moment.
+        ...(isVerifier ? [KeyCustodianService] : []),
         CurrentStatement,
         StatementBroadcast,
       ],
-      exports: [SessionsService, KeySetService, CurrentStatement, RotationService, RecoveryService],
+      exports: [
+        SessionsService,
+        KeySetService,
+        CurrentStatement,
+        RotationService,
+        RecoveryService,
+        AnchorExchangeService,
+      ],
     };
   }
 }
 
-/** Down while nothing may be signed because the database was restored from an older backup. */
+/**
+ * Down while nothing may be signed because the database was restored from an older backup; degraded while that could go
+ * unnoticed.
+ */
 function keySetCheck(keySet: KeySetService): HealthCheck {
   return {
     name: 'keySet',
-    check: () =>
-      keySet.databaseWentBack ? { status: 'down', reason: 'database_went_back' } : { status: 'up' },
+    check: () => {
+      if (keySet.databaseWentBack) return { status: 'down', reason: 'database_went_back' };
+      // Which fault it is stands in the log.
+      return keySet.copyFault ? { status: 'degraded', reason: 'no_statement_copy' } : { status: 'up' };
+    },
   };
 }
 
-function epochWitness({ issuer, trustAnchorPublic, statementCopy }: AuthSettings): EpochWitness {
-  return new EpochWitness(issuer, trustAnchorPublic.map(readAnchor), statementCopy);
+function epochWitness(settings: AuthSettings, isWriter: boolean): EpochWitness {
+  const { issuer, trustAnchorPublic, statementCopy: file } = settings;
+  return new EpochWitness(issuer, trustAnchorPublic.map(readAnchor), { file, isWriter });
 }
 
 function failedLogins(dataSource: DataSource, settings: AuthSettings): FailedLogins {

@@ -20,7 +20,9 @@ export type AuthErrorCode =
   | 'too_many_keys'
   | 'no_signing_key'
   | 'database_went_back'
-  | 'nothing_to_recover';
+  | 'nothing_to_recover'
+  | 'no_anchor_exchange'
+  | 'verifier_not_found';
 
 export class AuthError extends ServiceError<AuthErrorCode> {}
 
@@ -56,6 +58,8 @@ export const authProblems = defineProblems<AuthErrorCode>({
   no_rotation: { status: 409, title: 'No rotation is in progress' },
   too_many_keys: { status: 409, title: 'The key set is full; wait until a retiring key has retired' },
   nothing_to_recover: { status: 409, title: 'The database is as new as its newest statement' },
+  no_anchor_exchange: { status: 409, title: 'auth has no next trust anchor that it could go over to' },
+  verifier_not_found: { status: 404, title: 'No verifier with this name is remembered' },
   database_went_back: {
     status: 503,
     title: 'The key store is older than what was published; it must be recovered',

@@ -1,15 +1,18 @@
-/** `npm run keys -- list | rotate | revoke | recover | reseal`: for whoever has auth's secrets; no token is asked for. */
+/** `npm run keys -- list | rotate | revoke | anchor | recover | reseal`: for whoever has auth's secrets; no token is asked for. */
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlgorithmName } from '#jws';
 import { keyRevocationReasons, type KeyRevocationReason } from '#statements';
 import { createLogger, isDatabaseUnavailable, nestLogger, ServiceError, settingsOrExit } from '#service-kit';
+import { AnchorExchangeService } from './anchor/anchor-exchange.service.js';
 import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
+import { EpochWitness } from './keys/epoch-witness.js';
 import { KeySetService } from './keys/key-set.service.js';
 import { RecoveryService } from './keys/recovery.service.js';
+import { AcknowledgementsService } from './rotation/acknowledgements.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';
 
@@ -18,6 +21,10 @@ npm run keys -- rotate [--alg ES256]                       make the standby, or 
 npm run keys -- revoke KID --reason CODE [--note TEXT] [--standby]
                                                            revoke a key: unspecified, compromised or superseded; the note
                                                            is not published; --standby: every prepared key too
+npm run keys -- anchor [--drop SERVICE/INSTANCE] [--proceed]
+                                                           show who pins which trust anchor; --drop: wait no more
+                                                           for one that vanished; --proceed: sign with the next
+                                                           anchor now, whoever lacks its pin
 npm run keys -- recover                                    go on after the database was restored from a backup
 npm run keys -- reseal                                     seal all keys under the first key-encryption key`;
 
@@ -33,6 +40,11 @@ const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(s
 });
 try {
   await Promise.race([app.get(StatementBroadcast).compared, delay(NATS_WAIT_MS, undefined, { ref: false })]);
+  // No rounds are made here: what auth and its replicas know is read once.
+  await app.get(KeySetService).refresh();
+  await app.get(AcknowledgementsService).load();
+  const { fault } = app.get(EpochWitness);
+  if (fault) process.stderr.write(`${fault}\n`);
   process.stdout.write(`${await run(positionals[0]!)}\n`);
 } catch (error) {
   process.stderr.write(`${reasonOf(error)}\n`);
@@ -68,6 +80,8 @@ async function run(command: string): Promise<string> {
       const told = silent.length === 0 ? 'every verifier heard of' : `all verifiers but ${silent.join(', ')}`;
       return `${kid} is revoked, epoch ${epoch}; ${activeKid ?? 'nothing'} signs now; acknowledged by ${told}`;
     }
+    case 'anchor':
+      return anchor(app.get(AnchorExchangeService));
     case 'recover': {
       const { from, after, epoch, endedSessions } = await app.get(RecoveryService).recover();
       return `the database was at epoch ${from}, epoch ${after} had been published; going on with ${epoch}.\nAll keys are replaced, ${endedSessions} sessions are ended.`;
@@ -77,7 +91,23 @@ async function run(command: string): Promise<string> {
   }
 }
 
-const isReason = (text: string | undefined) => keyRevocationReasons.some((reason) => reason === text);
+function isReason(text: string | undefined): boolean {
+  return keyRevocationReasons.some((reason) => reason === text);
+}
+
+async function anchor(anchors: AnchorExchangeService): Promise<string> {
+  for (const name of values.drop) {
+    const [service, instance] = name.split('/');
+    await anchors.drop({ service: service!, instance: instance! });
+  }
+  const { current, next, verifiers } = await anchors.list();
+  if (values.proceed) return `statements are signed by the anchor ${await anchors.proceed()} from now on`;
+  const shown = verifiers.map(({ service, instance, pins, age }) => {
+    const which = next === null ? pins.join(' ') : pins.includes(next) ? 'pins the next' : 'lacks the next';
+    return `${service}/${instance}  ${which}  heard of ${Math.max(0, Math.round(age))} s ago`;
+  });
+  return [`signing: ${current ?? 'none yet'}`, `next: ${next ?? 'none'}`, ...shown].join('\n');
+}
 
 /** What an operator can do something about; anything else is a fault of ours, and thrown. */
 function reasonOf(error: unknown): string {
@@ -92,16 +122,27 @@ function readArguments() {
     reason: { type: 'string' },
     note: { type: 'string' },
     standby: { type: 'boolean', default: false },
+    drop: { type: 'string', multiple: true, default: [] as string[] },
+    proceed: { type: 'boolean', default: false },
   } as const;
   try {
     const parsed = parseArgs({ options, allowPositionals: true });
     const {
       positionals: [command, kid, ...more],
-      values: { alg, reason },
+      values: { alg, reason, drop, proceed },
     } = parsed;
     const isComplete = command === 'revoke' ? kid !== undefined && isReason(reason) : kid === undefined;
-    const isKnown = ['list', 'rotate', 'revoke', 'recover', 'reseal'].includes(command ?? '');
-    if (!isKnown || !isComplete || more.length > 0 || (alg !== undefined && !isAlgorithmName(alg)))
+    const isKnown = ['list', 'rotate', 'revoke', 'anchor', 'recover', 'reseal'].includes(command ?? '');
+    const fits = command === 'anchor' || (drop.length === 0 && !proceed);
+    const areNames = drop.every((name) => /^[^/]+\/[^/]+$/.test(name));
+    if (
+      !isKnown ||
+      !isComplete ||
+      !fits ||
+      !areNames ||
+      more.length > 0 ||
+      (alg !== undefined && !isAlgorithmName(alg))
+    )
       throw new Error('unknown arguments');
     return parsed;
   } catch (error) {

@@ -128,17 +128,27 @@ async function startReplica(settings: AuthSettings, lines: string[]) {
   };
 }
 
+/** A trust anchor, as PEM. */
+export function anchorPair(): { private: string; public: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  return { private: privateKey, public: publicKey };
+}
+
 /** Everything but the database, with secrets made anew; NATS is away. */
 export function freshSettings(): AuthSettings {
-  const anchor = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const anchor = anchorPair();
   return {
     ...testSettings({ host: '127.0.0.1', port: 1, user: 'none', password: 'none', database: 'none' }),
     issuer: 'https://issuer.test',
     issuerFetchUrl: 'https://issuer.test',
-    trustAnchorPrivate: [anchor.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string],
+    trustAnchorPrivate: [anchor.private],
     statementCopy: undefined,
     rotationSeconds: 0,
-    trustAnchorPublic: [anchor.publicKey.export({ type: 'spki', format: 'pem' }) as string],
+    trustAnchorPublic: [anchor.public],
     keyEncryptionKey: [randomBytes(32).toString('base64')],
     signingAlg: 'ES256',
     rsaModulusBits: 2048,

@@ -1,22 +1,33 @@
 /** The operator's key commands, as a process of its own from the build. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestNats, type TestNats } from '#testing';
-import { type AuthFixture, startAuth } from './auth-fixture.js';
+import { readAnchor } from '#statements';
+import { anchorPair, type AuthFixture, startAuth } from './auth-fixture.js';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'auth-keys-'));
 let nats: TestNats;
 let auth: AuthFixture;
 let env: Record<string, string>;
+/** kids of the trust anchors */
+let current: string;
+let next: string;
+const copy = join(folder, 'last-statement.jwt');
 
 beforeAll(async () => {
   nats = await startTestNats();
-  auth = await startAuth({ nats });
+  const anchors = [anchorPair(), anchorPair()];
+  const [trustAnchorPrivate, trustAnchorPublic] = [
+    anchors.map((anchor) => anchor.private),
+    anchors.map((anchor) => anchor.public),
+  ];
+  [current, next] = trustAnchorPublic.map((pem) => readAnchor(pem).thumbprint) as [string, string];
+  auth = await startAuth({ nats, settings: { trustAnchorPrivate, trustAnchorPublic } });
   const { settings } = auth.first;
   const file = (name: string, content: string) => {
     writeFileSync(join(folder, name), content);
@@ -33,8 +44,11 @@ beforeAll(async () => {
     NATS_URL: settings.natsUrl,
     NATS_NKEY_SEED_FILE: file('nkey', settings.natsNkeySeed),
     ISSUER: settings.issuer,
-    TRUST_ANCHOR_PUBLIC_FILE: file('anchor', settings.trustAnchorPublic[0]!),
-    TRUST_ANCHOR_PRIVATE_FILE: file('anchor.private', settings.trustAnchorPrivate[0]!),
+    TRUST_ANCHOR_PUBLIC_FILE: trustAnchorPublic.map((pem, index) => file(`anchor${index}`, pem)).join(','),
+    TRUST_ANCHOR_PRIVATE_FILE: trustAnchorPrivate
+      .map((pem, index) => file(`anchor${index}.private`, pem))
+      .join(','),
+    STATEMENT_COPY_FILE: copy,
     KEY_ENCRYPTION_KEY_FILES: file('kek', settings.keyEncryptionKey[0]!),
   };
 });
@@ -70,6 +84,59 @@ describe('npm run keys', () => {
     expect((await keys('list')).stdout).toContain(`${active}  ES256  revoked  compromised  a drill\n`);
   });
 
+  it('leaves the copy of the last statement to auth, which could not read what another user wrote', async () => {
+    const { code } = await keys('rotate');
+    expect(code).toBe(0);
+    expect(existsSync(copy)).toBe(false);
+    mkdirSync(copy);
+    const { stdout, stderr } = await keys('list');
+    rmSync(copy, { recursive: true });
+    expect(stderr).toBe('the copy of the last statement cannot be read: EISDIR\n');
+    expect(stdout).toContain('active');
+  });
+
+  it('makes no rounds: what is due is left to auth', async () => {
+    const epochOf = async () => (await auth.owner.query('SELECT epoch FROM key_set'))[0].epoch as string;
+    await auth.first.close();
+    await auth.owner.query(`UPDATE key_set SET issued_at = issued_at - interval '1 minute'`);
+    const before = await epochOf();
+    expect((await keys('list')).stdout).toContain('active');
+    expect(await epochOf()).toBe(before);
+  });
+
+  it('shows who pins which anchor, and drops one that vanished', async () => {
+    await auth.owner.query(
+      `INSERT INTO verifier_pins (service, instance, pins, seen_at) VALUES
+         ('inventory', 'alive', jsonb_build_array($1::text, $2::text), clock_timestamp()),
+         ('orders', 'late', jsonb_build_array($1::text), clock_timestamp()),
+         ('orders', 'vanished', jsonb_build_array($1::text), clock_timestamp() - interval '600 seconds')`,
+      [current, next],
+    );
+    const { stdout } = await keys('anchor');
+    expect(stdout.split('\n').slice(0, 2)).toEqual([`signing: ${current}`, `next: ${next}`]);
+    expect(stdout).toMatch(/^inventory\/alive {2}pins the next {2}heard of \d+ s ago$/m);
+    expect(stdout).toMatch(/^orders\/vanished {2}lacks the next {2}heard of 6\d\d s ago$/m);
+
+    const { stdout: rest } = await keys('anchor', '--drop', 'orders/vanished');
+    expect(rest).toContain('orders/late  lacks the next');
+    expect(rest).not.toContain('vanished');
+    expect(await keys('anchor', '--drop', 'orders/vanished')).toMatchObject({
+      code: 1,
+      stderr: 'No verifier with this name is remembered\n',
+    });
+  });
+
+  it('goes over to the next anchor by hand, once', async () => {
+    expect((await keys('anchor', '--proceed')).stdout).toBe(
+      `statements are signed by the anchor ${next} from now on\n`,
+    );
+    expect((await keys('anchor')).stdout).toContain(`signing: ${next}\nnext: none\n`);
+    expect(await keys('anchor', '--proceed')).toMatchObject({
+      code: 1,
+      stderr: 'auth has no next trust anchor that it could go over to\n',
+    });
+  });
+
   it('says in a line what an operator can mend', async () => {
     expect(await keys('revoke', 'none', '--reason', 'unspecified')).toMatchObject({
       code: 1,
@@ -84,6 +151,7 @@ describe('npm run keys', () => {
   });
 
   it('tells how it is used', async () => {
+    expect((await keys('anchor', '--drop', 'orders')).code).toBe(2);
     const { code, stderr } = await keys('revoke');
     expect(code).toBe(2);
     expect((await keys('revoke', 'kid', '--reason', 'stolen')).code).toBe(2);

@@ -8,6 +8,7 @@ import { Session } from '../sessions/session.entity.js';
 import { AccountsAndSessions1700000000001 } from './migrations/1700000000001-accounts-and-sessions.js';
 import { SigningKeys1700000000002 } from './migrations/1700000000002-signing-keys.js';
 import { Revocations1700000000003 } from './migrations/1700000000003-revocations.js';
+import { VerifierPins1700000000004 } from './migrations/1700000000004-verifier-pins.js';
 import { RevocationReasons1700000000005 } from './migrations/1700000000005-revocation-reasons.js';
 import { SessionExpiry1700000000006 } from './migrations/1700000000006-session-expiry.js';
 
@@ -16,6 +17,7 @@ export const migrations = [
   AccountsAndSessions1700000000001,
   SigningKeys1700000000002,
   Revocations1700000000003,
+  VerifierPins1700000000004,
   RevocationReasons1700000000005,
   SessionExpiry1700000000006,
 ];

@@ -1,7 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import { readAnchor } from '#statements';
 import { createTestIssuer, createTestKey } from '#testing';
 import { EpochWitness } from './epoch-witness.js';
@@ -12,8 +22,17 @@ const forged = (number: number) => issuer.statement({ epoch: number }, { signWit
 
 let folder: string;
 let file: string;
-const witness = () => new EpochWitness(issuer.issuer, issuer.anchors.map(readAnchor), file);
+const anchors = issuer.anchors.map(readAnchor);
+const witness = (isWriter = true) => new EpochWitness(issuer.issuer, anchors, { file, isWriter });
+/** What a new process knows. */
+async function looking() {
+  const one = witness();
+  await one.look();
+  return one;
+}
 
+// What is told is read from `fault`.
+Logger.overrideLogger(false);
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'epoch-witness-'));
   file = join(folder, 'last-statement.jwt');
@@ -21,8 +40,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('EpochWitness', () => {
-  it('knows of nothing at first', () => {
-    expect(witness().newest()).toBeUndefined();
+  it('knows of nothing at first, and that is no fault', async () => {
+    const one = await looking();
+    expect(one.newest()).toBeUndefined();
+    expect(one.fault).toBeUndefined();
   });
 
   it('remembers the newest statement that it heard, in whatever order they came', () => {
@@ -36,14 +57,15 @@ describe('EpochWitness', () => {
     ['one of another issuer', () => epoch(9, { iss: 'https://other.test' })],
     ['no statement at all', () => 'not.a.jws'],
     ['an empty text', () => ''],
-  ])('does not believe %s, heard or in the file', (_, jws) => {
+  ])('does not believe %s, heard or in the file', async (_, jws) => {
     const one = witness();
     one.hear(epoch(4));
     expect(one.hear(jws())).toBeUndefined();
     expect(one.newest()?.epoch).toBe(4);
     writeFileSync(file, jws());
+    await one.look();
     expect(one.newest()?.epoch).toBe(4);
-    expect(witness().newest()).toBeUndefined();
+    expect((await looking()).newest()).toBeUndefined();
   });
 
   it('believes an expired one: that it was published is what counts', () => {
@@ -52,34 +74,77 @@ describe('EpochWitness', () => {
     expect(one.newest()?.epoch).toBe(7);
   });
 
-  it('keeps a copy that the next process finds, readable by its owner alone', () => {
+  it('keeps a copy that the next process finds, readable by its owner alone', async () => {
     const jws = epoch(6);
-    witness().keep(jws);
-    expect(witness().newest()).toMatchObject({ epoch: 6, jws });
+    await witness().keep(jws);
+    expect((await looking()).newest()).toMatchObject({ epoch: 6, jws });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
-  it('never replaces the copy by an older one, also if another process wrote it', () => {
+  it('never replaces the copy by an older one, also if another process wrote it', async () => {
     const one = witness();
-    one.keep(epoch(3));
-    witness().keep(epoch(8));
-    one.keep(epoch(5));
+    await one.keep(epoch(3));
+    await witness().keep(epoch(8));
+    await one.keep(epoch(5));
     expect(one.newest()?.epoch).toBe(8);
-    expect(witness().newest()?.epoch).toBe(8);
+    expect((await looking()).newest()?.epoch).toBe(8);
   });
 
-  it('replaces a copy that a crash or a hand has spoilt', () => {
+  it('keeps the newest of many that come at once', async () => {
+    const one = witness();
+    await Promise.all([1, 2, 3, 4, 5].map((number) => one.keep(epoch(number))));
+    expect((await looking()).newest()?.epoch).toBe(5);
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  it('replaces a copy that a crash or a hand has spoilt', async () => {
     writeFileSync(file, 'half of a state');
+    const one = await looking();
+    expect(one.fault).toBe('the copy of the last statement cannot be read: it holds no statement of ours');
     const jws = epoch(2);
-    witness().keep(jws);
+    await one.keep(jws);
     expect(readFileSync(file, 'utf8')).toBe(jws);
+    expect(one.fault).toBeUndefined();
   });
 
-  it('remembers for its own life where no file is named', () => {
-    const one = new EpochWitness(issuer.issuer, issuer.anchors.map(readAnchor), undefined);
-    one.keep(epoch(3));
+  it('goes on without a copy that cannot be read or replaced, tells it once, and leaves nothing behind', async () => {
+    const told = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    try {
+      // Nobody can read a folder as a file, not even root, as which tests may run.
+      mkdirSync(file);
+      const one = witness();
+      for (const number of [1, 2, 3]) {
+        await one.look();
+        await one.keep(epoch(number));
+      }
+      expect(one.newest()?.epoch).toBe(3);
+      expect(one.fault).toBe('the copy of the last statement cannot be read: EISDIR');
+      expect(told).toHaveBeenCalledTimes(1);
+      expect(readdirSync(folder)).toHaveLength(1);
+      rmdirSync(file);
+      await one.keep(epoch(4));
+      expect(one.fault).toBeUndefined();
+      expect((await looking()).newest()?.epoch).toBe(4);
+    } finally {
+      told.mockRestore();
+    }
+  });
+
+  it('of a command reads the copy and never writes it', async () => {
+    await witness().keep(epoch(3));
+    const command = witness(false);
+    await command.look();
+    await command.keep(epoch(4));
+    expect(command.newest()?.epoch).toBe(4);
+    expect((await looking()).newest()?.epoch).toBe(3);
+  });
+
+  it('remembers for its own life where no file is named', async () => {
+    const one = new EpochWitness(issuer.issuer, anchors, { isWriter: true });
+    await one.keep(epoch(3));
     expect(one.newest()?.epoch).toBe(3);
+    expect(one.fault).toBeUndefined();
     expect(readdirSync(folder)).toEqual([]);
   });
 });

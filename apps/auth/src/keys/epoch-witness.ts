@@ -1,26 +1,47 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { Logger } from '@nestjs/common';
 import { verifyKeySetStatement, type Anchor, type KeySetStatement } from '#statements';
+
+export interface EpochWitnessOptions {
+  /** Where the copy is kept; without it only NATS and this process's memory bear witness. */
+  readonly file?: string | undefined;
+  /** False for a command: it may run as another user, and auth could not read what it writes. */
+  readonly isWriter: boolean;
+}
 
 /**
  * Remembers the newest statement outside the database: as a file beside the trust anchor, and as NATS tells it. A
  * database that is older than its own statements was restored from a backup; going on from there would bring revoked
- * keys back and use epochs twice. What a witness says counts only under the anchor's signature.
+ * keys back and use epochs twice. What a witness says counts only under the anchor's signature. A copy that cannot be
+ * read is an absent witness and stops nothing: it is told once, and replaced by the next statement.
  */
 export class EpochWitness {
+  private readonly log = new Logger('keys');
   private newestSeen: KeySetStatement | undefined;
+  private keeping: Promise<void> = Promise.resolve();
+  private readonly faults: { read?: string | undefined; write?: string | undefined } = {};
+  private told: string | undefined;
 
-  /** @param file where the copy is kept; without it only NATS and this process's memory bear witness */
   constructor(
     private readonly issuer: string,
     private readonly anchors: readonly Anchor[],
-    private readonly file: string | undefined,
+    private readonly options: EpochWitnessOptions,
   ) {}
 
-  /** The newest statement there is proof of. */
+  /** Why the copy bears no witness; undefined while it does, or where none is kept. */
+  get fault(): string | undefined {
+    return this.faults.read ?? this.faults.write;
+  }
+
+  /** The newest statement there is proof of, as far as this process knows. */
   newest(): KeySetStatement | undefined {
-    if (this.file !== undefined && existsSync(this.file)) this.hear(readFileSync(this.file, 'utf8'));
     return this.newestSeen;
+  }
+
+  /** Reads the copy, which another replica may have replaced. Never rejects. */
+  async look(): Promise<void> {
+    await this.readCopy();
   }
 
   /**
@@ -42,14 +63,53 @@ export class EpochWitness {
     }
   }
 
-  /** Keeps a statement that was committed; by rename, so that a crash leaves the old copy or the new one. */
-  keep(jws: string): void {
-    const before = this.newest()?.epoch ?? 0;
+  /** Keeps a statement that was committed. Never rejects: a full disk must not keep statements from those who wait. */
+  keep(jws: string): Promise<void> {
     this.hear(jws);
-    if (this.file === undefined || (this.newestSeen?.epoch ?? 0) <= before) return;
+    if (this.options.isWriter) this.keeping = this.keeping.then(() => this.writeCopy());
+    return this.keeping;
+  }
+
+  /** The epoch of the copy; 0 if there is none that can be read. */
+  private async readCopy(): Promise<number> {
+    if (this.options.file === undefined) return 0;
+    let [epoch, fault]: [number | undefined, string | undefined] = [undefined, undefined];
+    try {
+      epoch = this.hear(await readFile(this.options.file, 'utf8'));
+      if (epoch === undefined) fault = 'it holds no statement of ours';
+    } catch (error) {
+      // There is none before the first statement.
+      if (codeOf(error) !== 'ENOENT') fault = codeOf(error);
+    }
+    this.report({ read: fault && `the copy of the last statement cannot be read: ${fault}` });
+    return epoch ?? 0;
+  }
+
+  /** By rename, so that a crash leaves the old copy or the new one. */
+  private async writeCopy(): Promise<void> {
+    const { file } = this.options;
+    const kept = await this.readCopy();
+    if (file === undefined || !this.newestSeen || this.newestSeen.epoch <= kept) return;
     // Replicas share the folder, and each may be process 7 of its container.
-    const temporary = `${this.file}.${randomUUID()}`;
-    writeFileSync(temporary, this.newestSeen!.jws, { mode: 0o600 });
-    renameSync(temporary, this.file);
+    const temporary = `${file}.${randomUUID()}`;
+    try {
+      await writeFile(temporary, this.newestSeen.jws, { mode: 0o600 });
+      await rename(temporary, file);
+      this.report({ read: undefined, write: undefined });
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      this.report({ write: `no copy of the last statement can be kept: ${codeOf(error)}` });
+    }
+  }
+
+  private report(faults: EpochWitness['faults']): void {
+    Object.assign(this.faults, faults);
+    const { fault, told } = this;
+    if (fault === told) return;
+    this.told = fault;
+    if (fault === undefined) this.log.log('the copy of the last statement is kept again');
+    else this.log.error(`${fault}; a database that is restored may go unnoticed`);
   }
 }
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;

@@ -6,6 +6,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import type { AlgorithmName } from '#jws';
+import { AnchorExchangeService } from '../anchor/anchor-exchange.service.js';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
 import { RotationService } from '../rotation/rotation.service.js';
@@ -33,6 +34,7 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     private readonly rotations: RotationService,
     private readonly acknowledgements: AcknowledgementsService,
     private readonly spare: SpareKey,
+    private readonly anchors: AnchorExchangeService,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
@@ -62,17 +64,8 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     await this.acknowledgements.load();
     await this.rotations.rotateWhenDue();
     await this.rotations.advance();
-    await this.exchangeAnchor();
+    await this.anchors.advance();
     await this.completeKeys(await this.keySet.list());
-  }
-
-  /** Goes over to the next anchor as soon as every verifier has pinned it; the first statement under it is due now. */
-  private async exchangeAnchor(): Promise<void> {
-    const next = this.keySet.nextAnchor();
-    if (next === undefined || !this.acknowledgements.isComplete()) return;
-    if (this.acknowledgements.lackingPin(next).length > 0) return;
-    await this.keySet.change((keys) => keys, { anchor: next });
-    this.log.log(`statements are signed by the anchor ${next} from now on`);
   }
 
   /** Makes the first key, a standby of the active key's algorithm, and the spare in memory. */

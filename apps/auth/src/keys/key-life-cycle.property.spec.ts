@@ -12,6 +12,7 @@ import { fakeClock } from '#testing';
 import { AuthError } from '../errors.js';
 import { decideRotation, dueStandby } from '../rotation/rotation-decision.js';
 import type { Rotation } from '../rotation/rotation.entity.js';
+import { readAcknowledgement } from '../rotation/acknowledgement.js';
 import { Verifiers, type Verifier } from '../rotation/verifiers.js';
 import {
   activate,
@@ -223,8 +224,9 @@ class World {
   }
 
   tell(name: string, ack: string): void {
-    const heard = this.verifiers.hear(`trust.ack.orders.${name}`, Buffer.from(ack), this.epoch);
-    if (typeof heard !== 'string') this.saved.set(name, heard);
+    const heard = readAcknowledgement(`trust.ack.orders.${name}`, Buffer.from(ack), this.epoch);
+    const verifier = typeof heard === 'object' && 'epoch' in heard && this.verifiers.hear(heard);
+    if (verifier) this.saved.set(name, verifier);
   }
 
   // What must be so.

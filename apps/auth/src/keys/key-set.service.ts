@@ -81,7 +81,6 @@ export class KeySetService {
   private readonly listeners: ((statement: IssuedStatement) => void)[] = [];
   private statement: IssuedStatement | undefined;
   private wentBack = false;
-  private copyFault: string | undefined;
   /** Keys that were complained of once. */
   private readonly foreign = new Set<string>();
 
@@ -101,6 +100,11 @@ export class KeySetService {
   /** Whether the database is older than statements that were made from it; then nothing is signed. */
   get databaseWentBack(): boolean {
     return this.wentBack;
+  }
+
+  /** Why a restored database may go unnoticed; undefined while the copy of the last statement is kept. */
+  get copyFault(): string | undefined {
+    return this.witness.fault;
   }
 
   /** Calls `listener` with each statement that is newer than all before. */
@@ -146,6 +150,7 @@ export class KeySetService {
    * @returns the age in seconds of the last statement; infinite if there is none
    */
   async refresh(): Promise<number> {
+    await this.witness.look();
     const proven = this.provenEpoch();
     const [state] = await this.dataSource.query<{ epoch: string; statement: string | null; age: number }[]>(
       'SELECT epoch, statement, extract(epoch FROM clock_timestamp() - issued_at)::float8 AS age FROM key_set',
@@ -171,7 +176,8 @@ export class KeySetService {
   }
 
   /**
-   * Refuses to go on from a database that went back; to be asked inside the transaction that signs.
+   * Refuses to go on from a database that went back; to be asked inside the transaction that signs. What this process
+   * knows is proof enough for a token, and no file is read: each round and each change reads the copy.
    *
    * @throws AuthError `database_went_back`
    */
@@ -205,6 +211,7 @@ export class KeySetService {
     step: ChangeStep,
     { anchor, recover = false }: ChangeOptions = {},
   ): Promise<IssuedStatement | undefined> {
+    await this.witness.look();
     const issued = await this.dataSource.transaction(async (tx) => {
       const state = await tx.findOneOrFail(KeySetState, {
         where: { id: true },
@@ -299,21 +306,8 @@ export class KeySetService {
   private adopt(statement: IssuedStatement): void {
     if (statement.epoch <= (this.statement?.epoch ?? 0)) return;
     this.statement = statement;
-    this.keepCopy(statement);
+    void this.witness.keep(statement.jws);
     for (const listener of this.listeners) listener(statement);
-  }
-
-  /** A disk that is full must not keep statements from those who wait for them. */
-  private keepCopy({ jws }: IssuedStatement): void {
-    let fault: string | undefined;
-    try {
-      this.witness.keep(jws);
-    } catch (error) {
-      fault = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    }
-    if (fault !== undefined && fault !== this.copyFault)
-      this.log.error(`no copy of the last statement is kept, a restored database may go unnoticed: ${fault}`);
-    this.copyFault = fault;
   }
 }
 

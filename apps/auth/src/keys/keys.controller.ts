@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { algorithmNames, type AlgorithmName } from '#jws';
 import { keyRevocationReasons } from '#statements';
 import { Scopes } from '#trust/nest';
+import { AnchorExchangeService } from '../anchor/anchor-exchange.service.js';
 import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
 import { RotationService, type RotationResult } from '../rotation/rotation.service.js';
 import type { KeyRecord } from './key-life-cycle.js';
@@ -35,6 +36,7 @@ export class KeysController {
     private readonly keySet: KeySetService,
     private readonly rotations: RotationService,
     private readonly acknowledgements: AcknowledgementsService,
+    private readonly anchors: AnchorExchangeService,
   ) {}
 
   @Get('keys')
@@ -45,19 +47,23 @@ export class KeysController {
   }
 
   @Get('verifiers')
-  @ApiOperation({ summary: 'Every verifier that a rotation waits for, and what it holds' })
-  verifiers() {
-    const now = Date.now();
-    const verifiers = this.acknowledgements.counted().map(({ seenAt, at, ...verifier }) => ({
-      ...verifier,
-      ageMs: Math.round(now - seenAt),
-      // Its clock against ours at the moment we heard of it; transit is part of it.
-      clockSkewMs: Math.round(at - seenAt),
-    }));
+  @ApiOperation({
+    summary: 'Every verifier that a rotation waits for, what it holds, and whom an anchor exchange waits for',
+  })
+  async verifiers() {
+    const now = performance.now();
+    const verifiers = this.acknowledgements
+      .counted()
+      .map(({ seenAt, at: _at, clockSkewMs, ...verifier }) => ({
+        ...verifier,
+        ageMs: Math.round(now - seenAt),
+        clockSkewMs: Math.round(clockSkewMs),
+      }));
     return {
       complete: this.acknowledgements.isComplete(),
       verifiers,
       refused: this.acknowledgements.refused(),
+      anchorExchange: await this.anchors.waiting(),
     };
   }
 

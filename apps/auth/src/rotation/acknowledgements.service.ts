@@ -1,13 +1,29 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
 import { instanceName, NATS_LINK, type NatsLink } from '#service-kit';
 import { ACK_SUBJECTS, ackSubject } from '#statements';
-import { KeyRing } from '#trust';
+import type { KeyRing } from '#trust';
+import { VerifierPinsService } from '../anchor/verifier-pins.service.js';
 import { SERVICE } from '../config.js';
 import { KeySetService } from '../keys/key-set.service.js';
-import { Verifiers, type AckRefusal, type Verifier } from './verifiers.js';
+import {
+  nameOf,
+  readAcknowledgement,
+  type Acknowledgement,
+  type AckRefusal,
+  type InstanceName,
+} from './acknowledgement.js';
+import { loadVerifiers, saveVerifiers } from './verifier-rows.js';
+import { Verifiers, type Verifier } from './verifiers.js';
 
 export interface AcknowledgementOptions {
   /** How long after its last acknowledgement a verifier is waited for. */
@@ -24,26 +40,37 @@ const CATCH_UP_MS = 50;
 
 /**
  * Listens to acknowledgements and keeps them: in memory for the rotation that waits, in the database for other
- * replicas and the next start.
+ * replicas and the next start. An instance that says goodbye is waited for no more.
  */
 @Injectable()
-export class AcknowledgementsService implements OnModuleInit {
+export class AcknowledgementsService
+  implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
+{
   private readonly log = new Logger('acknowledgements');
   private readonly verifiers: Verifiers;
-  private readonly unsaved = new Map<string, Verifier>();
+  /** By name; of an instance that has said goodbye the name alone. */
+  private readonly unsaved = new Map<string, Verifier | InstanceName>();
   private readonly refusals = new Map<AckRefusal, number>();
   private readonly waiting = new Set<() => void>();
   /** One process may run several replicas. */
-  private readonly instance = `${instanceName}-${randomBytes(2).toString('hex')}`;
+  private readonly self = {
+    service: SERVICE,
+    instance: `${instanceName}-${randomBytes(2).toString('hex')}`,
+  };
+  private isLeaving = false;
+  private isStopped = false;
   private connection: NatsConnection | undefined;
+  /** By the monotonic clock. */
   private connectedAt: number | undefined;
   private catchingUp: Promise<void> | undefined;
+  /** The last time that it was caught up. */
+  private caughtUp: Promise<void> = Promise.resolve();
   private flushing: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly keySet: KeySetService,
-    private readonly ring: KeyRing,
+    private readonly pins: VerifierPinsService,
     @Inject(NATS_LINK) private readonly nats: NatsLink,
     @Inject(ACKNOWLEDGEMENT_OPTIONS) private readonly options: AcknowledgementOptions,
   ) {
@@ -52,6 +79,23 @@ export class AcknowledgementsService implements OnModuleInit {
 
   onModuleInit(): void {
     this.nats.connection.then((connection) => this.listen(connection)).catch(() => undefined);
+  }
+
+  /** While the database is open; nobody else may be there to hear the goodbye. */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (!this.options.isVerifier) return;
+    this.isLeaving = true;
+    this.pins.leave(this.self);
+    // A database that is away waits for this replica as for one that vanished.
+    await this.pins.save().catch((error: Error) => this.log.warn(`no goodbye was saved: ${error.message}`));
+  }
+
+  /** After the last request was judged: until then a rotation must wait for this replica. */
+  onApplicationShutdown(): void {
+    if (!this.options.isVerifier) return;
+    this.isStopped = true;
+    clearTimeout(this.flushing);
+    this.publish({ goodbye: true, at: Date.now() });
   }
 
   /** Everyone that is waited for. */
@@ -69,7 +113,7 @@ export class AcknowledgementsService implements OnModuleInit {
     return this.verifiers.lacking((verifier) => verifier.epoch >= epoch);
   }
 
-  /** Names of the counted verifiers that have not pinned the anchor. */
+  /** Names of the counted verifiers that do not pin the anchor. */
   lackingPin(kid: string): string[] {
     return this.verifiers.lacking(({ pins }) => pins.includes(kid));
   }
@@ -77,7 +121,7 @@ export class AcknowledgementsService implements OnModuleInit {
   /** Whether everyone has had the time to be heard: not in the first while after a (re)connection. */
   isComplete(): boolean {
     const { connectedAt } = this;
-    return connectedAt !== undefined && Date.now() - connectedAt >= this.options.countedSeconds * 1000;
+    return connectedAt !== undefined && performance.now() - connectedAt >= this.options.countedSeconds * 1000;
   }
 
   /** How many acknowledgements were refused, by reason. */
@@ -99,33 +143,18 @@ export class AcknowledgementsService implements OnModuleInit {
   }
 
   /** This replica verifies tokens too, for its own routes: it is counted like any verifier. Others may wait for it. */
-  acknowledgeOurselves(): void {
-    const { epoch, keys, pins } = this.ring.facts();
-    if (!this.options.isVerifier || epoch === null) return;
-    const now = Date.now();
-    const self = {
-      service: SERVICE,
-      instance: this.instance,
-      epoch,
-      kids: keys.map(({ kid }) => kid),
-      pins,
-      at: now,
-      seenAt: now,
-    };
-    this.verifiers.remember(self);
-    this.save(self);
-    this.connection?.publish(ackSubject(SERVICE, this.instance), JSON.stringify(self));
+  acknowledgeOurselves(ring: KeyRing): void {
+    const { epoch, keys, pins } = ring.facts();
+    if (!this.options.isVerifier || this.isStopped || epoch === null) return;
+    const ack = { epoch, kids: keys.map(({ kid }) => kid), pins, at: Date.now() };
+    this.take({ ...ack, ...this.self });
+    this.publish(ack);
   }
 
   /** Learns what other replicas have heard. */
   async load(): Promise<void> {
-    const rows = await this.dataSource.query<(Verifier & { age: number })[]>(
-      `SELECT service, instance, epoch::float8 AS epoch, kids, pins, at_ms AS at,
-              extract(epoch FROM clock_timestamp() - seen_at)::float8 AS age
-         FROM verifier WHERE seen_at > clock_timestamp() - make_interval(secs => $1)`,
-      [this.options.countedSeconds],
-    );
-    for (const { age, ...row } of rows) this.verifiers.remember({ ...row, seenAt: Date.now() - age * 1000 });
+    const rows = await loadVerifiers(this.dataSource, this.options.countedSeconds);
+    for (const row of rows) this.verifiers.remember(row);
   }
 
   private async listen(connection: NatsConnection): Promise<void> {
@@ -135,34 +164,60 @@ export class AcknowledgementsService implements OnModuleInit {
       },
     });
     this.connection = connection;
-    this.connectedAt = Date.now();
+    this.connectedAt = performance.now();
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') this.connectedAt = undefined;
-      if (type === 'reconnect') this.connectedAt = Date.now();
+      if (type === 'reconnect') this.connectedAt = performance.now();
     }
   }
 
   private async hear(subject: string, data: Uint8Array): Promise<void> {
-    const judge = () => this.verifiers.hear(subject, data, this.keySet.current?.epoch ?? 0);
-    let heard = judge();
+    // Its own words come back, and may do so after its goodbye.
+    if (this.isStopped || subject === ackSubject(SERVICE, this.self.instance)) return;
+    const read = () => readAcknowledgement(subject, data, this.keySet.current?.epoch ?? 0);
+    let heard = read();
     if (heard === 'future_epoch') {
       // Of a statement that another replica has issued, or a lie.
       await this.catchUp();
-      heard = judge();
+      heard = read();
     }
-    if (typeof heard === 'string') {
-      this.refusals.set(heard, (this.refusals.get(heard) ?? 0) + 1);
-      return;
-    }
-    this.save(heard);
+    if (typeof heard === 'string') return this.refuse(heard);
+    if ('goodbye' in heard) {
+      // What it acknowledged before may still be waiting for the database.
+      await this.caughtUp;
+      this.leave(heard);
+    } else if (!this.take(heard)) this.refuse('too_many_instances');
     for (const done of this.waiting) done();
+  }
+
+  /** Counts whoever has acknowledged. Returns false if its service has too many instances to be counted. */
+  private take(ack: Acknowledgement): boolean {
+    // Remembered in any case: an anchor exchange waits for more than a rotation does.
+    if (!this.isLeaving || ack.instance !== this.self.instance) this.pins.hear(ack);
+    const verifier = this.verifiers.hear(ack, ack.at - Date.now());
+    if (verifier) this.save(verifier);
+    return verifier !== undefined;
+  }
+
+  private leave(name: InstanceName): void {
+    this.pins.leave(name);
+    if (this.verifiers.forget(name)) this.save(name);
+  }
+
+  private refuse(reason: AckRefusal): void {
+    this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
+  }
+
+  private publish(message: object): void {
+    if (!this.connection || this.connection.isClosed() || this.connection.isDraining()) return;
+    this.connection.publish(ackSubject(SERVICE, this.self.instance), JSON.stringify(message));
   }
 
   /** Takes up what other replicas have issued; one question to the database for all who ask in a short while. */
   private catchUp(): Promise<void> {
     if (this.catchingUp === undefined) {
       // Without the database nothing newer is known.
-      this.catchingUp = this.keySet.refresh().then(
+      this.caughtUp = this.catchingUp = this.keySet.refresh().then(
         () => undefined,
         () => undefined,
       );
@@ -171,37 +226,20 @@ export class AcknowledgementsService implements OnModuleInit {
     return this.catchingUp;
   }
 
-  private save(verifier: Verifier): void {
-    this.unsaved.set(`${verifier.service}.${verifier.instance}`, verifier);
+  private save(verifier: Verifier | InstanceName): void {
+    this.unsaved.set(nameOf(verifier), verifier);
     this.flushing ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
   }
 
-  /** Many acknowledgements, one statement; what cannot be saved now comes again with the next heartbeat. */
+  /** What cannot be saved now comes again with the next heartbeat, or is counted no more by then. */
   private async flush(): Promise<void> {
     this.flushing = undefined;
-    const now = Date.now();
-    const batch = [...this.unsaved.values()].map((ack) => ({
-      ...ack,
-      ageSeconds: (now - ack.seenAt) / 1000,
-    }));
+    const words = [...this.unsaved.values()];
+    const heard = words.filter((word) => 'seenAt' in word);
+    const left = words.filter((word) => !('seenAt' in word));
     this.unsaved.clear();
     try {
-      await this.dataSource.query(
-        `INSERT INTO verifier (service, instance, epoch, kids, pins, at_ms, seen_at)
-         SELECT service, instance, epoch, kids, pins, at, clock_timestamp() - make_interval(secs => "ageSeconds")
-           FROM jsonb_to_recordset($1::jsonb)
-             AS ack(service text, instance text, epoch bigint, kids jsonb, pins jsonb, at float8, "ageSeconds" float8)
-          -- In one order, so that two replicas do not wait for each other's rows.
-          ORDER BY service, instance
-         ON CONFLICT (service, instance) DO UPDATE SET epoch = excluded.epoch, kids = excluded.kids,
-           pins = excluded.pins, at_ms = excluded.at_ms, seen_at = excluded.seen_at
-         WHERE verifier.seen_at < excluded.seen_at`,
-        [JSON.stringify(batch)],
-      );
-      await this.dataSource.query(
-        `DELETE FROM verifier WHERE seen_at < clock_timestamp() - make_interval(secs => $1)`,
-        [this.options.countedSeconds],
-      );
+      await saveVerifiers(this.dataSource, { heard, left }, this.options.countedSeconds);
     } catch (error) {
       this.log.warn(`acknowledgements could not be saved: ${(error as Error).message}`);
     }

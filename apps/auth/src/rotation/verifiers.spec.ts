@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { fakeClock } from '#testing';
-import { Verifiers, type AckRefusal } from './verifiers.js';
+import { readAcknowledgement, type AckRefusal } from './acknowledgement.js';
+import { Verifiers } from './verifiers.js';
 
 const COUNTED_MS = 25_000;
 const LAST_EPOCH = 7;
@@ -14,7 +15,10 @@ function listening() {
     subject = `trust.ack.orders.${instance}`,
   ) => {
     const ack = { epoch: 5, kids: ['k1'], pins: ['a1'], at: clock.now(), ...facts };
-    return verifiers.hear(subject, Buffer.from(JSON.stringify(ack)), LAST_EPOCH);
+    const heard = readAcknowledgement(subject, Buffer.from(JSON.stringify(ack)), LAST_EPOCH);
+    if (typeof heard === 'string') return heard;
+    if ('goodbye' in heard) return verifiers.forget(heard);
+    return verifiers.hear(heard) ?? 'too_many_instances';
   };
   const names = () => verifiers.counted().map(({ instance }) => instance);
   return { clock, verifiers, hear, names };
@@ -24,8 +28,9 @@ describe('an acknowledgement', () => {
   it('is remembered with the name that its subject gives it, and the time by our clock', () => {
     const { clock, verifiers, hear } = listening();
     const heard = { service: 'orders', instance: 'one', epoch: 5, kids: ['k1'], pins: ['a1'] };
-    expect(hear('one', { at: 42 })).toEqual({ ...heard, at: 42, seenAt: clock.now() });
-    expect(verifiers.counted()).toEqual([{ ...heard, at: 42, seenAt: clock.now() }]);
+    const counted = { ...heard, at: 42, clockSkewMs: 0, seenAt: clock.now() };
+    expect(hear('one', { at: 42 })).toEqual(counted);
+    expect(verifiers.counted()).toEqual([counted]);
   });
 
   it('cannot give itself another name or an earlier time, nor say more than it may', () => {
@@ -39,6 +44,7 @@ describe('an acknowledgement', () => {
         kids: ['k1'],
         pins: ['a1'],
         at: clock.now(),
+        clockSkewMs: 0,
         seenAt: clock.now(),
       },
     ]);
@@ -80,8 +86,7 @@ describe('an acknowledgement', () => {
     ['a nest of 8,000 lists', '['.repeat(8_000) + ']'.repeat(8_000)],
     ['no text at all', Buffer.from([0xff, 0xfe, 0x00, 0x80])],
   ])('of %s is malformed', (_what, data) => {
-    const { verifiers } = listening();
-    expect(verifiers.hear('trust.ack.orders.one', Buffer.from(data), LAST_EPOCH)).toBe('malformed');
+    expect(readAcknowledgement('trust.ack.orders.one', Buffer.from(data), LAST_EPOCH)).toBe('malformed');
   });
 
   it.each([
@@ -133,11 +138,68 @@ describe('who is counted', () => {
   it('what was heard elsewhere counts if it is later than what was heard here', () => {
     const { clock, verifiers, hear } = listening();
     hear('one', { epoch: 6 });
-    const elsewhere = { service: 'orders', instance: 'one', epoch: 5, kids: [], pins: [], at: 0 };
+    const elsewhere = {
+      service: 'orders',
+      instance: 'one',
+      epoch: 5,
+      kids: [],
+      pins: [],
+      at: 0,
+      clockSkewMs: 0,
+    };
     verifiers.remember({ ...elsewhere, seenAt: clock.now() - 1 });
     expect(verifiers.counted()[0]).toMatchObject({ epoch: 6 });
     verifiers.remember({ ...elsewhere, seenAt: clock.now() + 1 });
     expect(verifiers.counted()[0]).toMatchObject({ epoch: 5 });
+  });
+});
+
+describe('a goodbye', () => {
+  it('ends the waiting for that instance and no other, until it is heard again', () => {
+    const { hear, names } = listening();
+    hear('one');
+    hear('two');
+    hear('one', { goodbye: true, epoch: undefined });
+    expect(names()).toEqual(['two']);
+    hear('one');
+    expect(names()).toEqual(['two', 'one']);
+  });
+
+  it('of an instance that nobody knows changes nothing', () => {
+    const { hear, names } = listening();
+    hear('one');
+    expect(hear('two', { goodbye: true })).toBe(false);
+    expect(names()).toEqual(['one']);
+  });
+
+  it.each([false, 'true', 1])('of %j is none', (goodbye) => {
+    const data = Buffer.from(JSON.stringify({ goodbye }));
+    expect(readAcknowledgement('trust.ack.orders.one', data, LAST_EPOCH)).toBe('malformed');
+  });
+});
+
+describe('a step of the wall clock', () => {
+  it.each([
+    ['forward', 3_600_000],
+    ['back', -3_600_000],
+  ])('%s counts nobody out and keeps nobody in', (_direction, step) => {
+    const wallClock = jest.spyOn(Date, 'now');
+    const monotonic = jest.spyOn(performance, 'now');
+    try {
+      let [wall, passed] = [1_700_000_000_000, 5_000];
+      wallClock.mockImplementation(() => wall);
+      monotonic.mockImplementation(() => passed);
+      const verifiers = new Verifiers(COUNTED_MS);
+      verifiers.hear({ service: 'orders', instance: 'one', epoch: 5, kids: [], pins: [], at: wall });
+      wall += step;
+      passed += COUNTED_MS - 1;
+      expect(verifiers.counted()).toHaveLength(1);
+      passed += 1;
+      expect(verifiers.counted()).toEqual([]);
+    } finally {
+      wallClock.mockRestore();
+      monotonic.mockRestore();
+    }
   });
 });
 

@@ -1,67 +1,49 @@
 /**
- * Who verifies, and what each of them holds, as told by acknowledgements. These are unsigned and believed for the
- * channel: NATS lets a service acknowledge for itself only. The worst a false one does is to hasten or delay a
- * rotation, so they are bounded in size and number and believed in nothing else.
+ * Whom a rotation waits for, and what each of them holds, as told by acknowledgements. Bounded in number, since these
+ * are unsigned: a service cannot make auth remember more than {@link MAX_INSTANCES} instances.
  */
-import { z } from 'zod';
-import { MAX_STATEMENT_KEYS } from '#statements';
+import { nameOf, type Acknowledgement, type InstanceName } from './acknowledgement.js';
 
-const MAX_ACK_BYTES = 16 * 1024;
 const MAX_INSTANCES = 64;
-const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** A thumbprint in base64url; anything else PostgreSQL might refuse to keep, and all that comes along with it. */
-const kid = z.string().regex(/^[\w-]{1,128}$/);
-const ackSchema = z.object({
-  epoch: z.int().positive(),
-  kids: z.array(kid).max(MAX_STATEMENT_KEYS),
-  pins: z.array(kid).max(16),
-  at: z.number().nonnegative(),
-});
-
-export interface Verifier extends z.infer<typeof ackSchema> {
-  readonly service: string;
-  readonly instance: string;
-  /** When auth last heard of it, by auth's clock, in ms. */
+export interface Verifier extends Acknowledgement {
+  /** When auth last heard of it, by the monotonic clock of this process, in ms. */
   readonly seenAt: number;
+  /** Its clock against ours at the moment we heard of it, in ms; transit is part of it. */
+  readonly clockSkewMs: number;
 }
-
-export type AckRefusal = 'too_large' | 'malformed' | 'bad_name' | 'future_epoch' | 'too_many_instances';
 
 export class Verifiers {
   private readonly known = new Map<string, Verifier>();
 
-  /** @param countedMs how long after its last acknowledgement a verifier is waited for */
+  /**
+   * @param countedMs how long after its last acknowledgement a verifier is waited for
+   * @param clock monotonic: a step of the wall clock must not empty the count, nor keep the silent in it
+   */
   constructor(
     private readonly countedMs: number,
-    private readonly clock: () => number = Date.now,
+    private readonly clock: () => number = () => performance.now(),
   ) {}
 
-  /**
-   * Takes in an acknowledgement.
-   *
-   * @param subject `trust.ack.<service>.<instance>`
-   * @param lastEpoch the newest epoch there is: an acknowledgement of a later one is a lie
-   */
-  hear(subject: string, data: Uint8Array, lastEpoch: number): Verifier | AckRefusal {
-    const [, , service = '', instance = '', ...more] = subject.split('.');
-    if (!NAME.test(service) || !NAME.test(instance) || more.length > 0) return 'bad_name';
-    if (data.length > MAX_ACK_BYTES) return 'too_large';
-    const ack = parseAck(data);
-    if (!ack) return 'malformed';
-    if (ack.epoch > lastEpoch) return 'future_epoch';
-    const verifier = { ...ack, service, instance, seenAt: this.clock() };
-    return this.remember(verifier) ? verifier : 'too_many_instances';
+  /** Counts whoever has acknowledged now. Returns undefined if its service has too many instances. */
+  hear(ack: Acknowledgement, clockSkewMs = 0): Verifier | undefined {
+    const verifier = { ...ack, clockSkewMs, seenAt: this.clock() };
+    return this.remember(verifier) ? verifier : undefined;
   }
 
   /** Takes in what was heard elsewhere, if it is news. Returns false if the service has too many instances. */
   remember(verifier: Verifier): boolean {
-    const id = `${verifier.service}.${verifier.instance}`;
+    const id = nameOf(verifier);
     const held = this.known.get(id);
     if (held && held.seenAt >= verifier.seenAt) return true;
     if (!held && !this.makeRoom(verifier.service)) return false;
     this.known.set(id, verifier);
     return true;
+  }
+
+  /** Waits no more for an instance that has said goodbye. Returns false if it was not known. */
+  forget(name: InstanceName): boolean {
+    return this.known.delete(nameOf(name));
   }
 
   /** Everyone that is waited for. */
@@ -73,7 +55,7 @@ export class Verifiers {
   lacking(holds: (verifier: Verifier) => boolean): string[] {
     return this.counted()
       .filter((verifier) => !holds(verifier))
-      .map(({ service, instance }) => `${service}/${instance}`);
+      .map(nameOf);
   }
 
   private isCounted({ seenAt }: Verifier): boolean {
@@ -87,13 +69,5 @@ export class Verifiers {
     const silent = instances.find(([, verifier]) => !this.isCounted(verifier));
     if (silent) this.known.delete(silent[0]);
     return silent !== undefined;
-  }
-}
-
-function parseAck(data: Uint8Array): z.infer<typeof ackSchema> | undefined {
-  try {
-    return ackSchema.safeParse(JSON.parse(Buffer.from(data).toString())).data;
-  } catch {
-    return undefined;
   }
 }

@@ -59,7 +59,7 @@ export class StatementBroadcast implements OnModuleInit {
   private spread(statement: IssuedStatement): void {
     const refused = this.ring.accept(statement.jws, 'local');
     if (refused) this.log.error(`our own statement of epoch ${statement.epoch} is refused: ${refused}`);
-    else this.acknowledgements.acknowledgeOurselves();
+    else this.acknowledgements.acknowledgeOurselves(this.ring);
     void this.publisher?.offer(statement);
   }
 }

@@ -1,0 +1,104 @@
+/**
+ * The exchange of the trust anchor: auth signs statements with the next anchor that it holds as soon as every verifier
+ * pins it. One that was heard of within the life of a statement is waited for, until it pins the anchor, says goodbye or
+ * is dropped by hand.
+ */
+import { Injectable, Logger } from '@nestjs/common';
+import { SERVICE } from '../config.js';
+import { AuthError } from '../errors.js';
+import { KeySetService } from '../keys/key-set.service.js';
+import type { InstanceName } from '../rotation/acknowledgement.js';
+import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
+import { anchorOf } from '../statements/own-statement.js';
+import { exchangeWaitsFor } from './anchor-exchange.js';
+import { VerifierPinsService, type VerifierPins } from './verifier-pins.service.js';
+
+/** So many names stand in a line of the log. */
+const NAMES_IN_LOG = 10;
+
+export interface Anchors {
+  /** kid of the anchor that signs; null before the first statement. */
+  readonly current: string | null;
+  /** kid of the anchor that auth is to go over to; null if it holds none. */
+  readonly next: string | null;
+  readonly verifiers: readonly VerifierPins[];
+}
+
+@Injectable()
+export class AnchorExchangeService {
+  private readonly log = new Logger('anchor');
+  private told = '';
+
+  constructor(
+    private readonly keySet: KeySetService,
+    private readonly acknowledgements: AcknowledgementsService,
+    private readonly pins: VerifierPinsService,
+  ) {}
+
+  /** Saves what was heard of pins, and goes over to the next anchor if nothing is waited for. */
+  async advance(): Promise<void> {
+    await this.pins.save();
+    const exchange = await this.waiting();
+    if (exchange?.waitingFor.length === 0) await this.goOver(exchange.next);
+    else this.tell(exchange);
+  }
+
+  /** The next anchor and whom it waits for; null if auth holds no next one. */
+  async waiting(): Promise<{ next: string; waitingFor: string[] } | null> {
+    const next = this.keySet.nextAnchor();
+    if (next === undefined) return null;
+    const waitingFor = exchangeWaitsFor({
+      next,
+      self: SERVICE,
+      remembered: await this.pins.list(),
+      lackingNow: this.acknowledgements.lackingPin(next),
+      isComplete: this.acknowledgements.isComplete(),
+    });
+    return { next, waitingFor };
+  }
+
+  /** The anchors, and what every verifier pins that is remembered. */
+  async list(): Promise<Anchors> {
+    const { current } = this.keySet;
+    return {
+      current: current ? anchorOf(current.jws) : null,
+      next: this.keySet.nextAnchor() ?? null,
+      verifiers: await this.pins.list(),
+    };
+  }
+
+  /** Forgets a verifier that vanished; one that lives is waited for again when it is heard of. @throws AuthError `verifier_not_found` */
+  async drop(name: InstanceName): Promise<void> {
+    if (!(await this.pins.drop(name))) throw new AuthError('verifier_not_found');
+  }
+
+  /**
+   * Goes over to the next anchor without waiting, and returns its kid. A verifier that does not pin it answers 503 when
+   * its statement expires, until it is given the pin.
+   *
+   * @throws AuthError `no_anchor_exchange`
+   */
+  async proceed(): Promise<string> {
+    const next = this.keySet.nextAnchor();
+    if (next === undefined) throw new AuthError('no_anchor_exchange');
+    await this.goOver(next);
+    return next;
+  }
+
+  /** The first statement under the next anchor is due now. */
+  private async goOver(next: string): Promise<void> {
+    await this.keySet.change((keys) => keys, { anchor: next });
+    this.log.log(`statements are signed by the anchor ${next} from now on`);
+  }
+
+  private tell(exchange: { next: string; waitingFor: string[] } | null): void {
+    const message = exchange ? `the anchor ${exchange.next} waits for ${shortened(exchange.waitingFor)}` : '';
+    if (message !== this.told && message !== '') this.log.log(message);
+    this.told = message;
+  }
+}
+
+function shortened(names: readonly string[]): string {
+  const rest = names.length - NAMES_IN_LOG;
+  return names.slice(0, NAMES_IN_LOG).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}

@@ -1,0 +1,53 @@
+/**
+ * The rows of counted verifiers, by which replicas tell each other and the next start whom a rotation waits for. Times
+ * are the database's. A row from its future was written before its clock was set back: it is passed over and replaced,
+ * for it would hide every newer one until that time has come.
+ */
+import type { DataSource } from 'typeorm';
+import type { InstanceName } from './acknowledgement.js';
+import type { Verifier } from './verifiers.js';
+
+/** Those that were heard of within `countedSeconds`, by any replica. */
+export async function loadVerifiers(dataSource: DataSource, countedSeconds: number): Promise<Verifier[]> {
+  const rows = await dataSource.query<(Omit<Verifier, 'seenAt' | 'clockSkewMs'> & { age: number })[]>(
+    `SELECT service, instance, epoch::float8 AS epoch, kids, pins, at_ms AS at,
+            extract(epoch FROM now - seen_at)::float8 AS age
+       FROM verifier, clock_timestamp() AS now
+      WHERE seen_at BETWEEN now - make_interval(secs => $1) AND now`,
+    [countedSeconds],
+  );
+  return rows.map(({ age, ...row }) => ({
+    ...row,
+    seenAt: performance.now() - age * 1000,
+    clockSkewMs: row.at - (Date.now() - age * 1000),
+  }));
+}
+
+/** Saves many acknowledgements and goodbyes with two statements, and removes what no one counts. */
+export async function saveVerifiers(
+  dataSource: DataSource,
+  { heard, left }: { heard: readonly Verifier[]; left: readonly InstanceName[] },
+  countedSeconds: number,
+): Promise<void> {
+  const now = performance.now();
+  const rows = heard.map(({ seenAt, ...ack }) => ({ ...ack, ageSeconds: (now - seenAt) / 1000 }));
+  await dataSource.query(
+    `INSERT INTO verifier (service, instance, epoch, kids, pins, at_ms, seen_at)
+     SELECT service, instance, epoch, kids, pins, at, clock_timestamp() - make_interval(secs => "ageSeconds")
+       FROM jsonb_to_recordset($1::jsonb)
+         AS ack(service text, instance text, epoch bigint, kids jsonb, pins jsonb, at float8, "ageSeconds" float8)
+      -- In one order, so that two replicas do not wait for each other's rows.
+      ORDER BY service, instance
+     ON CONFLICT (service, instance) DO UPDATE SET epoch = excluded.epoch, kids = excluded.kids,
+       pins = excluded.pins, at_ms = excluded.at_ms, seen_at = excluded.seen_at
+     WHERE verifier.seen_at < excluded.seen_at OR verifier.seen_at > clock_timestamp()`,
+    [JSON.stringify(rows)],
+  );
+  await dataSource.query(
+    `DELETE FROM verifier
+      WHERE seen_at NOT BETWEEN clock_timestamp() - make_interval(secs => $1) AND clock_timestamp()
+         OR (service, instance) IN
+              (SELECT service, instance FROM jsonb_to_recordset($2::jsonb) AS gone(service text, instance text))`,
+    [countedSeconds, JSON.stringify(left)],
+  );
+}
