@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startTestNats, type TestNats } from '#testing';
+import { eventually, startTestNats, type TestNats } from '#testing';
 import { readAnchor } from '#statements';
 import { anchorPair, type AuthFixture, startAuth } from './auth-fixture.js';
+import { startVerifier } from './verifier-fixture.js';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'auth-keys-'));
@@ -74,6 +75,9 @@ describe('npm run keys', () => {
     const { stdout: before } = await keys('list');
     const kidOf = (status: string) => new RegExp(`^(\\S+) {2}ES256 {2}${status}$`, 'm').exec(before)![1]!;
     const [active, standby] = [kidOf('active'), kidOf('prepared')];
+    // Its acknowledgement makes auth look at once for what the command issued; otherwise that takes auth a second.
+    const verifier = startVerifier(auth.settings, nats);
+    await eventually(() => verifier.epoch() > 0);
     const { code, stdout } = await keys('revoke', active, '--reason', 'compromised', '--note', 'a drill');
     expect(code).toBe(0);
     expect(stdout).toMatch(
@@ -81,6 +85,7 @@ describe('npm run keys', () => {
         `^${active} is revoked, epoch \\d+; ${standby} signs now; acknowledged by every verifier heard of\n$`,
       ),
     );
+    await verifier.stop();
     expect((await keys('list')).stdout).toContain(`${active}  ES256  revoked  compromised  a drill\n`);
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
@@ -246,6 +246,37 @@ describe('recovery where the key-encryption key was exchanged since the backup',
 });
 
 describe('the copy beside the anchor', () => {
+  it('that cannot be read stops no login and no statement, and readiness tells it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'recovery-'));
+    const statementCopy = join(folder, 'last-statement.jwt');
+    // Nobody can read a folder as a file, not even root, as which tests may run.
+    mkdirSync(statementCopy);
+    const auth = await startAuth({ settings: { statementCopy, statementIntervalSeconds: 1 } });
+    try {
+      const before = epochOf(await statementOf(auth));
+      const { email, password } = await auth.account();
+      for (let i = 0; i < 3; i += 1) {
+        const login = await auth.send('POST', '/auth/login', { body: { email, password } });
+        expect(login.status).toBe(200);
+        const token = login.body.access_token as string;
+        expect((await auth.send('POST', '/auth/logout', { token })).status).toBe(204);
+      }
+      await eventually(async () => epochOf(await statementOf(auth)) > before + 1);
+      expect(await readiness(auth)).toEqual({
+        status: 200,
+        keySet: { status: 'degraded', reason: 'no_statement_copy' },
+      });
+      expect(auth.logged().match(/the copy of the last statement cannot be read: EISDIR/g)).toHaveLength(1);
+      rmdirSync(statementCopy);
+      await eventually(async () =>
+        expect(await readiness(auth)).toEqual({ status: 200, keySet: { status: 'up' } }),
+      );
+    } finally {
+      await auth.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('does not hold statements back when it cannot be written', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'recovery-'));
     const settings = { statementCopy: join(folder, 'gone/last-statement.jwt'), statementIntervalSeconds: 1 };
@@ -253,7 +284,7 @@ describe('the copy beside the anchor', () => {
     try {
       const before = epochOf(await statementOf(auth));
       await eventually(async () => epochOf(await statementOf(auth)) > before + 1);
-      expect(auth.logged().match(/no copy of the last statement is kept/g)).toHaveLength(1);
+      expect(auth.logged().match(/no copy of the last statement can be kept/g)).toHaveLength(1);
     } finally {
       await auth.close();
       rmSync(folder, { recursive: true });

@@ -91,6 +91,15 @@ describe('EpochWitness', () => {
     expect((await looking()).newest()?.epoch).toBe(8);
   });
 
+  it('reads the copy when it is told to look, and not whenever it is asked, as every login does', async () => {
+    const one = witness();
+    await one.keep(epoch(3));
+    await witness().keep(epoch(8));
+    expect(one.newest()?.epoch).toBe(3);
+    await one.look();
+    expect(one.newest()?.epoch).toBe(8);
+  });
+
   it('keeps the newest of many that come at once', async () => {
     const one = witness();
     await Promise.all([1, 2, 3, 4, 5].map((number) => one.keep(epoch(number))));
