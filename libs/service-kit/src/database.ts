@@ -90,10 +90,10 @@ export function databaseModule(settings: DatabaseSettings, entities: Entities): 
 export async function runMigrations(options: PostgresOptions): Promise<string[]> {
   const { query_timeout: _, ...extra } = options.extra as Record<string, unknown>;
   const dataSource = new DataSource({ ...options, extra: { ...extra, statement_timeout: 0 } });
-  const deadline = Date.now() + migrationWaitMs;
+  const deadline = performance.now() + migrationWaitMs;
   while (!dataSource.isInitialized) {
     await dataSource.initialize().catch(async (error: unknown) => {
-      if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw error;
+      if (!isDatabaseUnavailable(error) || performance.now() > deadline) throw error;
       await delay(retryEveryMs);
     });
   }

@@ -8,7 +8,6 @@ import {
 import type { AlgorithmName } from '#jws';
 import { AnchorExchangeService } from '../anchor/anchor-exchange.service.js';
 import { SETTINGS, type AuthSettings } from '../config.js';
-import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
 import { RotationService } from '../rotation/rotation.service.js';
 import { AuthError } from '../errors.js';
 import { activate, activeKey, isFull, prepare, standbyKey, type KeySet } from './key-life-cycle.js';
@@ -32,7 +31,6 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
   constructor(
     private readonly keySet: KeySetService,
     private readonly rotations: RotationService,
-    private readonly acknowledgements: AcknowledgementsService,
     private readonly spare: SpareKey,
     private readonly anchors: AnchorExchangeService,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
@@ -61,9 +59,7 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     const age = await this.keySet.refresh();
     // First, so that nothing that fails below ends the heartbeat. By absolute value: the database's clock may go back.
     if (Math.abs(age) >= this.settings.statementIntervalSeconds) await this.keySet.change(this.reissue);
-    await this.acknowledgements.load();
-    await this.rotations.rotateWhenDue();
-    await this.rotations.advance();
+    await this.rotations.carryOn();
     await this.anchors.advance();
     await this.completeKeys(await this.keySet.list());
   }

@@ -77,7 +77,7 @@ export class RotationService {
    * @throws AuthError `rotation_in_progress` · `rotation_aborted` · `too_many_keys`
    */
   async rotate(alg?: AlgorithmName): Promise<RotationResult> {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     const before = await this.keySet.list();
     const wanted = alg ?? activeKey(before)?.alg ?? this.settings.signingAlg;
     // It may be needed even if there is a standby: another replica may rotate to that one first.
@@ -95,14 +95,21 @@ export class RotationService {
     });
     const { id, kid } = rotation!;
     const next = kid === spare.kid ? undefined : spare;
-    while (!(await this.advance({ spare: next })).ended && Date.now() - startedAt < ANSWER_WITHIN_MS) {
+    while (!(await this.advance({ spare: next })).ended && performance.now() - startedAt < ANSWER_WITHIN_MS) {
       await this.acknowledgements.news(POLL_MS);
     }
-    return this.resultOf(id, Date.now() - startedAt);
+    return this.resultOf(id, Math.round(performance.now() - startedAt));
+  }
+
+  /** One round of every replica: learns what the others have heard, begins a rotation that is due, carries it on. */
+  async carryOn(): Promise<void> {
+    await this.acknowledgements.load();
+    await this.rotateWhenDue();
+    await this.advance();
   }
 
   /** Begins a rotation when it is time for the scheduled one. */
-  async rotateWhenDue(): Promise<void> {
+  private async rotateWhenDue(): Promise<void> {
     if (!dueStandby(await this.keySet.list(), new Date(), this.settings)) return;
     await this.keySet.change(async (keys, { tx, now }) => {
       // Another replica may have begun, or even ended it.
@@ -202,7 +209,7 @@ export class RotationService {
     kid: string,
     { reason, note, includeStandby }: RevocationCause & { includeStandby: boolean },
   ): Promise<RevocationResult> {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     let alg = this.settings.signingAlg;
     const issued = await this.keySet.change(async (keys, { tx, stopSigning, ...context }) => {
       const now = activeKey(keys)?.kid === kid ? await stopSigning() : context.now;
@@ -221,13 +228,13 @@ export class RotationService {
     if (!standbyKey(await this.keySet.list(), alg)) await this.makeStandby(alg);
     while (
       this.acknowledgements.lackingEpoch(epoch).length > 0 &&
-      Date.now() - startedAt < REVOCATION_ANSWER_WITHIN_MS
+      performance.now() - startedAt < REVOCATION_ANSWER_WITHIN_MS
     ) {
       await this.acknowledgements.news(POLL_MS);
     }
-    const waitedMs = Date.now() - startedAt;
+    const waitedMs = Math.round(performance.now() - startedAt);
     // Only if nothing signs now; any other rotation goes its own way.
-    while (!activeKey(await this.keySet.list()) && Date.now() - startedAt < 2 * EMERGENCY_WAIT_MS) {
+    while (!activeKey(await this.keySet.list()) && performance.now() - startedAt < 2 * EMERGENCY_WAIT_MS) {
       await this.advance();
       await this.acknowledgements.news(POLL_MS);
     }
