@@ -44,6 +44,12 @@ scenario(import.meta.url, periods, (system, step) => {
   const refusals = (ring: Ring, reason: 'closed_anchor' | 'unknown_anchor') =>
     ring.statements.refused[reason] ?? 0;
 
+  /** The services whose instances keep auth from going over. */
+  async function waitedFor(): Promise<string[]> {
+    const { anchorExchange } = await system.verifiers();
+    return (anchorExchange?.waitingFor ?? []).map((name) => name.split('/')[0]!);
+  }
+
   /** A key set with the attacker's key alone, newer than any, published with the NATS account of auth. */
   async function publishForgery(signer: Anchor): Promise<void> {
     const iat = Math.floor(Date.now() / 1000);
@@ -102,6 +108,7 @@ scenario(import.meta.url, periods, (system, step) => {
       orders: [first.kid],
       inventory: [first.kid],
     });
+    expect(await waitedFor()).toEqual(['inventory', 'orders']);
   });
 
   step('3. Pin both at one verifier after the other', async () => {
@@ -109,6 +116,8 @@ scenario(import.meta.url, periods, (system, step) => {
       for (const { pin } of await rings()) expect(pin).toBe(first.kid);
       configureAnchors(service, 'trust-anchor', 'next-anchor');
       await system.parts.restart(service);
+      // The instance from before has said goodbye.
+      await eventually(async () => expect(await waitedFor()).not.toContain(service));
     }
   });
 

@@ -49,6 +49,7 @@ export interface VerifierList {
     readonly pins: readonly string[];
   }[];
   readonly refused: Readonly<Record<string, number>>;
+  readonly anchorExchange: { readonly next: string; readonly waitingFor: readonly string[] } | null;
 }
 
 /** The system of one scenario: real processes in a temporary folder, driven over HTTP as any client would. */

@@ -304,6 +304,17 @@ describe('over HTTP', () => {
     expect(new Set(gaps.slice(5)).size).toBeGreaterThan(1);
   });
 
+  test('goes on polling when the clock is set back by an hour', async () => {
+    const { clock, feed, http, pass } = setUp();
+    feed.start();
+    await settle();
+    await pass(10);
+    clock.advance(-3_600_000);
+    const before = http.asked.length;
+    await pass(31);
+    expect(http.asked.length).toBeGreaterThan(before);
+  });
+
   test('starts anew once the ring was confirmed, however long the last pause was to be', async () => {
     const random = jest.spyOn(Math, 'random').mockReturnValue(0.99);
     const { feed, http, issuer, ring, pass } = setUp();

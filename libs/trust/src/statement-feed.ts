@@ -49,7 +49,7 @@ export class StatementFeed {
   private subscription: Subscription | undefined;
   private timer: NodeJS.Timeout | undefined;
   private inFlight: Promise<boolean> | undefined;
-  private nextPollAt = 0;
+  private pauseMs = 0;
   private backoffMs = FIRST_BACKOFF_MS;
   private lastFault: string | undefined;
 
@@ -109,15 +109,19 @@ export class StatementFeed {
     this.revocations.tick();
     if (this.ring.freshness() === 'confirmed') {
       this.backoffMs = FIRST_BACKOFF_MS;
-      this.nextPollAt = 0;
-    } else if (!this.inFlight && this.clock() >= this.nextPollAt) void this.fetchNewest();
+      this.pauseMs = 0;
+      return;
+    }
+    // By ticks: a wall clock that is set back would put the next poll off by as much.
+    this.pauseMs -= TICK_MS;
+    if (!this.inFlight && this.pauseMs <= 0) void this.fetchNewest();
   }
 
   private polled(error: unknown): void {
     if (this.stopping.signal.aborted) return;
     // An old statement does not help either: keep backing off until one is confirmed.
     const jitter = 0.5 + Math.random() / 2;
-    this.nextPollAt = this.clock() + this.backoffMs * jitter;
+    this.pauseMs = this.backoffMs * jitter;
     this.backoffMs = Math.min(this.backoffMs * 2, LAST_BACKOFF_MS);
     this.report(
       error === undefined ? undefined : `the issuer cannot be reached over HTTP: ${messageOf(error)}`,
