@@ -6,6 +6,7 @@ import { caddyfile } from '../containers/caddyfile.js';
 import { composeFile, tlsComposeFile } from '../containers/compose-file.js';
 import { projectRoot } from '../project.js';
 import type { Check } from './check.js';
+import { eventsReference } from './events-reference.js';
 import { readProjectFile } from './packages.js';
 import { configReference, environmentExample } from './settings-reference.js';
 
@@ -16,6 +17,7 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'infra/proxy/Caddyfile': () => caddyfile(services, 'http'),
   'infra/proxy/Caddyfile.tls': () => caddyfile(services, 'https'),
   'docs/config.md': configReference,
+  'docs/security-events.md': eventsReference,
   '.env.example': environmentExample,
 };
 

@@ -4,7 +4,15 @@ import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlgorithmName } from '#jws';
 import { keyRevocationReasons, type KeyRevocationReason } from '#statements';
-import { createLogger, isDatabaseUnavailable, nestLogger, ServiceError, settingsOrExit } from '#service-kit';
+import {
+  createLogger,
+  isDatabaseUnavailable,
+  nestLogger,
+  SECURITY,
+  ServiceError,
+  settingsOrExit,
+  withActor,
+} from '#service-kit';
 import { AnchorExchangeService } from './anchor/anchor-exchange.service.js';
 import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
@@ -34,9 +42,16 @@ const NATS_WAIT_MS = 3_000;
 const { positionals, values } = readArguments();
 // What it prints is for people and scripts, not for the log.
 const settings = { ...settingsOrExit(authSettings), logLevel: 'fatal' } as const;
-const logger = createLogger({ service: SERVICE, level: settings.logLevel });
+const nest = nestLogger(createLogger({ service: SERVICE, level: 'info', destination: process.stderr }));
 const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(settings), {
-  logger: nestLogger(logger),
+  // Security events are told here as anywhere, on standard error.
+  logger: {
+    log: (message, ...rest: unknown[]) => {
+      if (rest.at(-1) === SECURITY) nest.log(message, ...rest);
+    },
+    warn: () => undefined,
+    error: () => undefined,
+  },
 });
 try {
   await Promise.race([app.get(StatementBroadcast).compared, delay(NATS_WAIT_MS, undefined, { ref: false })]);
@@ -45,7 +60,7 @@ try {
   await app.get(AcknowledgementsService).load();
   const { fault } = app.get(EpochWitness);
   if (fault) process.stderr.write(`${fault}\n`);
-  process.stdout.write(`${await run(positionals[0]!)}\n`);
+  process.stdout.write(`${await withActor('operator', () => run(positionals[0]!))}\n`);
 } catch (error) {
   process.stderr.write(`${reasonOf(error)}\n`);
   process.exitCode = 1;

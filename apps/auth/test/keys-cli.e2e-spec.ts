@@ -78,7 +78,8 @@ describe('npm run keys', () => {
     // Its acknowledgement makes auth look at once for what the command issued; otherwise that takes auth a second.
     const verifier = startVerifier(auth.settings, nats);
     await eventually(() => verifier.epoch() > 0);
-    const { code, stdout } = await keys('revoke', active, '--reason', 'compromised', '--note', 'a drill');
+    const revocation = [active, '--reason', 'compromised', '--note', 'a drill'];
+    const { code, stdout, stderr } = await keys('revoke', ...revocation);
     expect(code).toBe(0);
     expect(stdout).toMatch(
       new RegExp(
@@ -86,6 +87,14 @@ describe('npm run keys', () => {
       ),
     );
     await verifier.stop();
+    const events = stderr
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events.filter(({ event }) => event === 'key.revoked')).toMatchObject([
+      { level: 'info', kid: active, reason: 'compromised', by: 'operator' },
+    ]);
+    expect(stderr).not.toContain('a drill');
     expect((await keys('list')).stdout).toContain(`${active}  ES256  revoked  compromised  a drill\n`);
   });
 

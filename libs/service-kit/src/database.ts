@@ -12,6 +12,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { DataSource } from 'typeorm';
 import { isDatabaseUnavailable } from './database-errors.js';
 import { keptAlive, PostgresClient } from './postgres-client.js';
+import { securityEvent } from './security-events.js';
 import type { DatabaseSettings } from './setting-groups.js';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
@@ -132,7 +133,7 @@ class PatientDataSource extends DataSource {
       await delay(retryEveryMs, undefined, { signal: this.stopped.signal }).catch(() => undefined);
       if (this.stopped.signal.aborted) return;
       const problem = await this.attempt();
-      if (problem === undefined) return logger.log('connected');
+      if (problem === undefined) return securityEvent('database.connected', {});
       if (problem !== told) logger.warn(`cannot be reached, trying on: ${problem}`);
       told = problem;
     }

@@ -11,7 +11,7 @@ import type { Logger } from './logging.js';
 import type { ProblemFilter } from './problem-filter.js';
 import { type ReceiveTimes, receiveTimes } from './receiving.js';
 import { readOnlyJson } from './request-bodies.js';
-import { requestIdFor, requestIdHeader, withRequestId } from './request-context.js';
+import { requestIdFor, requestIdHeader, withRequest } from './request-context.js';
 import { setCommonHeaders } from './response-headers.js';
 import { ServiceError } from './service-error.js';
 import { UnroutedRequests } from './unrouted-requests.js';
@@ -71,11 +71,11 @@ export function createHttpAdapter({
   adapter.setOnRequestHook((request, reply, done) => {
     setCommonHeaders(request, reply);
     unrouted.arrived(request, reply);
-    withRequestId(request.id, done);
+    withRequest(request, done);
   });
   keepClientAddresses(server);
   // Once more, because reading the body goes on in the context of the socket.
-  server.addHook('preValidation', (request, _reply, done) => withRequestId(request.id, done));
+  server.addHook('preValidation', (request, _reply, done) => withRequest(request, done));
   unrouted.watch(server);
   readOnlyJson(server);
   drain(adapter, drainTimeoutMs);

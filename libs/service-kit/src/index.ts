@@ -19,8 +19,10 @@ export { encodeCursor, keysetPage, pageOf, pageQuery, pageQueryOf } from './pagi
 export type { KitCode, Problem } from './problem.js';
 export { kitProblems, problemOf } from './problem.js';
 export { ProblemFilter } from './problem-filter.js';
-export { currentRequestId, requestIdHeader, withRequestId } from './request-context.js';
+export { currentRequestId, requestIdHeader, withActor, withRequestId } from './request-context.js';
 export { runService, settingsOrExit } from './run-service.js';
+export type { SecurityEvent } from './security-events.js';
+export { eventLine, SECURITY, securityEvent, securityEvents } from './security-events.js';
 export type { ServiceAnswer, ServiceCall, ServiceClientOptions, UpstreamCode } from './service-client.js';
 export { ServiceClient } from './service-client.js';
 export type { FieldError, ProblemDefinition, ProblemTable } from './service-error.js';

@@ -58,13 +58,17 @@ describe('createLogger', () => {
   it("writes Nest's messages", () => {
     const { lines, logger } = capture();
     const nest = nestLogger(logger);
-    nest.log('mapped', 'Router');
+    nest.log('mapped', 'RouterExplorer');
     nest.error(new Error('broken'), 'Injector');
     nest.warn({ a: 1 });
+    nest.log('the key set is kept', 'keys');
+    nest.log({ event: 'logout', session: 's1' }, 'security');
     expect(lines).toMatchObject([
-      { level: 'debug', msg: 'mapped', context: 'Router' },
+      { level: 'debug', msg: 'mapped', context: 'RouterExplorer' },
       { level: 'error', msg: 'broken', err: { message: 'broken' } },
-      { level: 'warn', msg: '{"a":1}' },
+      { level: 'warn', a: 1 },
+      { level: 'info', msg: 'the key set is kept', context: 'keys' },
+      { level: 'info', msg: 'logout', context: 'security', event: 'logout', session: 's1' },
     ]);
   });
 });

@@ -42,18 +42,29 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
   return pino(options, destination ?? pino.destination({ dest: 1, sync: true }));
 }
 
-/** Nest's own messages, as lines of the same log. */
+/** Contexts of what Nest tells at its start: which module it made, which route it mapped. */
+const nestContexts: readonly unknown[] = [
+  ...['NestFactory', 'NestApplication', 'InstanceLoader', 'InjectorLogger', 'InstanceWrapper'],
+  ...['RoutesResolver', 'RouterExplorer'],
+];
+
+/**
+ * What is written by Nest's `Logger`, as lines of the same log. A `log` is at level info, unless it is Nest's own: that
+ * is detail to anyone who runs the service. The properties of an object become fields of the line.
+ */
 export function nestLogger(logger: Logger): LoggerService {
   const write =
     (level: 'debug' | 'info' | 'warn' | 'error' | 'fatal') =>
     (message: unknown, ...rest: unknown[]) => {
       const context = rest.length > 0 ? rest.at(-1) : undefined;
       if (isError(message)) logger[level]({ context, err: message }, message.message);
-      else logger[level]({ context }, typeof message === 'string' ? message : JSON.stringify(message));
+      else if (typeof message === 'string') logger[level]({ context }, message);
+      else logger[level]({ context, ...(message as object) }, (message as { event?: string }).event);
     };
+  const [asDetail, asNews] = [write('debug'), write('info')];
   return {
-    // What Nest calls a log is which route it mapped and which module it made: detail, to anyone who runs the service.
-    log: write('debug'),
+    log: (message, ...rest: unknown[]) =>
+      (nestContexts.includes(rest.at(-1)) ? asDetail : asNews)(message, ...rest),
     debug: write('debug'),
     verbose: write('debug'),
     warn: write('warn'),

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import type { Logger } from './logging.js';
+import { eventLine } from './security-events.js';
 
 /** How to reach NATS, and as whom. */
 export interface NatsOptions {
@@ -67,17 +68,17 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
     for await (const { type } of connection.status()) {
       if (type === 'disconnect' && state === 'connected') {
         state = 'disconnected';
-        logger.warn({}, 'NATS connection lost');
+        logger.warn(eventLine('nats.lost', {}), 'NATS connection lost');
       } else if (type === 'reconnect' && state === 'disconnected') {
         state = 'connected';
-        logger.info({}, 'NATS connection restored');
+        logger.info(eventLine('nats.restored', {}), 'NATS connection restored');
       }
     }
   };
 
   const connection = firstConnection().then((connected) => {
     if (state === 'connecting') state = 'connected';
-    logger.info({ server: connected.getServer() }, 'NATS connected');
+    logger.info(eventLine('nats.connected', { server: connected.getServer() }), 'NATS connected');
     void follow(connected);
     return connected;
   });

@@ -5,7 +5,13 @@ import { randomUUID } from 'node:crypto';
 export const requestIdHeader = 'x-request-id';
 
 const acceptable = /^[A-Za-z0-9._-]{1,64}$/;
-const context = new AsyncLocalStorage<string>();
+interface Context {
+  readonly requestId?: string;
+  /** Who acts: the subject of the access token, once the guard has accepted it. */
+  readonly actor?: () => string | undefined;
+}
+
+const context = new AsyncLocalStorage<Context>();
 
 /** The caller's request id if it is harmless in a log line and in a header; a fresh UUID otherwise. */
 export function requestIdFor(header: string | string[] | undefined): string {
@@ -14,10 +20,27 @@ export function requestIdFor(header: string | string[] | undefined): string {
 
 /** Runs `work` so that everything it starts, awaited or not, knows the request id. */
 export function withRequestId<T>(requestId: string, work: () => T): T {
-  return context.run(requestId, work);
+  return context.run({ requestId }, work);
+}
+
+/** The same for a request of HTTP; who acts is known to all that comes after the guard. */
+export function withRequest<T>(request: { readonly id: string }, work: () => T): T {
+  // The guard puts the claims there.
+  const actor = () => (request as { user?: { sub?: string } }).user?.sub;
+  return context.run({ requestId: request.id, actor }, work);
+}
+
+/** Runs `work` as done by somebody who is no caller of HTTP, such as the operator at a console. */
+export function withActor<T>(name: string, work: () => T): T {
+  return context.run({ actor: () => name }, work);
 }
 
 /** The id of the request being handled, or undefined outside of one. */
 export function currentRequestId(): string | undefined {
-  return context.getStore();
+  return context.getStore()?.requestId;
+}
+
+/** Who caused what is being done; undefined for what the system does by itself, and for a caller without a token. */
+export function currentActor(): string | undefined {
+  return context.getStore()?.actor?.();
 }

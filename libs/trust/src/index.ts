@@ -13,6 +13,7 @@ export {
   type KeyRingOptions,
   type RefusalReason,
 } from './key-ring.js';
+export type { Refusal, TrustEvent } from './refusals.js';
 export { RevocationView, type RevocationRange, type RevocationViewOptions } from './revocations.js';
 export { shareRuns, within } from './shared-runs.js';
 export { StatementFeed, type FeedNats, type StatementFeedOptions } from './statement-feed.js';

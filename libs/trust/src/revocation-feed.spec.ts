@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { MAX_REVOCATION_BYTES, readAnchor } from '#statements';
 import { createTestIssuer } from '#testing';
+import type { Refusal } from './refusals.js';
 import { RevocationFeed } from './revocation-feed.js';
 import { RevocationView } from './revocations.js';
 
@@ -11,7 +12,7 @@ const messageOf = (jws: string) => ({ data: Buffer.from(jws), string: () => jws,
 function setUp() {
   const issuer = createTestIssuer();
   const view = new RevocationView({ issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor) });
-  const log: string[] = [];
+  const log: (string | Refusal)[] = [];
   const asked: string[] = [];
   const nats = {
     stored: new Map<string, string>(),
@@ -35,7 +36,11 @@ function setUp() {
       return jws === undefined ? { ...messageOf(''), headers: { code: 404 } } : messageOf(jws);
     },
   };
-  const feed = new RevocationFeed(view, (line) => log.push(line));
+  const feed = new RevocationFeed(
+    view,
+    (line) => log.push(line),
+    () => 0,
+  );
   feed.attach(connection as unknown as NatsConnection);
   const store = (n: number) =>
     nats.stored.set(`trust.revocation.${n}`, issuer.revocation(n, { sid: `s${n}` }));
@@ -52,7 +57,11 @@ describe('live', () => {
     nats.deliver!(null, messageOf('junk'));
     nats.deliver!(null, messageOf('x'.repeat(MAX_REVOCATION_BYTES + 1)));
     expect(view.facts()).toMatchObject({ accepted: 1, refused: { malformed: 1, too_large: 1 } });
-    expect(log).toEqual(['refused a revocation: malformed', 'refused a revocation: too_large']);
+    const event = 'revocation.refused';
+    expect(log).toEqual([
+      { event, channel: 'nats', reason: 'malformed', count: 1 },
+      { event, channel: 'nats', reason: 'too_large', count: 1 },
+    ]);
   });
 
   test('a fault of the subscription is logged', () => {

@@ -10,6 +10,8 @@ import {
   REVOCATION_SUBJECTS,
   revocationSubject,
 } from '#statements';
+import type { Clock } from './clock.js';
+import { Refusals, type Refusal } from './refusals.js';
 import type { RevocationView } from './revocations.js';
 
 const REQUEST_TIMEOUT_MS = 2_000;
@@ -25,11 +27,15 @@ export class RevocationFeed {
   /** What was missing at the last tick: it may have been on its way. */
   private overdue = new Set<number>();
   private fault: string | undefined;
+  private readonly refusals: Refusals;
 
   constructor(
     private readonly view: RevocationView,
-    private readonly log: (message: string) => void,
-  ) {}
+    private readonly log: (message: string | Refusal) => void,
+    clock: Clock,
+  ) {
+    this.refusals = new Refusals('revocation.refused', log, clock);
+  }
 
   /** Begins to listen; once the server knows of the subscription nothing that is published is missed. */
   attach(connection: NatsConnection): void {
@@ -114,6 +120,6 @@ export class RevocationFeed {
   private offer(message: Msg): void {
     const isTooLarge = message.data.length > MAX_REVOCATION_BYTES;
     const refused = this.view.add(isTooLarge ? '.'.repeat(MAX_REVOCATION_BYTES + 1) : message.string());
-    if (refused !== undefined) this.log(`refused a revocation: ${refused}`);
+    if (refused !== undefined) this.refusals.add('nats', refused);
   }
 }

@@ -5,6 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { MAX_STATEMENT_BYTES, readAnchor } from '#statements';
 import { createTestIssuer, fakeClock, published } from '#testing';
 import { KeyRing } from './key-ring.js';
+import type { Refusal } from './refusals.js';
 import { StatementFeed, type StatementFeedOptions } from './statement-feed.js';
 
 const feeds: StatementFeed[] = [];
@@ -39,9 +40,15 @@ function setUp(options: Partial<StatementFeedOptions> = {}) {
     http.asked.push({ at: clock.now(), url, redirect: init.redirect });
     return Promise.resolve().then(http.answer);
   }) as typeof globalThis.fetch;
-  const log: string[] = [];
+  const log: (string | Refusal)[] = [];
   const feed = new StatementFeed({
-    ...{ ring, fetchUrl: 'http://auth.test', fetch, clock: clock.now, log: (line: string) => log.push(line) },
+    ...{
+      ring,
+      fetchUrl: 'http://auth.test',
+      fetch,
+      clock: clock.now,
+      log: (line: string | Refusal) => log.push(line),
+    },
     ...options,
   });
   feeds.push(feed);
@@ -250,8 +257,8 @@ describe('over NATS', () => {
     nats.message('junk');
     nats.message('x'.repeat(MAX_STATEMENT_BYTES + 1));
     expect(log).toEqual([
-      'refused a statement from nats: malformed',
-      'refused a statement from nats: too_large',
+      { event: 'statement.refused', channel: 'nats', reason: 'malformed', count: 1 },
+      { event: 'statement.refused', channel: 'nats', reason: 'too_large', count: 1 },
     ]);
     expect(ring.facts().statements.refused).toEqual({ old_epoch: 1, malformed: 1, too_large: 1 });
   });

@@ -6,6 +6,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { ackSubject, KEYSET_DIRECT_GET, KEYSET_PATH, KEYSET_SUBJECT, MAX_STATEMENT_BYTES } from '#statements';
 import { systemClock, type Clock } from './clock.js';
 import type { Channel, KeyRing } from './key-ring.js';
+import { Refusals, type Refusal } from './refusals.js';
 import { RevocationFeed } from './revocation-feed.js';
 import { shareRuns } from './shared-runs.js';
 
@@ -30,8 +31,8 @@ export interface StatementFeedOptions {
   /** Base URL to fetch from; where it is dialled, not what `iss` is compared with. */
   readonly fetchUrl: string;
   readonly nats?: FeedNats;
-  /** Told of each change in what the feed can reach; once per change. */
-  readonly log?: (message: string) => void;
+  /** Told of each change in what the feed can reach, once per change, and of what is refused, at a bounded rate. */
+  readonly log?: (message: string | Refusal) => void;
   readonly fetch?: typeof globalThis.fetch;
   readonly clock?: Clock;
 }
@@ -40,10 +41,11 @@ export class StatementFeed {
   private readonly ring: KeyRing;
   private readonly url: string;
   private readonly nats: FeedNats | undefined;
-  private readonly log: (message: string) => void;
+  private readonly log: (message: string | Refusal) => void;
   private readonly fetch: typeof globalThis.fetch;
   private readonly clock: Clock;
   private readonly revocations: RevocationFeed;
+  private readonly refusals: Refusals;
   private readonly stopping = new AbortController();
   private connection: NatsConnection | undefined;
   private subscription: Subscription | undefined;
@@ -61,9 +63,11 @@ export class StatementFeed {
     this.log = options.log ?? (() => undefined);
     this.fetch = options.fetch ?? globalThis.fetch;
     this.clock = options.clock ?? systemClock;
-    this.revocations = new RevocationFeed(this.ring.revocations, (message) => {
+    const log = (message: string | Refusal) => {
       if (!this.stopping.signal.aborted) this.log(message);
-    });
+    };
+    this.revocations = new RevocationFeed(this.ring.revocations, log, this.clock);
+    this.refusals = new Refusals('statement.refused', log, this.clock);
   }
 
   /** Begins on both channels at once and returns; the ring takes whichever statement has the higher epoch. */
@@ -193,8 +197,7 @@ export class StatementFeed {
   private offer(jws: string, channel: Channel): boolean {
     const refused = this.ring.accept(jws, channel);
     // An old epoch is what two channels and re-deliveries bring all the time.
-    if (refused !== undefined && refused !== 'old_epoch')
-      this.log(`refused a statement from ${channel}: ${refused}`);
+    if (refused !== undefined && refused !== 'old_epoch') this.refusals.add(channel, refused);
     return refused === undefined;
   }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { securityEvent } from '#service-kit';
 import { AuthError } from '../errors.js';
 import { RevocationsService } from '../revocations/revocations.service.js';
 import { endSessions, lockAccount } from '../sessions/live-sessions.js';
@@ -11,21 +12,28 @@ export class AccountStandingService {
   constructor(private readonly revocations: RevocationsService) {}
 
   /** Refuses logins from now on and ends every session. Once or several times is the same. @throws AuthError `account_not_found` */
-  disable(id: string): Promise<Account> {
-    return this.revocations.transaction(async (tx, revoke) => {
+  async disable(id: string): Promise<Account> {
+    const { account, ended, isNew } = await this.revocations.transaction(async (tx, revoke) => {
       const account = await found(tx, id);
-      await revoke(await endSessions(tx, id));
-      if (account.disabledAt) return account;
-      return tx.save(Object.assign(account, { disabledAt: new Date() }));
+      const isNew = account.disabledAt === null;
+      const ended = await endSessions(tx, id);
+      await revoke(ended);
+      if (isNew) await tx.save(Object.assign(account, { disabledAt: new Date() }));
+      return { account, ended, isNew };
     });
+    if (isNew) securityEvent('account.disabled', { account: id, sessions: ended.map(({ value }) => value) });
+    return account;
   }
 
   /** Lets it log in again; the sessions stay ended. @throws AuthError `account_not_found` */
-  enable(id: string): Promise<Account> {
-    return this.revocations.transaction(async (tx) => {
+  async enable(id: string): Promise<Account> {
+    const { account, isNew } = await this.revocations.transaction(async (tx) => {
       const account = await found(tx, id);
-      return tx.save(Object.assign(account, { disabledAt: null }));
+      const isNew = account.disabledAt !== null;
+      return { account: await tx.save(Object.assign(account, { disabledAt: null })), isNew };
     });
+    if (isNew) securityEvent('account.enabled', { account: id });
+    return account;
   }
 }
 

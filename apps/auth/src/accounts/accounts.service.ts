@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { QueryFailedError, Repository } from 'typeorm';
+import { securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { Account } from './account.entity.js';
@@ -43,9 +44,11 @@ export class AccountsService {
 
   private async store(account: Pick<Account, 'email' | 'passwordHash'>): Promise<Account> {
     try {
-      return await this.accounts.save(
+      const stored = await this.accounts.save(
         this.accounts.create({ ...account, roles: ['customer'], createdAt: new Date(), disabledAt: null }),
       );
+      securityEvent('account.registered', { account: stored.id });
+      return stored;
     } catch (error) {
       const isTaken =
         error instanceof QueryFailedError &&
@@ -67,7 +70,11 @@ export class AccountsService {
       await this.failedLogins.charge(attempt);
       const account = await this.accounts.findOneBy({ email });
       const matched = await matches(password, account?.passwordHash);
-      if (!matched || !account || account.disabledAt) throw new AuthError('invalid_credentials');
+      if (!matched || !account || account.disabledAt) {
+        const reason = !account ? 'unknown_account' : matched ? 'account_disabled' : 'wrong_password';
+        securityEvent('login.refused', { account: account?.id ?? null, reason });
+        throw new AuthError('invalid_credentials');
+      }
       await this.failedLogins.refund(attempt);
       return account;
     });

@@ -88,7 +88,6 @@ export class AnchorExchangeService {
   /** The first statement under the next anchor is due now. */
   private async goOver(next: string): Promise<void> {
     await this.keySet.change((keys) => keys, { anchor: next });
-    this.log.log(`statements are signed by the anchor ${next} from now on`);
   }
 
   private tell(exchange: { next: string; waitingFor: string[] } | null): void {

@@ -6,6 +6,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import type { AlgorithmName } from '#jws';
+import { securityEvent } from '#service-kit';
 import { AnchorExchangeService } from '../anchor/anchor-exchange.service.js';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { RotationService } from '../rotation/rotation.service.js';
@@ -99,6 +100,6 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     if (fault === this.fault) return;
     this.fault = fault;
     if (fault) this.log.error(`the key set cannot be kept: ${fault}`);
-    else this.log.log('the key set is kept again');
+    else securityEvent('keyset.kept_again', {});
   }
 }

@@ -7,6 +7,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { AlgorithmName } from '#jws';
+import { securityEvent } from '#service-kit';
 import type { KeySetPayload } from '#statements';
 import { AuthError } from '../errors.js';
 import { revocationRange } from '../revocations/revocation-range.js';
@@ -25,6 +26,7 @@ import {
   type KeySet,
   type NewKey,
 } from './key-life-cycle.js';
+import { tellOfKeys } from './key-events.js';
 import { KeySeal } from './key-seal.js';
 import { KeySetState } from './key-set-state.entity.js';
 import { SigningKey } from './signing-key.entity.js';
@@ -51,6 +53,8 @@ export interface ChangeContext {
   /** The epoch that the database is at. */
   readonly epoch: number;
   readonly issuedAt: Date | null;
+  /** Writes an event once the change is committed. */
+  readonly tell: typeof securityEvent;
 }
 
 export interface ChangeOptions {
@@ -212,6 +216,9 @@ export class KeySetService {
     { anchor, recover = false }: ChangeOptions = {},
   ): Promise<IssuedStatement | undefined> {
     await this.witness.look();
+    const events: (() => void)[] = [];
+    const tell: typeof securityEvent = (event, fields) =>
+      void events.push(() => securityEvent(event, fields));
     const issued = await this.dataSource.transaction(async (tx) => {
       const state = await tx.findOneOrFail(KeySetState, {
         where: { id: true },
@@ -233,14 +240,20 @@ export class KeySetService {
         return databaseClock(tx);
       };
       const { epoch, issuedAt } = state;
-      const after = await step(retireExpired(before, now), { tx, now, stopSigning, epoch, issuedAt });
+      const context = { tx, now, stopSigning, epoch, issuedAt, tell };
+      const after = await step(retireExpired(before, now), context);
       if (!after) return undefined;
       if (!stopped && activeKey(before) !== activeKey(after))
         throw new Error('the active key changes while tokens may be signed with it');
       await storeKeySet(tx, before, after);
+      tellOfKeys(before, after, tell);
+      const next = anchor ?? state.anchor;
+      if (state.anchor !== null && next !== null && next !== state.anchor)
+        tell('anchor.switched', { anchor: next });
       const lastEpoch = Math.max(state.epoch, this.witness.newest()?.epoch ?? 0);
-      return this.issue(tx, { epoch: lastEpoch + 1, anchor: anchor ?? state.anchor, keys: after, now });
+      return this.issue(tx, { epoch: lastEpoch + 1, anchor: next, keys: after, now });
     });
+    for (const event of events) event();
     if (!issued) return undefined;
     this.wentBack = false;
     this.adopt(issued);

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { IsNull } from 'typeorm';
+import { securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { renumberAfterRestore } from '../revocations/revocation-range.js';
-import { Rotation } from '../rotation/rotation.entity.js';
-import { newRotation } from '../rotation/rotation.service.js';
+import { beginRotation, endRotation, openRotation } from '../rotation/rotation.service.js';
 import { Session } from '../sessions/session.entity.js';
 import { EpochWitness } from './epoch-witness.js';
 import { KeySetService } from './key-set.service.js';
@@ -42,18 +42,23 @@ export class RecoveryService {
     const fresh = [await this.keySet.generate(alg), await this.keySet.generate(alg)];
     let [from, endedSessions] = [0, 0];
     const issued = await this.keySet.change(
-      async (keys, { tx, stopSigning, epoch }) => {
+      async (keys, { stopSigning, ...rest }) => {
         const now = await stopSigning();
-        from = epoch;
-        await tx.update(Rotation, { endedAt: IsNull() }, { endedAt: now, outcome: 'aborted' });
+        const context = { ...rest, stopSigning, now };
+        const { tx } = context;
+        from = context.epoch;
+        const open = await openRotation(tx);
+        if (open) await endRotation(context, open, 'aborted');
         endedSessions = (await tx.update(Session, { endedAt: IsNull() }, { endedAt: now })).affected ?? 0;
         await renumberAfterRestore(tx, witness.revocations.to);
-        await tx.insert(Rotation, newRotation(fresh[0]!.kid, 'emergency', now));
+        await beginRotation(context, fresh[0]!.kid, 'emergency');
         return recoveredKeys(keys, { witness, fresh, now });
       },
       { recover: true },
     );
-    return { epoch: issued!.epoch, from, after: witness.epoch, endedSessions };
+    const recovery = { epoch: issued!.epoch, from, after: witness.epoch, endedSessions };
+    securityEvent('recovered', recovery);
+    return recovery;
   }
 
   /** Seals every private half under the key-encryption key that seals now, and returns how many that were. */

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
-import { NATS_LINK, type NatsLink } from '#service-kit';
+import { NATS_LINK, securityEvent, type NatsLink } from '#service-kit';
 import { KeyRing } from '#trust';
 import { RevocationPublisher, type RevocationStream } from './revocation-publisher.js';
 import type { RevocationRecord } from './revocation.entity.js';
@@ -163,6 +163,6 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
     if (fault === this.fault) return;
     this.fault = fault;
     if (fault) this.log.warn(`revocations cannot be made known for now: ${fault}`);
-    else this.log.log('revocations are made known again');
+    else securityEvent('revocations.published_again', {});
   }
 }

@@ -19,7 +19,7 @@ import {
   type NewKey,
   type RevocationCause,
 } from '../keys/key-life-cycle.js';
-import { KeySetService } from '../keys/key-set.service.js';
+import { KeySetService, type ChangeContext } from '../keys/key-set.service.js';
 import { SpareKey } from '../keys/spare-key.js';
 import { AcknowledgementsService } from './acknowledgements.service.js';
 import { decideRotation, dueStandby, EMERGENCY_WAIT_MS, type RotationDecision } from './rotation-decision.js';
@@ -83,14 +83,15 @@ export class RotationService {
     // It may be needed even if there is a standby: another replica may rotate to that one first.
     const spare = await this.keySet.generate(wanted);
     let rotation: Rotation | undefined;
-    await this.keySet.change(async (keys, { tx, now }) => {
+    await this.keySet.change(async (keys, context) => {
+      const { tx, now } = context;
       if (await openRotation(tx)) throw new AuthError('rotation_in_progress');
       const standby = standbyKey(keys, wanted);
       const after = standby ? keys : prepare(keys, spare, now);
       const { kid } = standby ?? spare;
       // Where nothing signs, no good token is waited for.
       const cause = activeKey(keys) ? 'requested' : 'emergency';
-      rotation = await tx.save(tx.create(Rotation, newRotation(kid, cause, now)));
+      rotation = await beginRotation(context, kid, cause);
       return after === keys ? undefined : after;
     });
     const { id, kid } = rotation!;
@@ -111,18 +112,19 @@ export class RotationService {
   /** Begins a rotation when it is time for the scheduled one. */
   private async rotateWhenDue(): Promise<void> {
     if (!dueStandby(await this.keySet.list(), new Date(), this.settings)) return;
-    await this.keySet.change(async (keys, { tx, now }) => {
+    await this.keySet.change(async (keys, context) => {
+      const { tx, now } = context;
       // Another replica may have begun, or even ended it.
       const standby = (await openRotation(tx)) ? undefined : dueStandby(keys, now, this.settings);
-      if (standby) await tx.insert(Rotation, newRotation(standby.kid, 'scheduled', now));
+      if (standby) await beginRotation(context, standby.kid, 'scheduled');
       return undefined;
     });
   }
 
   /** Begins an emergency rotation where nothing signs and none is open, as after one that was called off. */
   async replaceMissing(): Promise<void> {
-    await this.keySet.change(async (keys, { tx, now }) => {
-      await beginEmergency(tx, keys, now);
+    await this.keySet.change(async (keys, context) => {
+      await beginEmergency(context, keys);
       return undefined;
     });
   }
@@ -130,10 +132,10 @@ export class RotationService {
   /** Makes a standby of the algorithm, and begins an emergency rotation to it where nothing signs. */
   async makeStandby(alg: AlgorithmName): Promise<void> {
     const fresh = await this.keySet.generate(alg);
-    await this.keySet.change(async (keys, { tx, now }) => {
+    await this.keySet.change(async (keys, context) => {
       // Another replica may have been first.
-      const after = standbyKey(keys, alg) ? keys : prepare(keys, fresh, now);
-      await beginEmergency(tx, after, now);
+      const after = standbyKey(keys, alg) ? keys : prepare(keys, fresh, context.now);
+      await beginEmergency(context, after);
       return after === keys ? undefined : after;
     });
   }
@@ -162,14 +164,16 @@ export class RotationService {
     if (!force && this.decide(rotation, await this.keySet.list(), clock!.now) === 'wait')
       return { ended: false };
     let ended = false;
-    await this.keySet.change(async (keys, { tx, now, stopSigning }) => {
+    await this.keySet.change(async (keys, context) => {
+      const { tx, now, stopSigning, tell } = context;
       const open = await openRotation(tx);
       if (open?.id !== rotation.id) return undefined;
       const { kid } = open;
       const decision = this.decide(open, keys, now);
       if (decision === 'wait' && !force) return undefined;
-      const outcome = decision === 'aborted' ? 'aborted' : 'activated';
-      await tx.update(Rotation, { id: open.id }, { endedAt: now, outcome });
+      if (decision === 'wait')
+        tell('rotation.proceeded', { rotation: open.id, kid, waitingFor: this.waitingFor(kid) });
+      await endRotation(context, open, decision === 'aborted' ? 'aborted' : 'activated');
       ended = true;
       if (decision === 'aborted' || decision === 'activated') return undefined;
       const activatedAt = await stopSigning();
@@ -190,10 +194,10 @@ export class RotationService {
 
   /** Calls the open rotation off; its key stays prepared. @throws AuthError `no_rotation` */
   async abort(): Promise<void> {
-    await this.keySet.change(async (_keys, { tx, now }) => {
-      const open = await openRotation(tx);
+    await this.keySet.change(async (_keys, context) => {
+      const open = await openRotation(context.tx);
       if (!open) throw new AuthError('no_rotation');
-      await tx.update(Rotation, { id: open.id }, { endedAt: now, outcome: 'aborted' });
+      await endRotation(context, open, 'aborted');
       return undefined;
     });
   }
@@ -211,16 +215,17 @@ export class RotationService {
   ): Promise<RevocationResult> {
     const startedAt = performance.now();
     let alg = this.settings.signingAlg;
-    const issued = await this.keySet.change(async (keys, { tx, stopSigning, ...context }) => {
-      const now = activeKey(keys)?.kid === kid ? await stopSigning() : context.now;
+    const issued = await this.keySet.change(async (keys, { now: begunAt, ...rest }) => {
+      const now = activeKey(keys)?.kid === kid ? await rest.stopSigning() : begunAt;
+      const context = { ...rest, now };
       const after = revoke(keys, kid, { now, reason, note, includeStandby });
       // The next standby is of the algorithm that signs now, or signed last.
       alg = (activeKey(after) ?? activeKey(keys))?.alg ?? alg;
       // Who may have the whole key store may have the spare too.
       const spare = includeStandby || standbyKey(after, alg) ? undefined : this.spare.take(alg, keys);
       const completed = spare ? prepare(after, spare, now) : after;
-      await closeIfPointless(tx, completed, now);
-      await beginEmergency(tx, completed, now);
+      await closeIfPointless(context, completed);
+      await beginEmergency(context, completed);
       return completed;
     });
     const { epoch } = issued!;
@@ -279,30 +284,43 @@ export class RotationService {
   }
 }
 
-/** The row of a rotation that begins. */
-export function newRotation(kid: string, cause: Rotation['cause'], requestedAt: Date) {
-  return { kid, cause, requestedAt, endedAt: null, outcome: null };
+/** Begins a rotation; its key is, or is being, prepared in the same change. */
+export async function beginRotation(
+  { tx, now, tell }: ChangeContext,
+  kid: string,
+  cause: Rotation['cause'],
+): Promise<Rotation> {
+  const row = { kid, cause, requestedAt: now, endedAt: null, outcome: null };
+  const rotation = await tx.save(tx.create(Rotation, row));
+  tell('rotation.started', { rotation: rotation.id, kid, cause });
+  return rotation;
 }
 
-function openRotation(manager: EntityManager): Promise<Rotation | null> {
+/** Ends a rotation that is open. */
+export async function endRotation(
+  { tx, now, tell }: ChangeContext,
+  { id, kid }: Rotation,
+  outcome: NonNullable<Rotation['outcome']>,
+): Promise<void> {
+  await tx.update(Rotation, { id }, { endedAt: now, outcome });
+  tell(outcome === 'aborted' ? 'rotation.aborted' : 'rotation.finished', { rotation: id, kid });
+}
+
+export function openRotation(manager: EntityManager): Promise<Rotation | null> {
   return manager.findOneBy(Rotation, { endedAt: IsNull() });
 }
 
 /** Begins a rotation to the standby where nothing signs and none is open. */
-async function beginEmergency(tx: EntityManager, keys: KeySet, now: Date): Promise<void> {
+async function beginEmergency(context: ChangeContext, keys: KeySet): Promise<void> {
   const standby = standbyKey(keys);
-  if (activeKey(keys) || !standby || (await openRotation(tx))) return;
-  await tx.insert(Rotation, newRotation(standby.kid, 'emergency', now));
+  if (activeKey(keys) || !standby || (await openRotation(context.tx))) return;
+  await beginRotation(context, standby.kid, 'emergency');
 }
 
 /** Ends the open rotation if its key can no longer become active. */
-async function closeIfPointless(tx: EntityManager, keys: KeySet, now: Date): Promise<void> {
-  const open = await openRotation(tx);
+async function closeIfPointless(context: ChangeContext, keys: KeySet): Promise<void> {
+  const open = await openRotation(context.tx);
   const status = open && keys.find(({ kid }) => kid === open.kid)?.status;
   if (!open || status === 'prepared') return;
-  await tx.update(
-    Rotation,
-    { id: open.id },
-    { endedAt: now, outcome: status === 'active' ? 'activated' : 'aborted' },
-  );
+  await endRotation(context, open, status === 'active' ? 'activated' : 'aborted');
 }

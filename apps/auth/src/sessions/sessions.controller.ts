@@ -53,7 +53,7 @@ export class SessionsController {
   @ApiOperation({ summary: "End the caller's session; every token of it is refused from now on" })
   @ApiNoContentResponse()
   async logout(@CurrentCaller() { sub, sid }: Caller): Promise<void> {
-    await this.sessions.end(sub, sid!);
+    await this.sessions.logOut(sub, sid!);
   }
 
   @Post('logout-all')
@@ -84,6 +84,6 @@ export class SessionsController {
     @CurrentCaller() { sub }: Caller,
     @Param('sid', { schema: sessionId }) sid: string,
   ): Promise<void> {
-    if (!(await this.sessions.end(sub, sid))) throw new AuthError('session_not_found');
+    await this.sessions.end(sub, sid);
   }
 }

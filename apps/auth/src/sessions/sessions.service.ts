@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, IsNull, Raw } from 'typeorm';
 import { z } from 'zod';
-import { keysetPage, type Page, type PageQuery } from '#service-kit';
+import { keysetPage, securityEvent, type Page, type PageQuery } from '#service-kit';
 import { TrustError, type AccessTokenClaims } from '#trust';
 import { Account } from '../accounts/account.entity.js';
 import { AccountsService, type Credentials } from '../accounts/accounts.service.js';
@@ -45,18 +45,23 @@ export class SessionsService {
     const account = await this.accounts.authenticate(credentials, address);
     const aud = audience ?? defaultAudience(account.roles);
     const scopes = scopesFor(account.roles, aud);
-    if (scopes.length === 0)
+    if (scopes.length === 0) {
+      securityEvent('login.refused', { account: account.id, reason: 'invalid_target' });
       throw new AuthError('invalid_target', {
         errors: [{ field: 'audience', message: 'not for this account' }],
       });
+    }
     const scope = scopes.join(' ');
     // A few old sessions go with each new one.
     await removeExpiredSessions(this.dataSource.manager);
-    return this.revocations.transaction(async (tx, revoke) => {
+    const { ended, sid, grant } = await this.revocations.transaction(async (tx, revoke) => {
       // It may have been disabled since its password was looked at.
-      if ((await lockAccount(tx, account.id))?.disabledAt !== null)
+      if ((await lockAccount(tx, account.id))?.disabledAt !== null) {
+        securityEvent('login.refused', { account: account.id, reason: 'account_disabled' });
         throw new AuthError('invalid_credentials');
-      await revoke(await makeRoom(tx, account.id));
+      }
+      const ended = await makeRoom(tx, account.id);
+      await revoke(ended);
       const sid = randomUUID();
       const { token, expiresIn, expiredAt } = await this.signer.sign(tx, {
         sub: account.id,
@@ -67,8 +72,12 @@ export class SessionsService {
         roles: account.roles,
       });
       await beginSession(tx, { sid, accountId: account.id, expiresAt: expiredAt });
-      return { accessToken: token, expiresIn, scope };
+      return { ended, sid, grant: { accessToken: token, expiresIn, scope } };
     });
+    for (const { value } of ended)
+      securityEvent('session.ended', { account: account.id, session: value, reason: 'too_many' });
+    securityEvent('login.succeeded', { account: account.id, session: sid, audience: aud });
+    return grant;
   }
 
   /** The account of a live session. */
@@ -89,21 +98,31 @@ export class SessionsService {
     return keysetPage(live, query);
   }
 
-  /** Ends one of the account's sessions; false if it has no such live one. */
-  async end(accountId: string, sid: string): Promise<boolean> {
-    return this.revocations.transaction(async (tx, revoke) => {
-      await lockAccount(tx, accountId);
-      const ended = await endSessions(tx, accountId, [sid]);
-      await revoke(ended);
-      return ended.length > 0;
-    });
+  /** Ends the session that the caller's own token is of. */
+  async logOut(accountId: string, sid: string): Promise<void> {
+    const [ended] = await this.endThose(accountId, [sid]);
+    if (ended) securityEvent('logout', { account: accountId, session: ended });
+  }
+
+  /** Ends one of the account's sessions by name. @throws AuthError `session_not_found` if it has no such live one */
+  async end(accountId: string, sid: string): Promise<void> {
+    const [ended] = await this.endThose(accountId, [sid]);
+    if (!ended) throw new AuthError('session_not_found');
+    securityEvent('session.ended', { account: accountId, session: ended, reason: 'requested' });
   }
 
   /** Ends all of the account's sessions. */
   async endAll(accountId: string): Promise<void> {
-    await this.revocations.transaction(async (tx, revoke) => {
+    securityEvent('logout.all', { account: accountId, sessions: await this.endThose(accountId) });
+  }
+
+  /** The sids of those that ended. */
+  private endThose(accountId: string, sids?: readonly string[]): Promise<string[]> {
+    return this.revocations.transaction(async (tx, revoke) => {
       await lockAccount(tx, accountId);
-      await revoke(await endSessions(tx, accountId));
+      const ended = await endSessions(tx, accountId, sids);
+      await revoke(ended);
+      return ended.map(({ value }) => value);
     });
   }
 

@@ -12,6 +12,7 @@ import { AuthModuleOptions } from '@nestjs/passport';
 import { readAnchor } from '#statements';
 import { Authenticator } from '../authenticate.js';
 import { KeyRing } from '../key-ring.js';
+import type { Refusal } from '../refusals.js';
 import { StatementFeed } from '../statement-feed.js';
 import { TrustStore } from '../trust-store.js';
 import { createVerifyAccessToken } from '../verify-access-token.js';
@@ -92,7 +93,8 @@ function createFeed(options: TrustModuleOptions, ring: KeyRing): StatementFeed |
   const { issuer, issuerFetchUrl = issuer, nats, clock } = options;
   if (issuerFetchUrl === 'none') return null;
   const logger = new Logger('trust');
-  const log = (message: string) => logger.warn(message);
+  const log = (message: string | Refusal) =>
+    typeof message === 'string' ? logger.warn(message) : logger.log(message);
   return new StatementFeed({
     ring,
     fetchUrl: issuerFetchUrl,

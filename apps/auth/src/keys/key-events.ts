@@ -1,0 +1,13 @@
+import type { securityEvent } from '#service-kit';
+import type { KeySet } from './key-life-cycle.js';
+
+/** Tells of each key whose state a change has changed; whatever the change was made for, no key changes untold. */
+export function tellOfKeys(before: KeySet, after: KeySet, tell: typeof securityEvent): void {
+  const known = new Map(before.map((key) => [key.kid, key.status]));
+  for (const { kid, alg, status, revocationReason } of after) {
+    if (known.get(kid) === status) continue;
+    if (status === 'revoked') tell('key.revoked', { kid, alg, reason: revocationReason });
+    else if (status === 'active') tell('key.activated', { kid, alg });
+    else tell(`key.${status}`, { kid, alg });
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Every security event of the system, in one table: the line that it makes in the log is typed by it, and
+ * docs/security-events.md is generated from it. A line is one JSON object at level info with `event`, the fields of its
+ * row, `requestId` within a request, and `by`: who caused it. Fields are ids, codes and numbers. There is no field for
+ * an e-mail address, a token or a text that somebody typed.
+ */
+import { Logger } from '@nestjs/common';
+import type { TrustEvent } from '#trust';
+import { currentActor } from './request-context.js';
+
+interface Row {
+  readonly meaning: string;
+  /** Each field with its meaning. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+const account = 'id of the account';
+const session = 'sid of the session';
+const kid = 'kid of the key';
+const alg = 'its algorithm';
+const rotation = 'id of the rotation';
+const refused = {
+  channel: 'how it came: `nats` or `http`',
+  reason: 'code of the refusal',
+  count: 'how many were refused for this reason since the last line',
+};
+
+export const securityEvents = {
+  'account.registered': { meaning: 'An account was registered.', fields: { account } },
+  'account.disabled': {
+    meaning: 'An account was disabled, and its sessions ended.',
+    fields: { account, sessions: 'the sids of these' },
+  },
+  'account.enabled': { meaning: 'A disabled account may log in again.', fields: { account } },
+  'login.succeeded': {
+    meaning: 'A password was right and a session began.',
+    fields: { account, session, audience: 'the service that the first token is for' },
+  },
+  'login.refused': {
+    meaning: 'A login was refused. Attempts beyond the limits of failed logins make no line.',
+    fields: {
+      account: 'id of the account; null if there is none',
+      reason: '`unknown_account`, `wrong_password`, `account_disabled` or `invalid_target`',
+    },
+  },
+  logout: { meaning: 'A session was ended with its own token.', fields: { account, session } },
+  'logout.all': {
+    meaning: 'An account ended all of its sessions.',
+    fields: { account, sessions: 'the sids of these' },
+  },
+  'session.ended': {
+    meaning: 'A session was ended by name, or because its account had too many.',
+    fields: { account, session, reason: '`requested` or `too_many`' },
+  },
+  'key.prepared': { meaning: 'A key is published and stands by.', fields: { kid, alg } },
+  'key.activated': { meaning: 'A key signs from now on.', fields: { kid, alg } },
+  'key.retiring': {
+    meaning: 'A key signs no more; its tokens are good until they expire.',
+    fields: { kid, alg },
+  },
+  'key.retired': { meaning: 'A key left the key set.', fields: { kid, alg } },
+  'key.revoked': {
+    meaning: 'A key was revoked: its tokens are refused.',
+    fields: { kid, alg, reason: '`unspecified`, `compromised` or `superseded`' },
+  },
+  'rotation.started': {
+    meaning: 'A rotation began; it waits until verifiers hold the key.',
+    fields: { rotation, kid, cause: '`requested`, `scheduled` or `emergency`' },
+  },
+  'rotation.finished': { meaning: 'The key of a rotation is active.', fields: { rotation, kid } },
+  'rotation.proceeded': {
+    meaning: 'An operator went on without the verifiers that were waited for.',
+    fields: { rotation, kid, waitingFor: 'names of these' },
+  },
+  'rotation.aborted': {
+    meaning: 'A rotation ended without its key: by hand, or because the key was revoked.',
+    fields: { rotation, kid },
+  },
+  'anchor.switched': {
+    meaning: 'Statements are signed by the next trust anchor from now on.',
+    fields: { anchor: 'RFC 7638 thumbprint of the anchor' },
+  },
+  recovered: {
+    meaning:
+      'A database that was restored from a backup was recovered: all keys are new, all sessions ended.',
+    fields: {
+      from: 'epoch of the database',
+      after: 'last epoch that had been published',
+      epoch: 'epoch that it goes on with',
+      endedSessions: 'number of sessions',
+    },
+  },
+  'statement.refused': {
+    meaning: 'A key-set statement was refused. At most one line a minute for each channel and reason.',
+    fields: refused,
+  },
+  'revocation.refused': {
+    meaning: 'A revocation was refused. At most one line a minute for each reason.',
+    fields: refused,
+  },
+  'keyset.kept_again': { meaning: 'Auth keeps its key set again after a fault.', fields: {} },
+  'revocations.published_again': { meaning: 'Auth publishes revocations again after a fault.', fields: {} },
+  'nats.connected': { meaning: 'NATS was reached for the first time.', fields: { server: 'host and port' } },
+  'nats.lost': { meaning: 'The connection to NATS was lost.', fields: {} },
+  'nats.restored': { meaning: 'The connection to NATS is there again.', fields: {} },
+  'database.connected': { meaning: 'The database was reached after it was away at the start.', fields: {} },
+} as const satisfies Readonly<Record<string, Row>> & Readonly<Record<TrustEvent, Row>>;
+
+export type SecurityEvent = keyof typeof securityEvents;
+
+type Value = string | number | null | readonly string[];
+type Fields<E extends SecurityEvent> = Readonly<Record<keyof (typeof securityEvents)[E]['fields'], Value>>;
+
+/** What the line of an event holds, for a logger at hand; elsewhere {@link securityEvent} writes it. */
+export function eventLine<E extends SecurityEvent>(event: E, fields: Fields<E>): object {
+  return { event, by: currentActor(), ...fields };
+}
+
+/** Context of the lines. */
+export const SECURITY = 'security';
+const logger = new Logger(SECURITY);
+
+/** Writes the one line of an event. To be called after the commit: what was rolled back did not happen. */
+export function securityEvent<E extends SecurityEvent>(event: E, fields: Fields<E>): void {
+  logger.log(eventLine(event, fields));
+}
