@@ -70,6 +70,13 @@ function keys(...args: string[]): Promise<{ code: number; stdout: string; stderr
   );
 }
 
+/** The security events that a command tells of on standard error. */
+const eventsIn = (stderr: string) =>
+  stderr
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
 describe('npm run keys', () => {
   it('revokes a key, and tells who signs now and who acknowledged', async () => {
     const { stdout: before } = await keys('list');
@@ -87,11 +94,7 @@ describe('npm run keys', () => {
       ),
     );
     await verifier.stop();
-    const events = stderr
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(events.filter(({ event }) => event === 'key.revoked')).toMatchObject([
+    expect(eventsIn(stderr).filter(({ event }) => event === 'key.revoked')).toMatchObject([
       { level: 'info', kid: active, reason: 'compromised', by: 'operator' },
     ]);
     expect(stderr).not.toContain('a drill');
@@ -141,9 +144,9 @@ describe('npm run keys', () => {
   });
 
   it('goes over to the next anchor by hand, once', async () => {
-    expect((await keys('anchor', '--proceed')).stdout).toBe(
-      `statements are signed by the anchor ${next} from now on\n`,
-    );
+    const { stdout, stderr } = await keys('anchor', '--proceed');
+    expect(stdout).toBe(`statements are signed by the anchor ${next} from now on\n`);
+    expect(eventsIn(stderr)).toMatchObject([{ event: 'anchor.switched', anchor: next, by: 'operator' }]);
     expect((await keys('anchor')).stdout).toContain(`signing: ${next}\nnext: none\n`);
     expect(await keys('anchor', '--proceed')).toMatchObject({
       code: 1,

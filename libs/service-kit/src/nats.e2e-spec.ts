@@ -8,7 +8,11 @@ import { connectNats } from './nats.js';
 let server: TestNats;
 let link: NatsLink | undefined;
 let messages: string[] = [];
-const write = (_facts: object, message?: string) => void messages.push(message ?? '');
+let events: unknown[] = [];
+const write = (facts: object, message?: string) => {
+  messages.push(message ?? '');
+  if ('event' in facts) events.push(facts.event);
+};
 const logger = { info: write, warn: write } as NatsOptions['logger'];
 
 beforeAll(async () => {
@@ -18,6 +22,7 @@ afterEach(async () => {
   await link?.close();
   await server.start();
   messages = [];
+  events = [];
 });
 afterAll(() => server.close());
 
@@ -63,6 +68,7 @@ describe('connectNats', () => {
     await eventually(() => state() === 'connected');
     expect(subscription.isClosed()).toBe(false);
     expect(messages).toEqual(['NATS connected', 'NATS connection lost', 'NATS connection restored']);
+    expect(events).toEqual(['nats.connected', 'nats.lost', 'nats.restored']);
   });
 
   it('keeps trying with an nkey that is refused', async () => {

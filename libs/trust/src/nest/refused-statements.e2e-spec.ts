@@ -35,6 +35,9 @@ async function connected(service: string): Promise<NatsConnection> {
   return connect({ servers: nats.url, authenticator, inboxPrefix: `_INBOX_${service}` });
 }
 
+/** What the application's logger was told at the level of news. */
+const told: unknown[] = [];
+
 beforeAll(async () => {
   nats = await startTestNats();
   [auth, orders] = await Promise.all([connected('auth'), connected('orders')]);
@@ -50,7 +53,9 @@ beforeAll(async () => {
       }),
     ],
   }).compile();
-  app = module.createNestApplication(new FastifyAdapter(), { logger: false });
+  app = module.createNestApplication(new FastifyAdapter(), {
+    logger: { log: (message) => told.push(message), warn: () => undefined, error: () => undefined },
+  });
   await app.listen(0, '127.0.0.1');
   url = await app.getUrl();
 }, 30_000);
@@ -112,7 +117,11 @@ test.each<[string, string, () => string]>([
   ['one that has expired', 'expired', () => issuer.statement({ epoch: 1e6, exp: now() - 1 })],
   ['one from before: rolled back', 'old_epoch', () => issuer.statement({ epoch: 1 })],
   ['one of an epoch in text', 'invalid_payload', () => issuer.statement({ epoch: '1000000' })],
-  ['one without keys', 'invalid_payload', () => issuer.statement({ epoch: 1e6, keys: [] })],
+  [
+    'one without the list of keys',
+    'invalid_payload',
+    () => issuer.statement({ epoch: 1e6, keys: undefined }),
+  ],
   [
     'one of 65 keys',
     'invalid_payload',
@@ -171,4 +180,17 @@ test('a service that is not auth cannot send any', async () => {
       (await trust()).statements.refused['malformed'] === (before.statements.refused['malformed'] ?? 0) + 1,
   );
   expect((await trust()).epoch).toBe(before.epoch);
+});
+
+test('each reason makes one structured line, however many statements were refused for it', async () => {
+  const lines = () => told.filter((message) => (message as { event?: string }).event === 'statement.refused');
+  const { refused } = (await trust()).statements;
+  const reasons = Object.keys(refused).filter((reason) => reason !== 'old_epoch');
+  expect(refused['malformed']).toBeGreaterThan(1);
+  expect(lines()).toHaveLength(reasons.length);
+  expect(lines()).toEqual(
+    expect.arrayContaining(
+      reasons.map((reason) => ({ event: 'statement.refused', channel: 'nats', reason, count: 1 })),
+    ),
+  );
 });
