@@ -25,7 +25,9 @@ import { RotationService } from './rotation/rotation.service.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';
 
 const USAGE = `npm run keys -- list                                       every key and its state
-npm run keys -- rotate [--alg ES256]                       make the standby, or a new key, active
+npm run keys -- rotate [--alg ES256] [--wait-for-third-parties]
+                                                           make the standby, or a new key, active; with the option only
+                                                           once no third party can hold a cached JWKS without it
 npm run keys -- revoke KID --reason CODE [--note TEXT] [--standby]
                                                            revoke a key: unspecified, compromised or superseded; the note
                                                            is not published; --standby: every prepared key too
@@ -81,10 +83,12 @@ async function run(command: string): Promise<string> {
     }
     case 'rotate': {
       const { alg } = values;
-      const result = await rotations.rotate(isAlgorithmName(alg) ? alg : undefined);
+      const waitForThirdParties = values['wait-for-third-parties'];
+      const result = await rotations.rotate(isAlgorithmName(alg) ? alg : undefined, { waitForThirdParties });
+      const cached = `third parties may hold a JWKS without it until ${result.jwksCachedUntil?.toISOString()}`;
       return result.done
-        ? `${result.kid} is active, epoch ${result.epoch}`
-        : `waiting for ${result.waitingFor.join(', ')}; auth goes on by itself`;
+        ? `${result.kid} is active, epoch ${result.epoch}; ${cached}`
+        : `${result.kid} waits for ${result.waitingFor.join(', ')}; ${cached}; auth goes on by itself`;
     }
     case 'revoke': {
       const { kid, epoch, activeKid, silent } = await rotations.revoke(positionals[1]!, {
@@ -139,6 +143,7 @@ function readArguments() {
     standby: { type: 'boolean', default: false },
     drop: { type: 'string', multiple: true, default: [] as string[] },
     proceed: { type: 'boolean', default: false },
+    'wait-for-third-parties': { type: 'boolean', default: false },
   } as const;
   try {
     const parsed = parseArgs({ options, allowPositionals: true });

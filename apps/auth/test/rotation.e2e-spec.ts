@@ -135,6 +135,32 @@ describe('rotation', () => {
     }
   });
 
+  it('waits for third parties who may have cached the JWKS, where it is told to', async () => {
+    const rotated = await manage('POST', '/keys/rotate', { alg: 'PS256', waitForThirdParties: true });
+    expect(rotated).toMatchObject({ status: 202, body: { waitingFor: ['jwks-cache'] } });
+    const { kid, jwksCachedUntil } = rotated.body;
+    const row = (await keys()).find((key) => key.kid === kid) as KeyRow & Record<string, string>;
+    const cachedMs = Date.parse(jwksCachedUntil) - Date.parse(row['preparedAt']!);
+    expect(cachedMs).toBe(2 * 1000 * auth.settings.jwksMaxAgeSeconds);
+    expect(row).toMatchObject({ status: 'prepared', jwksCachedUntil });
+    expect(await rotation()).toMatchObject({ kid, waitingFor: ['jwks-cache'], jwksCachedUntil });
+    // As if it had been published that long ago.
+    await auth.owner.query('ALTER TABLE signing_key DISABLE TRIGGER life_cycle');
+    await auth.owner.query(
+      'UPDATE signing_key SET prepared_at = prepared_at - make_interval(secs => $2) WHERE kid = $1',
+      [kid, cachedMs / 1000],
+    );
+    await auth.owner.query('ALTER TABLE signing_key ENABLE TRIGGER life_cycle');
+    await eventually(async () => (await withStatus('active'))[0]?.kid === kid);
+    // Without the option nobody waits for them, but everybody is told.
+    const back = await manage('POST', '/keys/rotate', { alg: 'ES256' });
+    expect(back).toMatchObject({ status: 200, body: { jwksCachedUntil: expect.any(String) } });
+    const [active] = await withStatus('active');
+    expect(active).toMatchObject({ kid: back.body.kid, jwksCachedUntil: back.body.jwksCachedUntil });
+    const [retiring] = await withStatus('retiring');
+    expect(retiring).toMatchObject({ jwksCachedUntil: null });
+  }, 30_000);
+
   it('can be called off and can be forced', async () => {
     await eventually(async () => (await withStatus('prepared')).length > 0);
     const [active] = await withStatus('active');

@@ -51,7 +51,7 @@ const count = (what: string) => (seen[what] = (seen[what] ?? 0) + 1);
 class World {
   readonly clock = fakeClock();
   keys: KeySet = [];
-  rotation: Pick<Rotation, 'kid' | 'cause' | 'requestedAt'> | undefined;
+  rotation: Pick<Rotation, 'kid' | 'cause' | 'requestedAt' | 'waitsForJwks'> | undefined;
   epoch = 0;
   statement = { iat: 0, kids: [] as readonly string[] };
   /** auth's memory; its table of verifiers outlives it. */
@@ -115,7 +115,7 @@ class World {
       const standby = standbyKey(keys, wanted);
       const after = standby ? keys : prepare(keys, spare, this.now);
       const cause = activeKey(keys) ? 'requested' : 'emergency';
-      this.rotation = { kid: (standby ?? spare).kid, cause, requestedAt: this.now };
+      this.rotation = { kid: (standby ?? spare).kid, cause, requestedAt: this.now, waitsForJwks: false };
       return standby ? undefined : after;
     });
   }
@@ -124,13 +124,13 @@ class World {
     const standby = this.rotation ? undefined : dueStandby(this.keys, this.now, SCHEDULE);
     if (!standby) return;
     count('scheduled');
-    this.rotation = { kid: standby.kid, cause: 'scheduled', requestedAt: this.now };
+    this.rotation = { kid: standby.kid, cause: 'scheduled', requestedAt: this.now, waitsForJwks: false };
   }
 
   replaceMissing(): void {
     const standby = standbyKey(this.keys);
     if (activeKey(this.keys) || !standby || this.rotation) return;
-    this.rotation = { kid: standby.kid, cause: 'emergency', requestedAt: this.now };
+    this.rotation = { kid: standby.kid, cause: 'emergency', requestedAt: this.now, waitsForJwks: false };
   }
 
   advance(force: boolean): void {
@@ -139,6 +139,7 @@ class World {
     this.change((keys) => {
       const decision = decideRotation({
         ...{ rotation, keys, now: this.now, statementSeconds: STATEMENT_SECONDS },
+        jwksMaxAgeSeconds: SCHEDULE.jwksMaxAgeSeconds,
         isComplete: this.isComplete(),
         lacking: this.verifiers.lacking(({ kids }) => kids.includes(rotation.kid)),
       });
@@ -169,7 +170,7 @@ class World {
     const standby = standbyKey(keys);
     if (activeKey(keys) || !standby) return;
     count('emergency');
-    this.rotation ??= { kid: standby.kid, cause: 'emergency', requestedAt: this.now };
+    this.rotation ??= { kid: standby.kid, cause: 'emergency', requestedAt: this.now, waitsForJwks: false };
   }
 
   /** The spare is not there right after another revocation. */

@@ -13,6 +13,10 @@ import { KeySetService } from './key-set.service.js';
 
 const rotateBody = z.strictObject({
   alg: z.enum(algorithmNames as [AlgorithmName]).optional(),
+  waitForThirdParties: z
+    .boolean()
+    .optional()
+    .describe('Also wait until no third party can hold a cached JWKS without the key'),
 });
 const revokeBody = z.strictObject({
   reason: z.enum(keyRevocationReasons),
@@ -43,7 +47,11 @@ export class KeysController {
   @ApiOperation({ summary: 'Every key that ever was, the last statement, and what a rotation waits for' })
   async list() {
     const [keys, rotation] = await Promise.all([this.keySet.list(), this.rotations.current()]);
-    return { epoch: this.keySet.current?.epoch ?? null, keys: keys.map(shown), rotation: rotation ?? null };
+    const shown = keys.map((key) => {
+      const { seal: _seal, ...facts } = key;
+      return { ...facts, jwksCachedUntil: signs(key) ? this.rotations.jwksCachedUntil(key) : null };
+    });
+    return { epoch: this.keySet.current?.epoch ?? null, keys: shown, rotation: rotation ?? null };
   }
 
   @Get('verifiers')
@@ -74,7 +82,7 @@ export class KeysController {
     @Body({ schema: rotateBody.optional() }) body: z.infer<typeof rotateBody> | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return answer(await this.rotations.rotate(body?.alg), reply);
+    return answer(await this.rotations.rotate(body?.alg, body), reply);
   }
 
   @Post('rotations/current/proceed')
@@ -105,6 +113,5 @@ function answer(result: RotationResult, reply: FastifyReply) {
   return facts;
 }
 
-function shown({ seal: _seal, publicJwk, ...facts }: KeyRecord) {
-  return { ...facts, publicJwk };
-}
+/** Whether tokens of the key are made, or may be soon. */
+const signs = ({ status }: KeyRecord) => status === 'active' || status === 'prepared';

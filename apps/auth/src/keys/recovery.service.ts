@@ -4,7 +4,7 @@ import { securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { renumberAfterRestore } from '../revocations/revocation-range.js';
-import { beginRotation, endRotation, openRotation } from '../rotation/rotation.service.js';
+import { beginRotation, endRotation, openRotation } from '../rotation/open-rotation.js';
 import { Session } from '../sessions/session.entity.js';
 import { EpochWitness } from './epoch-witness.js';
 import { KeySetService } from './key-set.service.js';

@@ -25,12 +25,23 @@ function key(kid: string, status: KeyStatus, facts: Partial<KeyRecord> = {}): Ke
 }
 
 describe('decideRotation', () => {
-  const decide = (facts: Partial<RotationFacts> & { cause?: 'requested' | 'scheduled' | 'emergency' }) =>
+  const decide = (
+    facts: Partial<RotationFacts> & {
+      cause?: 'requested' | 'scheduled' | 'emergency';
+      waitsForJwks?: boolean;
+    },
+  ) =>
     decideRotation({
-      rotation: { kid: 'next', cause: facts.cause ?? 'requested', requestedAt: at(100) },
+      rotation: {
+        kid: 'next',
+        cause: facts.cause ?? 'requested',
+        requestedAt: at(100),
+        waitsForJwks: facts.waitsForJwks ?? false,
+      },
       keys: [key('now', 'active'), key('next', 'prepared')],
       now: at(101),
       statementSeconds: 900,
+      jwksMaxAgeSeconds: 600,
       isComplete: true,
       lacking: [],
       ...facts,
@@ -56,6 +67,22 @@ describe('decideRotation', () => {
     const keys = [key('now', 'active'), key('next', 'prepared', { preparedAt: at(50) })];
     expect(decide({ ...waiting, keys, now: at(949) })).toBe('wait');
     expect(decide({ ...waiting, keys, now: at(950) })).toBe('activate');
+  });
+
+  it('waits for third parties where it is told to, also when every verifier holds the key', () => {
+    const facts = { waitsForJwks: true };
+    expect(decide({ ...facts, now: new Date(at(1_200).getTime() - 1) })).toBe('wait');
+    expect(decide({ ...facts, now: at(1_200) })).toBe('activate');
+  });
+
+  it('waits for third parties also when the last statement that lacks the key has expired', () => {
+    const facts = { ...waiting, waitsForJwks: true };
+    expect(decide({ ...facts, now: at(900) })).toBe('wait');
+    expect(decide({ ...facts, now: at(1_200) })).toBe('activate');
+  });
+
+  it('waits for verifiers when third parties are done', () => {
+    expect(decide({ ...waiting, waitsForJwks: true, jwksMaxAgeSeconds: 10, now: at(101) })).toBe('wait');
   });
 
   it('waits no longer than a second in an emergency', () => {

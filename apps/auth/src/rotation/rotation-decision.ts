@@ -7,10 +7,11 @@ import type { Rotation } from './rotation.entity.js';
 export const EMERGENCY_WAIT_MS = 1_000;
 
 export interface RotationFacts {
-  readonly rotation: Pick<Rotation, 'kid' | 'cause' | 'requestedAt'>;
+  readonly rotation: Pick<Rotation, 'kid' | 'cause' | 'requestedAt' | 'waitsForJwks'>;
   readonly keys: KeySet;
   readonly now: Date;
   readonly statementSeconds: number;
+  readonly jwksMaxAgeSeconds: number;
   /** Whether every verifier has had the time to be heard. */
   readonly isComplete: boolean;
   /** The counted verifiers that do not hold the key. */
@@ -19,7 +20,9 @@ export interface RotationFacts {
 
 /**
  * `activate`: every counted verifier holds the key, or the last statement that lacks it has expired, or an emergency
- * has waited long enough. `aborted`, `activated`: the key is prepared no more, so there is nothing left to do.
+ * has waited long enough. A rotation that waits for third parties also waits until no cached JWKS lacks the key: the
+ * expiry of a statement says nothing of them. `aborted`, `activated`: the key is prepared no more, so there is nothing
+ * left to do.
  */
 export type RotationDecision = 'wait' | 'activate' | 'aborted' | 'activated';
 
@@ -29,6 +32,7 @@ export function decideRotation(facts: RotationFacts): RotationDecision {
   const key = keys.find(({ kid }) => kid === rotation.kid);
   if (key?.status === 'active') return 'activated';
   if (key?.status !== 'prepared') return 'aborted';
+  if (rotation.waitsForJwks && now < jwksCachedUntil(key, facts.jwksMaxAgeSeconds)) return 'wait';
   if (isComplete && lacking.length === 0) return 'activate';
   const [since, waitMs] =
     rotation.cause === 'emergency'
@@ -38,9 +42,16 @@ export function decideRotation(facts: RotationFacts): RotationDecision {
 }
 
 /**
+ * Until when a third party may still use a JWKS without the key: twice `max-age` after the key was prepared, because a
+ * replica or a shared cache may have handed out the old one for a while.
+ */
+export const jwksCachedUntil = ({ preparedAt }: KeyRecord, jwksMaxAgeSeconds: number): Date =>
+  new Date(preparedAt.getTime() + 2 * jwksMaxAgeSeconds * 1000);
+
+/**
  * The key to rotate to by schedule: if the active key has reached its age, give or take a tenth that its kid decides,
  * so that many installations do not rotate at once and every replica comes to the same moment. Third parties who read
- * the JWKS never acknowledge: the standby must have been published for twice the time that they may cache it.
+ * the JWKS never acknowledge: none of them may hold one without the standby.
  */
 export function dueStandby(
   keys: KeySet,
@@ -52,7 +63,7 @@ export function dueStandby(
   if (rotationSeconds === 0 || !active || !standby) return undefined;
   const age = now.getTime() - active.activatedAt!.getTime();
   const isOld = age >= rotationSeconds * 1000 * (0.9 + 0.2 * fractionOf(active.kid));
-  const isKnown = now.getTime() - standby.preparedAt.getTime() >= 2 * jwksMaxAgeSeconds * 1000;
+  const isKnown = now >= jwksCachedUntil(standby, jwksMaxAgeSeconds);
   return isOld && isKnown ? standby : undefined;
 }
 

@@ -20,6 +20,10 @@ export class Rotation {
   @Column('text')
   cause!: 'requested' | 'scheduled' | 'emergency';
 
+  /** Also waits for third parties, who never acknowledge and may cache the JWKS. */
+  @Column('boolean', { name: 'waits_for_jwks', default: false })
+  waitsForJwks!: boolean;
+
   @Column('timestamptz', { name: 'requested_at' })
   requestedAt!: Date;
 

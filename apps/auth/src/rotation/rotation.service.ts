@@ -4,7 +4,7 @@
  * The rotation is a row: a crash at any step is carried on by the next round of any replica.
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DataSource, IsNull, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import type { AlgorithmName } from '#jws';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
@@ -16,13 +16,27 @@ import {
   revoke,
   standbyKey,
   type KeySet,
+  type KeyRecord,
   type NewKey,
   type RevocationCause,
 } from '../keys/key-life-cycle.js';
-import { KeySetService, type ChangeContext } from '../keys/key-set.service.js';
+import { KeySetService } from '../keys/key-set.service.js';
 import { SpareKey } from '../keys/spare-key.js';
 import { AcknowledgementsService } from './acknowledgements.service.js';
-import { decideRotation, dueStandby, EMERGENCY_WAIT_MS, type RotationDecision } from './rotation-decision.js';
+import {
+  decideRotation,
+  dueStandby,
+  EMERGENCY_WAIT_MS,
+  jwksCachedUntil,
+  type RotationDecision,
+} from './rotation-decision.js';
+import {
+  beginEmergency,
+  beginRotation,
+  closeIfPointless,
+  endRotation,
+  openRotation,
+} from './open-rotation.js';
 import { Rotation } from './rotation.entity.js';
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -34,7 +48,10 @@ export interface Waiting {
   readonly rotationId: string;
   readonly kid: string;
   readonly since: Date;
+  /** Verifiers by name, and `jwks-cache` for third parties. */
   readonly waitingFor: readonly string[];
+  /** Until then third parties with a cached JWKS may refuse tokens of the key; null if there is no such key. */
+  readonly jwksCachedUntil: Date | null;
 }
 
 export type RotationResult =
@@ -44,6 +61,8 @@ export type RotationResult =
       readonly alg: AlgorithmName;
       readonly epoch: number;
       readonly waitedMs: number;
+      /** Until then third parties with a cached JWKS may refuse tokens of the key. */
+      readonly jwksCachedUntil: Date;
     }
   | ({ readonly done: false } & Waiting);
 
@@ -72,11 +91,15 @@ export class RotationService {
   ) {}
 
   /**
-   * Makes another key the active one, of the same algorithm or another, and waits up to 10 s for it.
+   * Makes another key the active one, of the same algorithm or another, and waits up to 10 s for it. With
+   * `waitForThirdParties` the key signs only once no cached JWKS lacks it.
    *
    * @throws AuthError `rotation_in_progress` · `rotation_aborted` · `too_many_keys`
    */
-  async rotate(alg?: AlgorithmName): Promise<RotationResult> {
+  async rotate(
+    alg?: AlgorithmName,
+    { waitForThirdParties = false }: { waitForThirdParties?: boolean | undefined } = {},
+  ): Promise<RotationResult> {
     const startedAt = performance.now();
     const before = await this.keySet.list();
     const wanted = alg ?? activeKey(before)?.alg ?? this.settings.signingAlg;
@@ -91,7 +114,8 @@ export class RotationService {
       const { kid } = standby ?? spare;
       // Where nothing signs, no good token is waited for.
       const cause = activeKey(keys) ? 'requested' : 'emergency';
-      rotation = await beginRotation(context, kid, cause);
+      const waitsForJwks = waitForThirdParties && cause === 'requested';
+      rotation = await beginRotation(context, kid, cause, { waitsForJwks });
       return after === keys ? undefined : after;
     });
     const { id, kid } = rotation!;
@@ -143,9 +167,12 @@ export class RotationService {
   /** The open rotation and whom it waits for, if there is one. */
   async current(): Promise<Waiting | undefined> {
     const rotation = await openRotation(this.dataSource.manager);
-    if (!rotation) return undefined;
-    const { id: rotationId, kid, requestedAt: since } = rotation;
-    return { rotationId, kid, since, waitingFor: this.waitingFor(kid) };
+    return rotation ? this.waiting(rotation, await this.keySet.list()) : undefined;
+  }
+
+  /** Until when third parties with a cached JWKS may refuse tokens of the key. */
+  jwksCachedUntil(key: KeyRecord): Date {
+    return jwksCachedUntil(key, this.settings.jwksMaxAgeSeconds);
   }
 
   /**
@@ -171,8 +198,10 @@ export class RotationService {
       const { kid } = open;
       const decision = this.decide(open, keys, now);
       if (decision === 'wait' && !force) return undefined;
-      if (decision === 'wait')
-        tell('rotation.proceeded', { rotation: open.id, kid, waitingFor: this.waitingFor(kid) });
+      if (decision === 'wait') {
+        const { waitingFor } = this.waiting(open, keys);
+        tell('rotation.proceeded', { rotation: open.id, kid, waitingFor });
+      }
       await endRotation(context, open, decision === 'aborted' ? 'aborted' : 'activated');
       ended = true;
       if (decision === 'aborted' || decision === 'activated') return undefined;
@@ -231,6 +260,8 @@ export class RotationService {
     const { epoch } = issued!;
     this.log.warn(`key ${kid} is revoked in epoch ${epoch} (${reason})${note === null ? '' : `: ${note}`}`);
     if (!standbyKey(await this.keySet.list(), alg)) await this.makeStandby(alg);
+    // An emergency rotation has begun by now, if one is needed.
+    const begunAt = performance.now();
     while (
       this.acknowledgements.lackingEpoch(epoch).length > 0 &&
       performance.now() - startedAt < REVOCATION_ANSWER_WITHIN_MS
@@ -239,7 +270,7 @@ export class RotationService {
     }
     const waitedMs = Math.round(performance.now() - startedAt);
     // Only if nothing signs now; any other rotation goes its own way.
-    while (!activeKey(await this.keySet.list()) && performance.now() - startedAt < 2 * EMERGENCY_WAIT_MS) {
+    while (!activeKey(await this.keySet.list()) && performance.now() - begunAt < 2 * EMERGENCY_WAIT_MS) {
       await this.advance();
       await this.acknowledgements.news(POLL_MS);
     }
@@ -260,67 +291,33 @@ export class RotationService {
       keys,
       now,
       statementSeconds: this.settings.statementSeconds,
+      jwksMaxAgeSeconds: this.settings.jwksMaxAgeSeconds,
       isComplete: this.acknowledgements.isComplete(),
       lacking: this.acknowledgements.lackingKey(rotation.kid),
     });
   }
 
-  private waitingFor(kid: string): string[] {
-    const lacking = this.acknowledgements.lackingKey(kid);
-    return this.acknowledgements.isComplete() ? lacking : [...lacking, 'verifiers not heard of yet'];
+  private waiting(rotation: Rotation, keys: KeySet): Waiting {
+    const { id: rotationId, kid, requestedAt: since, waitsForJwks } = rotation;
+    // A key that somebody else has written into the table is not there.
+    const key = keys.find((candidate) => candidate.kid === kid);
+    const cachedUntil = key ? this.jwksCachedUntil(key) : null;
+    const waitingFor = this.acknowledgements.lackingKey(kid);
+    if (!this.acknowledgements.isComplete()) waitingFor.push('verifiers not heard of yet');
+    if (waitsForJwks && cachedUntil && new Date() < cachedUntil) waitingFor.push('jwks-cache');
+    return { rotationId, kid, since, waitingFor, jwksCachedUntil: cachedUntil };
   }
 
   private async resultOf(rotationId: string, waitedMs: number): Promise<RotationResult> {
-    const { kid, outcome, requestedAt } = await this.dataSource.manager.findOneByOrFail(Rotation, {
-      id: rotationId,
-    });
+    const rotation = await this.dataSource.manager.findOneByOrFail(Rotation, { id: rotationId });
+    const { kid, outcome } = rotation;
     if (outcome === 'aborted') throw new AuthError('rotation_aborted');
-    if (outcome === null)
-      return { done: false, rotationId, kid, since: requestedAt, waitingFor: this.waitingFor(kid) };
-    const { alg } = (await this.keySet.list()).find((key) => key.kid === kid)!;
+    const keys = await this.keySet.list();
+    if (outcome === null) return { done: false, ...this.waiting(rotation, keys) };
+    const key = keys.find((candidate) => candidate.kid === kid)!;
     // Another replica may have activated it, with an epoch that we do not know yet.
     await this.keySet.refresh();
-    return { done: true, kid, alg, epoch: this.keySet.current!.epoch, waitedMs };
+    const { epoch } = this.keySet.current!;
+    return { done: true, kid, alg: key.alg, epoch, waitedMs, jwksCachedUntil: this.jwksCachedUntil(key) };
   }
-}
-
-/** Begins a rotation; its key is, or is being, prepared in the same change. */
-export async function beginRotation(
-  { tx, now, tell }: ChangeContext,
-  kid: string,
-  cause: Rotation['cause'],
-): Promise<Rotation> {
-  const row = { kid, cause, requestedAt: now, endedAt: null, outcome: null };
-  const rotation = await tx.save(tx.create(Rotation, row));
-  tell('rotation.started', { rotation: rotation.id, kid, cause });
-  return rotation;
-}
-
-/** Ends a rotation that is open. */
-export async function endRotation(
-  { tx, now, tell }: ChangeContext,
-  { id, kid }: Rotation,
-  outcome: NonNullable<Rotation['outcome']>,
-): Promise<void> {
-  await tx.update(Rotation, { id }, { endedAt: now, outcome });
-  tell(outcome === 'aborted' ? 'rotation.aborted' : 'rotation.finished', { rotation: id, kid });
-}
-
-export function openRotation(manager: EntityManager): Promise<Rotation | null> {
-  return manager.findOneBy(Rotation, { endedAt: IsNull() });
-}
-
-/** Begins a rotation to the standby where nothing signs and none is open. */
-async function beginEmergency(context: ChangeContext, keys: KeySet): Promise<void> {
-  const standby = standbyKey(keys);
-  if (activeKey(keys) || !standby || (await openRotation(context.tx))) return;
-  await beginRotation(context, standby.kid, 'emergency');
-}
-
-/** Ends the open rotation if its key can no longer become active. */
-async function closeIfPointless(context: ChangeContext, keys: KeySet): Promise<void> {
-  const open = await openRotation(context.tx);
-  const status = open && keys.find(({ kid }) => kid === open.kid)?.status;
-  if (!open || status === 'prepared') return;
-  await endRotation(context, open, status === 'active' ? 'activated' : 'aborted');
 }

@@ -1,0 +1,48 @@
+/** The row of the open rotation as it begins and ends, within a change of the key set. */
+import { IsNull, type EntityManager } from 'typeorm';
+import { activeKey, standbyKey, type KeySet } from '../keys/key-life-cycle.js';
+import type { ChangeContext } from '../keys/key-set.service.js';
+import { Rotation } from './rotation.entity.js';
+
+/** Begins a rotation; its key is, or is being, prepared in the same change. */
+export async function beginRotation(
+  { tx, now, tell }: ChangeContext,
+  kid: string,
+  cause: Rotation['cause'],
+  { waitsForJwks = false }: { waitsForJwks?: boolean } = {},
+): Promise<Rotation> {
+  const row = { kid, cause, waitsForJwks, requestedAt: now, endedAt: null, outcome: null };
+  const rotation = await tx.save(tx.create(Rotation, row));
+  tell('rotation.started', { rotation: rotation.id, kid, cause });
+  return rotation;
+}
+
+/** Ends a rotation that is open. */
+export async function endRotation(
+  { tx, now, tell }: ChangeContext,
+  { id, kid }: Rotation,
+  outcome: NonNullable<Rotation['outcome']>,
+): Promise<void> {
+  await tx.update(Rotation, { id }, { endedAt: now, outcome });
+  tell(outcome === 'aborted' ? 'rotation.aborted' : 'rotation.finished', { rotation: id, kid });
+}
+
+/** The one that is open, of which there is one at most. */
+export function openRotation(manager: EntityManager): Promise<Rotation | null> {
+  return manager.findOneBy(Rotation, { endedAt: IsNull() });
+}
+
+/** Begins a rotation to the standby where nothing signs and none is open. */
+export async function beginEmergency(context: ChangeContext, keys: KeySet): Promise<void> {
+  const standby = standbyKey(keys);
+  if (activeKey(keys) || !standby || (await openRotation(context.tx))) return;
+  await beginRotation(context, standby.kid, 'emergency');
+}
+
+/** Ends the open rotation if its key can no longer become active. */
+export async function closeIfPointless(context: ChangeContext, keys: KeySet): Promise<void> {
+  const open = await openRotation(context.tx);
+  const status = open && keys.find(({ kid }) => kid === open.kid)?.status;
+  if (!open || status === 'prepared') return;
+  await endRotation(context, open, status === 'active' ? 'activated' : 'aborted');
+}
