@@ -121,7 +121,7 @@ async function startReplica(settings: AuthSettings, lines: string[]) {
     app,
     url,
     settings,
-    ...client(url),
+    ...client(url, { documented: true }),
     /** The application's own connections, as the runtime role. */
     dataSource: app.get(DataSource, { strict: false }),
     close: () => (closed ??= app.close()),

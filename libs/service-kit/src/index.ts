@@ -13,7 +13,7 @@ export { MetricsModule } from './metrics.js';
 export type { NatsLink, NatsOptions, NatsState } from './nats.js';
 export { connectNats } from './nats.js';
 export { instanceName, NATS_LINK, natsCheck, NatsModule } from './nats.module.js';
-export { apiProblems } from './openapi.js';
+export { apiProblems, openApiSchema } from './openapi.js';
 export type { KeysetPosition, Page, PageQuery } from './paging.js';
 export { encodeCursor, keysetPage, pageOf, pageQuery, pageQueryOf } from './paging.js';
 export type { KitCode, Problem } from './problem.js';

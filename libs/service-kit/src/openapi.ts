@@ -14,6 +14,10 @@ import { kitProblems } from './problem.js';
 import type { ProblemDefinition, ProblemTable } from './service-error.js';
 import { guardProblems, trustFacts } from './trust-documentation.js';
 
+type SchemaObject = Exclude<
+  NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string],
+  { $ref: string }
+>;
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 const reflector = new Reflector();
@@ -26,6 +30,11 @@ const methods = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head'] as 
  */
 export function apiProblems<Code extends string>() {
   return (...codes: (Code | keyof typeof kitProblems)[]) => SetMetadata(PROBLEM_CODES, codes);
+}
+
+/** The schema of a body that is read, where a decorator takes no zod schema. */
+export function openApiSchema(schema: z.ZodType): SchemaObject {
+  return z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' }) as SchemaObject;
 }
 
 interface DocumentOptions {
@@ -55,8 +64,10 @@ export function openApiDocument(
   describeTrust(document);
   const routes = routesOf(app);
   for (const operation of operationsOf(document)) {
-    const route = routes.get(operation.operationId ?? '');
-    if (route) complete(operation, route, table);
+    // Nest numbers the operations of a route that has several paths: `metadata[1]`.
+    const route = routes.get(operation.operationId?.replace(/\[\d+\]$/, '') ?? '');
+    if (!route) throw new Error(`${operation.operationId} is the operation of no controller`);
+    complete(operation, route, table);
   }
   return document;
 }
@@ -66,7 +77,7 @@ function describeTrust(document: OpenAPIObject): void {
   if (!operation) return;
   operation.summary = 'What this service knows of the issuer, and how it judged requests';
   operation.tags = ['trust'];
-  const schema = z.toJSONSchema(trustFacts, { target: 'openapi-3.0' }) as object;
+  const schema = openApiSchema(trustFacts);
   operation.responses = { 200: { description: '', content: { 'application/json': { schema } } } };
 }
 

@@ -19,6 +19,7 @@ export const trustFacts = z.strictObject({
   audience: z.string(),
   issuer: z.string(),
   freshness: z.enum(['empty', 'confirmed', 'unconfirmed', 'stale']),
+  pushed: z.boolean(),
   epoch: z.int().nullable(),
   iat: numericDate.nullable(),
   exp: numericDate.nullable(),

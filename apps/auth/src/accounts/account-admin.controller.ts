@@ -8,7 +8,7 @@ import { AccountStandingService } from './account-standing.service.js';
 import type { Account } from './account.entity.js';
 
 const accountId = z.uuid();
-const accountView = z.object({
+const accountView = z.strictObject({
   id: z.uuid(),
   email: z.email(),
   roles: z.array(z.enum(roles)),

@@ -1,8 +1,9 @@
 import { Body, Controller, Post } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { ClientAddress } from '#service-kit';
 import { Public } from '#trust/nest';
+import { ApiProblems } from '../errors.js';
 import { AccountsService } from './accounts.service.js';
 
 /** E-mail addresses are compared in lower case and NFC. */
@@ -13,6 +14,7 @@ export const emailField = z
   .pipe(z.email());
 
 const registerBody = z.strictObject({ email: emailField, password: z.string().min(1).max(1024) });
+const registered = z.strictObject({ id: z.uuid(), email: z.email() });
 
 @ApiTags('accounts')
 @Controller('auth')
@@ -21,7 +23,9 @@ export class AccountsController {
 
   @Public()
   @Post('register')
-  @ApiOperation({ summary: 'Make an account; it may shop' })
+  @ApiOperation({ summary: 'Register a customer' })
+  @ApiCreatedResponse({ standardSchema: registered })
+  @ApiProblems('email_taken', 'password_refused', 'too_many_registrations', 'registrations_busy')
   async register(
     @Body({ schema: registerBody }) body: z.infer<typeof registerBody>,
     @ClientAddress() address: string,

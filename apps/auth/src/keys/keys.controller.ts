@@ -1,35 +1,23 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { z } from 'zod';
-import { algorithmNames, type AlgorithmName } from '#jws';
-import { keyRevocationReasons } from '#statements';
+import type { z } from 'zod';
+import { openApiSchema } from '#service-kit';
 import { Scopes } from '#trust/nest';
 import { AnchorExchangeService } from '../anchor/anchor-exchange.service.js';
+import { ApiProblems } from '../errors.js';
 import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
 import { RotationService, type RotationResult } from '../rotation/rotation.service.js';
 import type { KeyRecord } from './key-life-cycle.js';
 import { KeySetService } from './key-set.service.js';
-
-const rotateBody = z.strictObject({
-  alg: z.enum(algorithmNames as [AlgorithmName]).optional(),
-  waitForThirdParties: z
-    .boolean()
-    .optional()
-    .describe('Also wait until no third party can hold a cached JWKS without the key'),
-});
-const revokeBody = z.strictObject({
-  reason: z.enum(keyRevocationReasons),
-  note: z
-    .string()
-    .trim()
-    .min(1)
-    .max(200)
-    .regex(/^\P{Surrogate}*$/u, 'must be well-formed Unicode')
-    .optional()
-    .describe("The operator's own words, for auth's database and log; never published"),
-  includeStandby: z.boolean().default(false),
-});
+import { keyList, revokeBody, revoked, rotateBody, rotated, verifierList, waiting } from './key.schemas.js';
 
 /** Signing keys for those who look after them. Private halves are shown nowhere. */
 @ApiTags('admin')
@@ -45,6 +33,7 @@ export class KeysController {
 
   @Get('keys')
   @ApiOperation({ summary: 'Every key that ever was, the last statement, and what a rotation waits for' })
+  @ApiOkResponse({ standardSchema: keyList })
   async list() {
     const [keys, rotation] = await Promise.all([this.keySet.list(), this.rotations.current()]);
     const shown = keys.map((key) => {
@@ -58,6 +47,7 @@ export class KeysController {
   @ApiOperation({
     summary: 'Every verifier that a rotation waits for, what it holds, and whom an anchor exchange waits for',
   })
+  @ApiOkResponse({ standardSchema: verifierList })
   async verifiers() {
     const now = performance.now();
     const verifiers = this.acknowledgements
@@ -78,6 +68,16 @@ export class KeysController {
   @Post('keys/rotate')
   @HttpCode(200)
   @ApiOperation({ summary: 'Rotate: 200 once the new key is active, 202 if it still waits after 10 s' })
+  @ApiBody({ required: false, schema: openApiSchema(rotateBody) })
+  @ApiOkResponse({ standardSchema: rotated })
+  @ApiResponse({ status: 202, standardSchema: waiting })
+  @ApiProblems(
+    'rotation_in_progress',
+    'rotation_aborted',
+    'too_many_keys',
+    'no_signing_key',
+    'database_went_back',
+  )
   async rotate(
     @Body({ schema: rotateBody.optional() }) body: z.infer<typeof rotateBody> | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -88,6 +88,9 @@ export class KeysController {
   @Post('rotations/current/proceed')
   @HttpCode(200)
   @ApiOperation({ summary: 'Activate the new key without waiting for those who do not hold it' })
+  @ApiOkResponse({ standardSchema: rotated })
+  @ApiResponse({ status: 202, standardSchema: waiting })
+  @ApiProblems('no_rotation', 'rotation_aborted', 'database_went_back')
   async proceed(@Res({ passthrough: true }) reply: FastifyReply) {
     return answer(await this.rotations.proceed(), reply);
   }
@@ -95,6 +98,8 @@ export class KeysController {
   @Post('rotations/current/abort')
   @HttpCode(204)
   @ApiOperation({ summary: 'Call the rotation off; its key stays prepared' })
+  @ApiNoContentResponse()
+  @ApiProblems('no_rotation', 'database_went_back')
   async abort(): Promise<void> {
     await this.rotations.abort();
   }
@@ -102,6 +107,8 @@ export class KeysController {
   @Post('keys/:kid/revoke')
   @HttpCode(200)
   @ApiOperation({ summary: 'Revoke a key, now; `includeStandby` where the whole key store may be stolen' })
+  @ApiOkResponse({ standardSchema: revoked })
+  @ApiProblems('key_not_found', 'key_not_revocable', 'too_many_keys', 'database_went_back')
   revoke(@Param('kid') kid: string, @Body({ schema: revokeBody }) body: z.infer<typeof revokeBody>) {
     return this.rotations.revoke(kid, { ...body, note: body.note ?? null });
   }

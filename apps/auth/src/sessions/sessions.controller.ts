@@ -5,6 +5,7 @@ import { ClientAddress, pageQuery, type PageQuery } from '#service-kit';
 import { AnyAudience, CurrentCaller, Public, type Caller } from '#trust/nest';
 import { emailField } from '../accounts/accounts.controller.js';
 import { ApiProblems, AuthError } from '../errors.js';
+import { roles } from './scopes.js';
 import { SessionsService } from './sessions.service.js';
 
 const loginBody = z.strictObject({
@@ -13,9 +14,23 @@ const loginBody = z.strictObject({
   audience: z.string().min(1).max(64).optional(),
 });
 
+const loggedIn = z.strictObject({
+  access_token: z.string().describe('A JWT (RFC 9068)'),
+  token_type: z.literal('Bearer'),
+  expires_in: z.int().describe('Seconds'),
+  scope: z.string(),
+});
+
 const sessionId = z.uuid();
-const sessionPage = z.object({
-  items: z.array(z.object({ sid: sessionId, createdAt: z.iso.datetime(), current: z.boolean() })),
+const callersAccount = z.strictObject({
+  id: z.uuid(),
+  email: z.email(),
+  roles: z.array(z.enum(roles)),
+  createdAt: z.iso.datetime(),
+  sid: sessionId,
+});
+const sessionPage = z.strictObject({
+  items: z.array(z.strictObject({ sid: sessionId, createdAt: z.iso.datetime(), current: z.boolean() })),
   nextCursor: z.string().nullable(),
 });
 
@@ -30,6 +45,15 @@ export class SessionsController {
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'Log in; the token is for one audience' })
+  @ApiOkResponse({ standardSchema: loggedIn })
+  @ApiProblems(
+    'invalid_credentials',
+    'invalid_target',
+    'too_many_failed_logins',
+    'login_busy',
+    'no_signing_key',
+    'database_went_back',
+  )
   async login(
     @Body({ schema: loginBody }) body: z.infer<typeof loginBody>,
     @ClientAddress() address: string,
@@ -40,6 +64,8 @@ export class SessionsController {
 
   @Get('me')
   @ApiOperation({ summary: 'The account of the caller, with a token for any audience' })
+  @ApiOkResponse({ standardSchema: callersAccount })
+  @ApiProblems('session_ended')
   async me(@CurrentCaller() { sid }: Caller) {
     const account = await this.sessions.accountOf(sid!);
     // The guard found it live; that was a moment ago.

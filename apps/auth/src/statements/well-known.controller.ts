@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { algorithmNames } from '#jws';
 import { JWKS_PATH, KEYSET_MEDIA_TYPE, KEYSET_PATH } from '#statements';
 import { Public } from '#trust/nest';
 import { SETTINGS, type AuthSettings } from '../config.js';
-import { AuthError } from '../errors.js';
+import { ApiProblems, AuthError } from '../errors.js';
 import { KeySetService, type IssuedStatement } from '../keys/key-set.service.js';
 import { allScopes } from '../sessions/scopes.js';
 import { CurrentStatement } from './current-statement.js';
+import { jwks, metadata } from './well-known.schemas.js';
 
 /**
  * What the issuer publishes about itself. Keys are as the database has them; without a database they are served from
@@ -27,6 +28,8 @@ export class WellKnownController {
 
   @Get(KEYSET_PATH)
   @ApiOperation({ summary: 'The key set, signed by the trust anchor' })
+  @ApiOkResponse({ content: { [KEYSET_MEDIA_TYPE]: { schema: { type: 'string' } } } })
+  @ApiProblems('no_signing_key')
   async keyset(@Res() reply: FastifyReply): Promise<void> {
     const { jws } = await this.statement(reply);
     void reply.type(KEYSET_MEDIA_TYPE).header('Cache-Control', 'no-store').send(jws);
@@ -34,6 +37,10 @@ export class WellKnownController {
 
   @Get(JWKS_PATH)
   @ApiOperation({ summary: 'The public keys as a plain JWK set (RFC 7517), for third parties' })
+  @ApiProduces('application/jwk-set+json')
+  @ApiOkResponse({ standardSchema: jwks })
+  @ApiResponse({ status: 304, description: 'Not changed' })
+  @ApiProblems('no_signing_key')
   async jwks(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     // In one order, whichever the database gave: the entity tag changes with the keys and with nothing else.
     const { keys: published } = await this.statement(reply);
@@ -51,6 +58,7 @@ export class WellKnownController {
 
   @Get(['.well-known/oauth-authorization-server', '.well-known/openid-configuration'])
   @ApiOperation({ summary: 'Authorization server metadata (RFC 8414)' })
+  @ApiOkResponse({ standardSchema: metadata })
   metadata() {
     const { issuer } = this.settings;
     return {

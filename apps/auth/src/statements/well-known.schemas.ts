@@ -1,0 +1,19 @@
+/** What the issuer publishes about itself, as documentation. */
+import { z } from 'zod';
+
+/** RFC 8414 §2. */
+export const metadata = z.strictObject({
+  issuer: z.url(),
+  jwks_uri: z.url(),
+  signed_jwks_uri: z.url().describe('OpenID Federation 1.0: the key set, signed by the trust anchor'),
+  scopes_supported: z.array(z.string()),
+  response_types_supported: z.array(z.string()),
+  grant_types_supported: z.array(z.string()),
+  access_token_signing_alg_values_supported: z.array(z.string()),
+  service_documentation: z.url(),
+});
+
+/** RFC 7517 §5. */
+export const jwks = z.strictObject({
+  keys: z.array(z.looseObject({ kid: z.string(), kty: z.string(), alg: z.string(), use: z.literal('sig') })),
+});
