@@ -40,6 +40,7 @@ import {
   AcknowledgementsService,
 } from './rotation/acknowledgements.service.js';
 import { RecoveryService } from './keys/recovery.service.js';
+import { KeyRevocationService } from './rotation/key-revocation.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { SessionsController } from './sessions/sessions.controller.js';
 import { SessionsService } from './sessions/sessions.service.js';
@@ -167,6 +168,7 @@ export class IssuerModule {
         },
         AnchorExchangeService,
         RotationService,
+        KeyRevocationService,
         RecoveryService,
         // A command must not do the rounds of auth: it may run as another user, and is gone in a moment.
         ...(isVerifier ? [KeyCustodianService] : []),
@@ -178,6 +180,7 @@ export class IssuerModule {
         KeySetService,
         CurrentStatement,
         RotationService,
+        KeyRevocationService,
         RecoveryService,
         AnchorExchangeService,
       ],

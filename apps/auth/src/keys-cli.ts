@@ -21,6 +21,7 @@ import { EpochWitness } from './keys/epoch-witness.js';
 import { KeySetService } from './keys/key-set.service.js';
 import { RecoveryService } from './keys/recovery.service.js';
 import { AcknowledgementsService } from './rotation/acknowledgements.service.js';
+import { KeyRevocationService } from './rotation/key-revocation.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';
 
@@ -91,7 +92,7 @@ async function run(command: string): Promise<string> {
         : `${result.kid} waits for ${result.waitingFor.join(', ')}; ${cached}; auth goes on by itself`;
     }
     case 'revoke': {
-      const { kid, epoch, activeKid, silent } = await rotations.revoke(positionals[1]!, {
+      const { kid, epoch, activeKid, silent } = await app.get(KeyRevocationService).revoke(positionals[1]!, {
         reason: values.reason as KeyRevocationReason,
         note: values.note ?? null,
         includeStandby: values.standby,

@@ -14,6 +14,7 @@ import { Scopes } from '#trust/nest';
 import { AnchorExchangeService } from '../anchor/anchor-exchange.service.js';
 import { ApiProblems } from '../errors.js';
 import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
+import { KeyRevocationService } from '../rotation/key-revocation.service.js';
 import { RotationService, type RotationResult } from '../rotation/rotation.service.js';
 import type { KeyRecord } from './key-life-cycle.js';
 import { KeySetService } from './key-set.service.js';
@@ -27,6 +28,7 @@ export class KeysController {
   constructor(
     private readonly keySet: KeySetService,
     private readonly rotations: RotationService,
+    private readonly revocations: KeyRevocationService,
     private readonly acknowledgements: AcknowledgementsService,
     private readonly anchors: AnchorExchangeService,
   ) {}
@@ -110,7 +112,7 @@ export class KeysController {
   @ApiOkResponse({ standardSchema: revoked })
   @ApiProblems('key_not_found', 'key_not_revocable', 'too_many_keys', 'database_went_back')
   revoke(@Param('kid') kid: string, @Body({ schema: revokeBody }) body: z.infer<typeof revokeBody>) {
-    return this.rotations.revoke(kid, { ...body, note: body.note ?? null });
+    return this.revocations.revoke(kid, { ...body, note: body.note ?? null });
   }
 }
 
