@@ -84,7 +84,8 @@ scenario(import.meta.url, periods, (system, step) => {
     const after = await rings();
     for (const [index, ring] of after.entries()) {
       expect(ring.revoked).toContainEqual(expect.objectContaining({ kid, reason: 'compromised' }));
-      expect(ring.statements.accepted.http).toBe(before[index]!.statements.accepted.http + 1);
+      // It came over HTTP alone; each token of the unknown kid asks again, once a second at most.
+      expect(ring.statements.accepted.http).toBeGreaterThan(before[index]!.statements.accepted.http);
       expect(ring.statements.accepted.nats).toBe(before[index]!.statements.accepted.nats);
     }
     expectOnly200(await traffic.stop());
