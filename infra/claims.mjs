@@ -2,9 +2,9 @@
  * Claims of processes on something that only one may use: a folder with a file for each of them, named after its process.
  *
  * A process first announces itself, then looks who else did, and gives way to anybody. Of two that come at once at least
- * one sees the other, so never do both get it; that both give way is possible, hence the random pause before the next
- * attempt. Nobody ever removes the file of a process that lives, and the file of one that is gone can be removed at any
- * time: its name comes never again.
+ * one sees the other, so both never get it. Both may give way, hence the random pause before the next attempt. Nobody
+ * removes the file of a process that lives. The file of one that is gone can be removed at any time: no later process has
+ * its name.
  */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -86,7 +86,7 @@ describe('while no key can be made', () => {
 
   it('a second revocation in the same second takes no spare that the first may have betrayed', async () => {
     await revoke(standby, {});
-    const spare = (await statusOf());
+    const spare = await statusOf();
     const [next] = Object.keys(spare).filter((kid) => ![active, standby].includes(kid));
     const revoked = revoke(active, {});
     await eventually(async () => expect((await statusOf())[active]).toBe('revoked'));

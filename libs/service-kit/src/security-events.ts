@@ -1,11 +1,11 @@
 /**
  * Every security event of the system, in one table: the line that it makes in the log is typed by it, and
- * docs/security-events.md is generated from it. A line is one JSON object at level info with `event`, the fields of its
+ * docs/security-events.md is generated from it. A line is one JSON object at level info (`nats.lost`: warn) with `event`, the fields of its
  * row, `requestId` within a request, and `by`: who caused it. Fields are ids, codes and numbers. There is no field for
  * an e-mail address, a token or a text that somebody typed.
  */
 import { Logger } from '@nestjs/common';
-import type { TrustEvent } from '#trust';
+import type { TrustEvent } from '#trust/nest';
 import { currentActor } from './request-context.js';
 
 interface Row {
@@ -29,7 +29,7 @@ export const securityEvents = {
   'account.registered': { meaning: 'An account was registered.', fields: { account } },
   'account.disabled': {
     meaning: 'An account was disabled, and its sessions ended.',
-    fields: { account, sessions: 'the sids of these' },
+    fields: { account, sessions: 'sids of the ended sessions' },
   },
   'account.enabled': { meaning: 'A disabled account may log in again.', fields: { account } },
   'login.succeeded': {

@@ -96,7 +96,7 @@ export class UnroutedRequests {
   /** Answers a request that no route matches: 405 where its path has other methods, else 404. */
   readonly notFound = (request: FastifyRequest, reply: FastifyReply): void => {
     const allowed = this.allowedMethods(request.url);
-    // A route that has the method found nothing itself, or the request named no path.
+    // 404 where the path has this method and its route found nothing, or where the request named no path.
     const otherMethods = allowed.length > 0 && !allowed.includes(request.method);
     if (otherMethods) reply.header('allow', allowed.join(', '));
     const code: KitCode = otherMethods ? 'method_not_allowed' : 'route_not_found';

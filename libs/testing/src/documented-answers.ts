@@ -1,6 +1,6 @@
 /**
- * Holds every answer of a service against the OpenAPI document that the service itself serves, so that each e2e spec
- * also tests that the document is true.
+ * Holds every answer of a service against the OpenAPI document that the service itself serves. A good answer must have its
+ * status and its schema there; a problem that the document does not name must at least have the shape of every problem.
  */
 import { Ajv, type ValidateFunction } from 'ajv';
 import formats from 'ajv-formats';

@@ -17,8 +17,8 @@ export interface AuthenticatorOptions {
    */
   readonly refresh: () => Promise<boolean>;
   /**
-   * A further check of a token that was found good; it refuses by throwing a TrustError. Whatever else it throws is
-   * passed on as it is: not to be able to check is not to have found fault.
+   * A further check of a token that was found good; it refuses by throwing a TrustError. Other errors pass through
+   * unchanged: a check that could not be made is not a refusal.
    */
   readonly confirm?: ((claims: AccessTokenClaims) => Promise<void>) | undefined;
 }
@@ -32,8 +32,7 @@ type Outcome = TrustErrorCode | 'accepted' | 'unconfirmed';
  * An unknown kid may be that of a key so new that this verifier has not heard of it. It is refused at once only where
  * news is pushed. Otherwise it is refused only after the issuer was asked, later than the request arrived: a question
  * that was under way before may have been answered before the key was published. Such requests wait for at most
- * 1.5 s, and at most 1,000 at a time; whatever cannot be settled so is `trust_stale`, to be asked again, and never a
- * refusal.
+ * 1.5 s, and at most 1,000 at a time. If that does not settle it, the answer is `trust_stale` (503, try again), never 401.
  */
 export class Authenticator {
   private readonly outcomes = new Map<Outcome, number>();
@@ -70,11 +69,11 @@ export class Authenticator {
     } catch (error) {
       if (!isUnknownKid(error) || this.options.ring.isPushed()) throw error;
     }
-    const isNewest = await this.refreshed();
+    const isCurrent = await this.refreshed();
     try {
       return this.verify(token, expected);
     } catch (error) {
-      if (!isUnknownKid(error) || isNewest) throw error;
+      if (!isUnknownKid(error) || isCurrent) throw error;
       throw new TrustError('trust_stale', 'unknown kid, and the issuer could not be asked', { cause: error });
     }
   }

@@ -144,7 +144,7 @@ describe('a statement on disk that', () => {
     await writeFile(file, content?.(issuer.statement()) ?? issuer.statement({ iss: 'https://other.test' }));
     const { ring, store } = await start();
     expect(ring.freshness()).toBe('empty');
-    expect(log).toEqual([`statement.jwt is not used, as if it were not there: ${reason}`]);
+    expect(log).toEqual([`not all of statement.jwt is used; what was refused counts as absent: ${reason}`]);
 
     const accepted = issuer.statement();
     expect(ring.accept(accepted, 'nats')).toBeUndefined();
@@ -181,7 +181,7 @@ describe('revocations on disk', () => {
       ...['sid', undefined, undefined],
     ]);
     expect(log.sort()).toEqual([
-      'statement.jwt.revocations.3.by-hand is not used, as if it were not there: bad_signature',
+      'not all of statement.jwt.revocations.3.by-hand is used; what was refused counts as absent: bad_signature',
       expect.stringMatching(/^statement.jwt.revocations.9.large is not used.*bytes$/),
     ]);
   });

@@ -97,7 +97,7 @@ export class TrustStore {
       if (reason !== 'ENOENT') refused.add(reason);
     }
     if (refused.size > 0)
-      this.log(`${name} is not used, as if it were not there: ${[...refused].join(', ')}`);
+      this.log(`not all of ${name} is used; what was refused counts as absent: ${[...refused].join(', ')}`);
   }
 
   private keepStatement(next: KeySetStatement): void {

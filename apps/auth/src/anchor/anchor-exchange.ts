@@ -8,11 +8,11 @@ export const NOBODY_HEARD = 'the operator, since no verifier but auth was heard 
 export interface ExchangeFacts {
   /** kid of the anchor that auth is to go over to. */
   readonly next: string;
-  /** auth's own name: its replicas are verifiers, but not the ones that an exchange is about. */
+  /** auth's own name. Its replicas verify too, but they alone do not prove that other verifiers were heard. */
   readonly self: string;
   /** Everyone heard of within the life of a statement who has not said goodbye. */
   readonly remembered: readonly Pick<VerifierPins, 'service' | 'instance' | 'pins'>[];
-  /** Names of those heard of in the last moments that do not pin `next`: the database's clock has no say in them. */
+  /** Names of those heard of in the last moments that do not pin `next`, by this process's monotonic clock. */
   readonly lackingNow: readonly string[];
   /** Whether NATS is there, and everyone has had the time to be heard. */
   readonly isComplete: boolean;

@@ -54,7 +54,7 @@ export class VerifierPinsService {
     try {
       await this.dataSource.transaction((tx) => this.write(tx, new Map(batch)));
     } catch (error) {
-      // A goodbye is said once. What was heard meanwhile is newer.
+      // A goodbye is not repeated, so it is kept for the next save. What was heard meanwhile is newer.
       for (const [service, instances] of batch)
         for (const [instance, heard] of instances)
           if (!this.unsaved.get(service)?.has(instance)) this.note({ service, instance }, heard);

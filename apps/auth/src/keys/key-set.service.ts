@@ -134,7 +134,7 @@ export class KeySetService {
     return generateKey(alg, this.options.rsaModulusBits, this.keySeal);
   }
 
-  /** The seal of a key whose private half is gone; one that is not ours gets no seal of ours by being replaced. */
+  /** The seal of a key whose private half is gone. A key whose seal does not open gets none: that would vouch for a planted key. */
   readonly destroy: DestroyPrivateHalf = (key) => (this.opens(key) ? this.keySeal.seal(key, null) : NO_SEAL);
 
   /** The key under the key-encryption key that seals now; the same object if it is already. */

@@ -7,8 +7,8 @@ const COMPARE_INTERVAL_MS = 100;
 const MAX_WAIT_MS = 500;
 
 /**
- * Compares this replica's statement with the database before it is given out, so that a replica never lags behind what
- * another has committed: a verifier that asks because of an unknown kid would refuse a good token.
+ * Compares this replica's statement with the database before it is given out, so that a replica does not lag behind what
+ * another has committed. Otherwise a verifier that asks because of an unknown kid would refuse a good token.
  */
 @Injectable()
 export class CurrentStatement {

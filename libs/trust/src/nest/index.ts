@@ -5,5 +5,6 @@ export { AnyAudience, requirementsOf, Scopes, Strict, type RouteContext } from '
 // By a star: only what is exported so can be merged into from outside.
 export type * from './scope-registry.js';
 export { TrustModule, type TrustModuleOptions } from './trust.module.js';
+export type { TrustEvent } from '../refusals.js';
 export { trustCheck } from './trust-check.js';
 export { TrustMetricsModule } from './trust-metrics.js';
