@@ -1,6 +1,6 @@
 /** What no route ever sees, sent byte by byte: every answer is ours, with a trace in the log and in the metrics. */
 import { once } from 'node:events';
-
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { Body, Controller, Get, Module, Param, Post } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -294,6 +294,41 @@ describe('what is no request', () => {
     await began;
     open();
     expect(await answered).toMatch(/^HTTP\/1\.1 200 [^]*\{"done":true\}HTTP\/1\.1 400 /);
+  });
+
+  it('is read no further while the request before it is not answered', async () => {
+    let open!: () => void;
+    release = new Promise((resolve) => (open = resolve));
+    const began = new Promise<void>((resolve) => (arrived = resolve));
+    const server = app.getHttpServer();
+    const received = once(server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    let answer = '';
+    socket.on('data', (chunk) => (answer += String(chunk)));
+    socket.on('error', () => undefined);
+    socket.write('GET /slow HTTP/1.1\r\nhost: tiny\r\n\r\n');
+    const [request, response] = await received;
+    await began;
+    const watchers = response.listenerCount('close');
+
+    const broken = once(server, 'clientError');
+    socket.write('nonsense\r\n\r\n');
+    await broken;
+    const read = request.socket.bytesRead;
+    for (let n = 0; n < 20; n += 1) {
+      socket.write('x'.repeat(1_000));
+      // The server has seen it, unless it does not look, when it answers what was asked after that.
+      await metrics();
+    }
+    // Node tells of a second error of its own, too: that no request came of these bytes in time.
+    server.emit('clientError', new Error('once more'), request.socket);
+    expect(response.listenerCount('close')).toBe(watchers + 1);
+    expect(request.socket.bytesRead).toBe(read);
+
+    open();
+    await once(socket, 'end');
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+    socket.destroy();
   });
 
   it('holds no connection, even if the client never closes its side', async () => {

@@ -47,6 +47,7 @@ interface Exchange {
 export class UnroutedRequests {
   private readonly latest = new WeakMap<Socket, Exchange>();
   private readonly unroutable = new WeakMap<IncomingMessage, Error>();
+  private readonly broken = new WeakSet<Socket>();
   private server!: FastifyInstance;
   private allowedMethods!: (path: string) => string[];
 
@@ -103,23 +104,33 @@ export class UnroutedRequests {
     this.options.filter.answer(new ServiceError(code), request, reply);
   };
 
-  /** For Node's `clientError`. Where a request had begun, the answer is to it. */
+  /**
+   * For Node's `clientError`. Where a request had begun, the answer is to it. Only the first error of a connection
+   * counts: Node tells of another with every chunk that comes after it.
+   */
   readonly answerBroken = (error: Error & { code?: string }, socket: Socket): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return;
-    const code = codeOfClientError[error.code ?? ''] ?? 'malformed_request';
+    const { code: reason = '' } = error;
+    if (reason === 'ECONNRESET' || !socket.writable || this.broken.has(socket)) return;
+    this.broken.add(socket);
+    const code = codeOfClientError[reason] ?? 'malformed_request';
     const { request, reply } = this.latest.get(socket) ?? {};
-    if (!request || !reply) return this.writeAnswer(code, error, socket);
+    if (!request || !reply) return this.writeAnswer(code, reason, socket);
     if (!request.raw.complete) {
       if (reply.sent) return void socket.destroySoon();
       reply.header('connection', 'close');
       return this.options.filter.answer(new ServiceError(code, { cause: error }), request, reply);
     }
     // What came after it is broken. Its own answer goes first, or the client takes ours for it.
-    if (reply.raw.writableFinished) this.writeAnswer(code, error, socket);
-    else reply.raw.once('close', () => this.writeAnswer(code, error, socket));
+    if (reply.raw.writableFinished) return this.writeAnswer(code, reason, socket);
+    // Nothing more is read meanwhile, and the error is not kept, for it holds the chunk that was broken.
+    socket.pause();
+    reply.raw.once('close', () => {
+      socket.resume();
+      this.writeAnswer(code, reason, socket);
+    });
   };
 
-  private writeAnswer(code: KitCode, { code: reason }: { code?: string }, socket: Socket): void {
+  private writeAnswer(code: KitCode, reason: string, socket: Socket): void {
     if (!socket.writable) return;
     const problem = { ...kitProblems[code], code };
     const { status } = problem;
