@@ -6,7 +6,8 @@ import { normalizePassword } from './password-policy.js';
 /** argon2id with the parameters of OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane. */
 const PARAMETERS = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const QUEUED_LOGINS = 200;
-const QUEUED_REGISTRATIONS = 20;
+/** How many registrations wait for each thing that is done in turn. */
+export const QUEUED_REGISTRATIONS = 20;
 
 /**
  * Hashes and checks passwords, a bounded number at a time: each hash holds 19 MiB and a thread of the pool that

@@ -3,6 +3,7 @@ import { type RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible'
 import type { DataSource } from 'typeorm';
 import { AuthError } from '../errors.js';
 import { network } from './network.js';
+import { QUEUED_REGISTRATIONS } from './password-hasher.js';
 import { rateLimit, retryAfterSeconds } from './rate-limit.js';
 
 export interface RegistrationLimits {
@@ -23,8 +24,13 @@ export class Registrations {
     this.limiter = rateLimit(dataSource, { name: 'registration', points: perAddress, windowSeconds });
   }
 
-  /** @throws AuthError `too_many_registrations` with the time to wait, if the limit is used up */
+  /**
+   * @throws AuthError `too_many_registrations` with the time to wait, if the limit is used up · `registrations_busy`
+   *   if too many wait to be checked
+   */
   async check(address: string): Promise<void> {
+    if (this.checks.pendingCount >= QUEUED_REGISTRATIONS)
+      throw new AuthError('registrations_busy', { retryAfterSeconds: 2 });
     const used = await this.checks(() => this.limiter.get(network(address)));
     if (used && used.consumedPoints >= this.limiter.points) throw tooMany(used);
   }
