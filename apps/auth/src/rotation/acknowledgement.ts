@@ -31,7 +31,8 @@ export type Acknowledgement = z.infer<typeof ackSchema> & InstanceName;
 /** The instance stops, and need not be waited for. */
 export type Goodbye = z.infer<typeof goodbyeSchema> & InstanceName;
 
-export type AckRefusal = 'too_large' | 'malformed' | 'bad_name' | 'future_epoch' | 'too_many_instances';
+export type AckRefusal =
+  'too_large' | 'malformed' | 'bad_name' | 'future_epoch' | 'too_many_waiting' | 'too_many_instances';
 
 /**
  * Reads a message on an acknowledgement subject.

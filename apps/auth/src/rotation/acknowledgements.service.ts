@@ -16,13 +16,14 @@ import { VerifierPinsService } from '../anchor/verifier-pins.service.js';
 import { SERVICE } from '../config.js';
 import { KeySetService } from '../keys/key-set.service.js';
 import {
-  nameOf,
   readAcknowledgement,
   type Acknowledgement,
   type AckRefusal,
   type InstanceName,
 } from './acknowledgement.js';
+import { CatchUp } from './catch-up.js';
 import { loadVerifiers, saveVerifiers } from './verifier-rows.js';
+import { VerifierWriter } from './verifier-writer.js';
 import { Verifiers, type Verifier } from './verifiers.js';
 
 export interface AcknowledgementOptions {
@@ -35,9 +36,6 @@ export interface AcknowledgementOptions {
 /** Injection token of the {@link AcknowledgementOptions}. */
 export const ACKNOWLEDGEMENT_OPTIONS = Symbol('acknowledgement-options');
 
-const FLUSH_MS = 200;
-const CATCH_UP_MS = 50;
-
 /**
  * Listens to acknowledgements and keeps them: in memory for the rotation that waits, in the database for other
  * replicas and the next start. An instance that says goodbye is waited for no more.
@@ -48,8 +46,8 @@ export class AcknowledgementsService
 {
   private readonly log = new Logger('acknowledgements');
   private readonly verifiers: Verifiers;
-  /** By name; of an instance that has said goodbye the name alone. */
-  private readonly unsaved = new Map<string, Verifier | InstanceName>();
+  private readonly writer: VerifierWriter;
+  private readonly catchUp: CatchUp;
   private readonly refusals = new Map<AckRefusal, number>();
   private readonly waiting = new Set<() => void>();
   /** One process may run several replicas. */
@@ -62,10 +60,6 @@ export class AcknowledgementsService
   private connection: NatsConnection | undefined;
   /** By the monotonic clock. */
   private connectedAt: number | undefined;
-  private catchingUp: Promise<void> | undefined;
-  /** The last time that it was caught up. */
-  private caughtUp: Promise<void> = Promise.resolve();
-  private flushing: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -75,6 +69,8 @@ export class AcknowledgementsService
     @Inject(ACKNOWLEDGEMENT_OPTIONS) private readonly options: AcknowledgementOptions,
   ) {
     this.verifiers = new Verifiers(options.countedSeconds * 1000);
+    this.writer = new VerifierWriter((words) => saveVerifiers(dataSource, words, options.countedSeconds));
+    this.catchUp = new CatchUp(() => keySet.refresh());
   }
 
   onModuleInit(): void {
@@ -94,7 +90,7 @@ export class AcknowledgementsService
   onApplicationShutdown(): void {
     if (!this.options.isVerifier) return;
     this.isStopped = true;
-    clearTimeout(this.flushing);
+    this.writer.stop();
     this.publish({ goodbye: true, at: Date.now() });
   }
 
@@ -178,13 +174,13 @@ export class AcknowledgementsService
     let heard = read();
     if (heard === 'future_epoch') {
       // Of a statement that another replica has issued, or a lie.
-      await this.catchUp();
+      if (!(await this.catchUp.ask())) return this.refuse('too_many_waiting');
       heard = read();
     }
     if (typeof heard === 'string') return this.refuse(heard);
     if ('goodbye' in heard) {
-      // What it acknowledged before may still be waiting for the database.
-      await this.caughtUp;
+      // What it acknowledged before may still be waiting for the database. If too many wait, it is not waited for.
+      await this.catchUp.settle();
       this.leave(heard);
     } else if (!this.take(heard)) this.refuse('too_many_instances');
     for (const done of this.waiting) done();
@@ -195,13 +191,13 @@ export class AcknowledgementsService
     // Remembered in any case: an anchor exchange waits for more than a rotation does.
     if (!this.isLeaving || ack.instance !== this.self.instance) this.pins.hear(ack);
     const verifier = this.verifiers.hear(ack, ack.at - Date.now());
-    if (verifier) this.save(verifier);
+    if (verifier) this.writer.save(verifier);
     return verifier !== undefined;
   }
 
   private leave(name: InstanceName): void {
     this.pins.leave(name);
-    if (this.verifiers.forget(name)) this.save(name);
+    if (this.verifiers.forget(name)) this.writer.save(name);
   }
 
   private refuse(reason: AckRefusal): void {
@@ -211,37 +207,5 @@ export class AcknowledgementsService
   private publish(message: object): void {
     if (!this.connection || this.connection.isClosed() || this.connection.isDraining()) return;
     this.connection.publish(ackSubject(SERVICE, this.self.instance), JSON.stringify(message));
-  }
-
-  /** Takes up what other replicas have issued; one question to the database for all who ask in a short while. */
-  private catchUp(): Promise<void> {
-    if (this.catchingUp === undefined) {
-      // Without the database nothing newer is known.
-      this.caughtUp = this.catchingUp = this.keySet.refresh().then(
-        () => undefined,
-        () => undefined,
-      );
-      setTimeout(() => (this.catchingUp = undefined), CATCH_UP_MS).unref();
-    }
-    return this.catchingUp;
-  }
-
-  private save(verifier: Verifier | InstanceName): void {
-    this.unsaved.set(nameOf(verifier), verifier);
-    this.flushing ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
-  }
-
-  /** What cannot be saved now comes again with the next heartbeat, or is counted no more by then. */
-  private async flush(): Promise<void> {
-    this.flushing = undefined;
-    const words = [...this.unsaved.values()];
-    const heard = words.filter((word) => 'seenAt' in word);
-    const left = words.filter((word) => !('seenAt' in word));
-    this.unsaved.clear();
-    try {
-      await saveVerifiers(this.dataSource, { heard, left }, this.options.countedSeconds);
-    } catch (error) {
-      this.log.warn(`acknowledgements could not be saved: ${(error as Error).message}`);
-    }
   }
 }
