@@ -45,6 +45,16 @@ it('a session lasts until no verifier accepts its token any more', async () => {
   expect(row!.expires_at.getTime() / 1000).toBe(decodeJwt(token).exp! + 2 * auth.settings.clockSkewSeconds);
 });
 
+it('a session that a replica of before this column writes lasts as long as any token may', async () => {
+  const { id } = await auth.account();
+  const [row] = await auth.owner.query<{ seconds: number }[]>(
+    `INSERT INTO session (id, account_id, created_at, ended_at) VALUES (DEFAULT, $1, now(), DEFAULT)
+     RETURNING extract(epoch FROM expires_at - now())::float8 AS seconds`,
+    [id],
+  );
+  expect(row!.seconds).toBe(3_600 + 2 * 5);
+});
+
 describe('a session that has expired', () => {
   it('is not listed, and cannot be ended', async () => {
     const account = await auth.account();

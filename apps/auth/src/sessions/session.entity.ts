@@ -22,8 +22,11 @@ export class Session {
   @Column({ name: 'created_at', type: 'timestamptz', precision: 3 })
   createdAt!: Date;
 
-  /** When its last token has expired, by any clock that is tolerated. */
-  @Column('timestamptz', { name: 'expires_at' })
+  /**
+   * When its last token has expired, by any clock that is tolerated. The default is the longest that may be. It is for
+   * replicas of before this column, which write none, and spelt as PostgreSQL gives it back.
+   */
+  @Column('timestamptz', { name: 'expires_at', default: () => "(now() + '01:00:10')" })
   expiresAt!: Date;
 
   @Column('timestamptz', { name: 'ended_at', nullable: true })
