@@ -1,9 +1,8 @@
 /** `npm run keys -- list | rotate | revoke | anchor | recover | reseal`: for whoever has auth's secrets; no token is asked for. */
-import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlgorithmName } from '#jws';
-import { keyRevocationReasons, type KeyRevocationReason } from '#statements';
+import type { KeyRevocationReason } from '#statements';
 import {
   createLogger,
   isDatabaseUnavailable,
@@ -17,6 +16,7 @@ import { AnchorExchangeService } from './anchor/anchor-exchange.service.js';
 import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
+import { readArguments, USAGE, type KeyArguments } from './keys-arguments.js';
 import { EpochWitness } from './keys/epoch-witness.js';
 import { KeySetService } from './keys/key-set.service.js';
 import { RecoveryService } from './keys/recovery.service.js';
@@ -25,24 +25,10 @@ import { KeyRevocationService } from './rotation/key-revocation.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';
 
-const USAGE = `npm run keys -- list                                       every key and its state
-npm run keys -- rotate [--alg ES256] [--wait-for-third-parties]
-                                                           make the standby, or a new key, active; with the option only
-                                                           once no third party can hold a cached JWKS without it
-npm run keys -- revoke KID --reason CODE [--note TEXT] [--standby]
-                                                           revoke a key: unspecified, compromised or superseded; the note
-                                                           is not published; --standby: every prepared key too
-npm run keys -- anchor [--drop SERVICE/INSTANCE] [--proceed]
-                                                           show who pins which trust anchor; --drop: wait no more
-                                                           for one that vanished; --proceed: sign with the next
-                                                           anchor now, whoever lacks its pin
-npm run keys -- recover                                    go on after the database was restored from a backup
-npm run keys -- reseal                                     seal all keys under the first key-encryption key`;
-
 /** How long NATS is waited for, to hear the last statement and who verifies. */
 const NATS_WAIT_MS = 3_000;
 
-const { positionals, values } = readArguments();
+const { positionals, values } = argumentsOrExit();
 // What it prints is for people and scripts, not for the log.
 const settings = { ...settingsOrExit(authSettings), logLevel: 'fatal' } as const;
 const nest = nestLogger(createLogger({ service: SERVICE, level: 'info', destination: process.stderr }));
@@ -111,10 +97,6 @@ async function run(command: string): Promise<string> {
   }
 }
 
-function isReason(text: string | undefined): boolean {
-  return keyRevocationReasons.some((reason) => reason === text);
-}
-
 async function anchor(anchors: AnchorExchangeService): Promise<string> {
   for (const name of values.drop) {
     const [service, instance] = name.split('/');
@@ -136,36 +118,9 @@ function reasonOf(error: unknown): string {
   return authProblems[error.code as keyof typeof authProblems]?.title ?? error.message;
 }
 
-function readArguments() {
-  const options = {
-    alg: { type: 'string' },
-    reason: { type: 'string' },
-    note: { type: 'string' },
-    standby: { type: 'boolean', default: false },
-    drop: { type: 'string', multiple: true, default: [] as string[] },
-    proceed: { type: 'boolean', default: false },
-    'wait-for-third-parties': { type: 'boolean', default: false },
-  } as const;
+function argumentsOrExit(): KeyArguments {
   try {
-    const parsed = parseArgs({ options, allowPositionals: true });
-    const {
-      positionals: [command, kid, ...more],
-      values: { alg, reason, drop, proceed },
-    } = parsed;
-    const isComplete = command === 'revoke' ? kid !== undefined && isReason(reason) : kid === undefined;
-    const isKnown = ['list', 'rotate', 'revoke', 'anchor', 'recover', 'reseal'].includes(command ?? '');
-    const fits = command === 'anchor' || (drop.length === 0 && !proceed);
-    const areNames = drop.every((name) => /^[^/]+\/[^/]+$/.test(name));
-    if (
-      !isKnown ||
-      !isComplete ||
-      !fits ||
-      !areNames ||
-      more.length > 0 ||
-      (alg !== undefined && !isAlgorithmName(alg))
-    )
-      throw new Error('unknown arguments');
-    return parsed;
+    return readArguments(process.argv.slice(2));
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}\n`);
     process.exit(2);

@@ -1,11 +1,13 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import * as nodeFiles from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { MAX_STATEMENT_BYTES, readAnchor, verifyKeySetStatement } from '#statements';
 import { createTestIssuer, createTestKey } from '#testing';
-import { StatementFile, type Files } from './statement-file.js';
+import { readBounded, StatementFile, type Files } from './statement-file.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -75,6 +77,32 @@ test('the draft of a writer that was killed bars nobody and is removed', async (
   expect(await readdir(folder)).toEqual(['statement.jwt']);
 });
 
+test('a draft of a greater epoch bars a writer while it is young, and no longer', async () => {
+  const { writer, statement, epoch, issuer, path } = setUp();
+  await writer().replace(statement(1));
+  const draft = `${path}.draft.${issuer.anchor.kid}.9007199254740991.made-up`;
+  await writeFile(draft, 'no statement');
+  await writer().replace(statement(2));
+  expect(await epoch()).toBe(1);
+  for (const seconds of [-61, 61]) {
+    await writeFile(draft, 'no statement');
+    const when = Date.now() / 1000 + seconds;
+    await nodeFiles.utimes(draft, when, when);
+    await writer().replace(statement((await epoch()) + 1));
+  }
+  expect(await epoch()).toBe(3);
+  expect(await readdir(folder)).toEqual(['statement.jwt']);
+});
+
+test.each([
+  ['a pipe', (path: string) => promisify(execFile)('mkfifo', [path])],
+  ['a folder', (path: string) => nodeFiles.mkdir(path)],
+])('%s in the place of the file is not read, and nobody waits for it', async (_what, make) => {
+  const path = join(folder, 'statement.jwt');
+  await make(path);
+  await expect(readBounded(path, 100)).rejects.toThrow('not a regular file');
+});
+
 describe('two writers at once: the file never goes back in epoch', () => {
   /** The file calls of one writer, which stops before call number `at` until it may go on. */
   function pausing(at: number) {
@@ -94,12 +122,13 @@ describe('two writers at once: the file never goes back in epoch', () => {
         await before();
         return call(...args);
       }) as unknown as F;
-    const { open, readdir, rename, rm } = nodeFiles;
+    const { open, readdir, rename, rm, stat } = nodeFiles;
     const files: Files = {
       open: wrap(open as never),
       readdir: wrap(readdir as never),
       rename: wrap(rename as never),
       rm: wrap(rm as never),
+      stat: wrap(stat as never),
     };
     return { files, isPaused, goOn, calls: () => calls };
   }

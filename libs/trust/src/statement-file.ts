@@ -7,12 +7,13 @@
  * rename; or it made it later, and then sees the newer draft or the newer file, and gives up.
  */
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import * as nodeFiles from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MAX_STATEMENT_BYTES, verifyKeySetStatement, type Anchor, type KeySetStatement } from '#statements';
 
 /** The calls of node:fs/promises that are used; a spec can put its own between. */
-export type Files = Pick<typeof nodeFiles, 'open' | 'readdir' | 'rename' | 'rm'>;
+export type Files = Pick<typeof nodeFiles, 'open' | 'readdir' | 'rename' | 'rm' | 'stat'>;
 
 export interface StatementFileOptions {
   readonly path: string;
@@ -20,6 +21,9 @@ export interface StatementFileOptions {
   readonly anchors: readonly Anchor[];
   readonly files?: Files;
 }
+
+/** A writer renames its draft within moments; one that is older, or from the future, has no writer any more. */
+const DRAFT_LIFE_MS = 60_000;
 
 /** What statements are ordered by: the position of the anchor first, then the epoch. */
 type Rank = Pick<KeySetStatement, 'pin' | 'epoch'>;
@@ -73,16 +77,30 @@ export class StatementFile {
     }
   }
 
-  /** Looks through the drafts: removes those of older statements. */
+  /**
+   * Looks through the drafts: removes those of older statements, and abandoned ones. A name alone must not bar the file
+   * for ever: whoever could once write here can make one up. A writer whose draft is removed does not rename.
+   */
   private async hasNewerDraft(next: Rank): Promise<boolean> {
     const folder = dirname(this.path);
     for (const name of await this.files.readdir(folder)) {
       const rank = this.rankOfDraft(name);
       if (!rank) continue;
-      if (isNewer(rank, next)) return true;
-      if (isNewer(next, rank)) await this.files.rm(join(folder, name), { force: true });
+      const isBarring = isNewer(rank, next);
+      if (isBarring && !(await this.isAbandoned(join(folder, name)))) return true;
+      if (isBarring || isNewer(next, rank)) await this.files.rm(join(folder, name), { force: true });
     }
     return false;
+  }
+
+  private async isAbandoned(draft: string): Promise<boolean> {
+    try {
+      const { mtimeMs } = await this.files.stat(draft);
+      return Math.abs(Date.now() - mtimeMs) > DRAFT_LIFE_MS;
+    } catch {
+      // Its writer has just renamed or removed it; the file itself is looked at next.
+      return true;
+    }
   }
 
   private rankOfDraft(name: string): Rank | undefined {
@@ -103,8 +121,10 @@ function isNewer(a: Rank, b: Rank): boolean {
 
 /** The text of a file. @throws Error if it is longer than `maxBytes`, or cannot be read */
 export async function readBounded(path: string, maxBytes: number, files: Files = nodeFiles): Promise<string> {
-  const file = await files.open(path, 'r');
+  // Without blocking: to open a pipe in its place would wait for a writer for ever.
+  const file = await files.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
+    if (!(await file.stat()).isFile()) throw new Error('not a regular file');
     // One byte more than is allowed tells of all the rest.
     const buffer = Buffer.alloc(Math.min((await file.stat()).size, maxBytes + 1));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
