@@ -9,9 +9,9 @@ import { AccountsAndSessions1700000000001 } from './migrations/1700000000001-acc
 import { SigningKeys1700000000002 } from './migrations/1700000000002-signing-keys.js';
 import { Revocations1700000000003 } from './migrations/1700000000003-revocations.js';
 import { VerifierPins1700000000004 } from './migrations/1700000000004-verifier-pins.js';
-import { RotationWaits1700000000005 } from './migrations/1700000000005-rotation-waits.js';
 import { RevocationReasons1700000000005 } from './migrations/1700000000005-revocation-reasons.js';
 import { SessionExpiry1700000000006 } from './migrations/1700000000006-session-expiry.js';
+import { RotationWaits1700000000007 } from './migrations/1700000000007-rotation-waits.js';
 
 export const entities = [Account, Session, SigningKey, KeySetState, Rotation, RevocationRecord];
 export const migrations = [
@@ -20,6 +20,6 @@ export const migrations = [
   Revocations1700000000003,
   VerifierPins1700000000004,
   RevocationReasons1700000000005,
-  RotationWaits1700000000005,
   SessionExpiry1700000000006,
+  RotationWaits1700000000007,
 ];

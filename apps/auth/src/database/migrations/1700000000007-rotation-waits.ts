@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** Whether a rotation also waits for third parties, who never acknowledge and may cache the JWKS. */
-export class RotationWaits1700000000005 implements MigrationInterface {
+export class RotationWaits1700000000007 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
     // With a default, for replicas of the version before.
     await db.query('ALTER TABLE rotation ADD waits_for_jwks boolean NOT NULL DEFAULT false');
