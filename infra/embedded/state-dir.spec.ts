@@ -80,6 +80,8 @@ describe('the state folder', () => {
     await ended;
     expect(await endLeftovers(dir)).toBe(1);
     expect(isAlive(running!.pid!)).toBe(false);
+    // Reaped as well: PostgreSQL takes an unreaped process of its lock file for a running one.
+    expect(() => process.kill(running!.pid!, 0)).toThrow('ESRCH');
   });
 
   it('remembers for what work was done', () => {

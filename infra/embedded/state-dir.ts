@@ -122,11 +122,17 @@ export function recordChildren(stateDir: string, pids: number[]): void {
   renameSync(`${file}.draft`, file); // at any moment the old list or the new one
 }
 
+/** For a parent, or process 1, to reap what was killed. In a container without an init nobody may. */
+const reapTimeoutMs = 5_000;
+
 /** Ends the noted children that still run: a launcher and its reaper were killed together. Returns how many. */
 export async function endLeftovers(stateDir: string): Promise<number> {
   const leftovers = (readJson<Identity[]>(statePaths.children(stateDir)) ?? []).filter(isAlive);
   for (const { pid } of leftovers) signalGroup(pid, 'SIGKILL');
   while (leftovers.some(isAlive)) await sleep(20); // SIGKILL cannot be refused
+  // PostgreSQL does not start while its lock file names a process that exists, and one that nobody reaped still does.
+  const deadline = performance.now() + reapTimeoutMs;
+  while (leftovers.some(({ pid }) => exists(pid)) && performance.now() < deadline) await sleep(20);
   return leftovers.length;
 }
 
@@ -153,6 +159,15 @@ export function clearStamps(stateDir: string): void {
 
 function identityOf(pid: number): Identity {
   return { pid, began: beginningOf(pid) ?? '' };
+}
+
+/** Whether a process has this number, be it one that has ended and waits for its parent to notice. */
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 function isAlive({ pid, began }: Identity): boolean {
