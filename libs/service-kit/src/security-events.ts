@@ -1,8 +1,8 @@
 /**
  * Every security event of the system, in one table: the line that it makes in the log is typed by it, and
- * docs/security-events.md is generated from it. A line is one JSON object at level info (`nats.lost`: warn) with `event`, the fields of its
- * row, `requestId` within a request, and `by`: who caused it. Fields are ids, codes and numbers. There is no field for
- * an e-mail address, a token or a text that somebody typed.
+ * docs/security-events.md is generated from it. A line is one JSON object at level info (`nats.lost`: warn). It has
+ * `event`, the fields of its row, `requestId` within a request, and `by`: who caused it. Fields are ids, codes and numbers.
+ * There is no field for an e-mail address, a token or a text that somebody typed.
  */
 import { Logger } from '@nestjs/common';
 import type { TrustEvent } from '#trust/nest';
@@ -46,7 +46,7 @@ export const securityEvents = {
   logout: { meaning: 'A session was ended with its own token.', fields: { account, session } },
   'logout.all': {
     meaning: 'An account ended all of its sessions.',
-    fields: { account, sessions: 'the sids of these' },
+    fields: { account, sessions: 'sids of the ended sessions' },
   },
   'session.ended': {
     meaning: 'A session was ended by name, or because its account had too many.',
@@ -70,7 +70,7 @@ export const securityEvents = {
   'rotation.finished': { meaning: 'The key of a rotation is active.', fields: { rotation, kid } },
   'rotation.proceeded': {
     meaning: 'An operator went on without the verifiers that were waited for.',
-    fields: { rotation, kid, waitingFor: 'names of these' },
+    fields: { rotation, kid, waitingFor: 'names of the verifiers that lack the key' },
   },
   'rotation.aborted': {
     meaning: 'A rotation ended without its key: by hand, or because the key was revoked.',

@@ -98,9 +98,9 @@ export class StatementFeed {
   private async poll(): Promise<boolean> {
     if (this.stopping.signal.aborted) return false;
     try {
-      const isNewest = await this.fetchStatement();
+      const isCurrent = await this.fetchStatement();
       this.polled(undefined);
-      return isNewest;
+      return isCurrent;
     } catch (error) {
       this.polled(error);
       return false;

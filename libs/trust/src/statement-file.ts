@@ -3,8 +3,8 @@
  * it is replaced by renaming a draft onto it, and it never goes back in epoch.
  *
  * Why it never does: a writer first makes its draft, then removes the drafts of older statements, then reads the file,
- * and renames last. A writer with an older statement either made its draft before, and has lost it, so that it cannot
- * rename; or it made it later, and then sees the newer draft or the newer file, and gives up.
+ * and renames last. A writer with an older statement may have made its draft before: then that draft is gone, and it
+ * cannot rename. Or it made its draft later: then it sees the newer draft or the newer file, and gives up.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -124,9 +124,10 @@ export async function readBounded(path: string, maxBytes: number, files: Files =
   // Without blocking: to open a pipe in its place would wait for a writer for ever.
   const file = await files.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    if (!(await file.stat()).isFile()) throw new Error('not a regular file');
+    const facts = await file.stat();
+    if (!facts.isFile()) throw new Error('not a regular file');
     // One byte more than is allowed tells of all the rest.
-    const buffer = Buffer.alloc(Math.min((await file.stat()).size, maxBytes + 1));
+    const buffer = Buffer.alloc(Math.min(facts.size, maxBytes + 1));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     if (bytesRead > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
     return buffer.toString('latin1', 0, bytesRead);
