@@ -151,5 +151,13 @@ export class BenchSystem {
 
 function guestRow(name: string, index: number): ServiceRow {
   const portOffset = firstGuestOffset + index;
-  return { name, portOffset, trust: 'verifier', calls: [], seed: 'none', collectsEvents: false };
+  return {
+    name,
+    portOffset,
+    trust: 'verifier',
+    calls: [],
+    seed: 'none',
+    collectsEvents: false,
+    idempotentPosts: [],
+  };
 }

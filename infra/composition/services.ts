@@ -17,11 +17,21 @@ export interface ServiceRow {
   seed: 'none' | 'data' | 'accounts';
   /** Whether every other service may hand it events (`audit.<service>.>`), which it keeps in a stream. */
   collectsEvents: boolean;
+  /** The paths whose POST takes an `Idempotency-Key`: the proxy may repeat it, at another replica. */
+  idempotentPosts: string[];
 }
 
 /** The services of the system. */
 export const services: readonly ServiceRow[] = [
-  { name: 'auth', portOffset: 0, trust: 'issuer', calls: [], seed: 'accounts', collectsEvents: false },
+  {
+    name: 'auth',
+    portOffset: 0,
+    trust: 'issuer',
+    calls: [],
+    seed: 'accounts',
+    collectsEvents: false,
+    idempotentPosts: [],
+  },
   {
     name: 'orders',
     portOffset: 1,
@@ -29,8 +39,17 @@ export const services: readonly ServiceRow[] = [
     calls: ['inventory'],
     seed: 'none',
     collectsEvents: false,
+    idempotentPosts: ['/orders'],
   },
-  { name: 'inventory', portOffset: 2, trust: 'verifier', calls: [], seed: 'data', collectsEvents: false },
+  {
+    name: 'inventory',
+    portOffset: 2,
+    trust: 'verifier',
+    calls: [],
+    seed: 'data',
+    collectsEvents: false,
+    idempotentPosts: [],
+  },
 ];
 
 /** Offsets of the servers that are not ours. */

@@ -14,7 +14,7 @@ export function caddyfile(rows: readonly ServiceRow[], scheme: 'http' | 'https')
 	grace_period 10s
 	servers {
 		timeouts {
-			# As the services. A limit for bodies is theirs: here it would become an empty answer with 200 (tried on 2.6).
+			# As the services. A limit for bodies is theirs: here it would become an empty answer with 200 (tried on 2.11).
 			read_header 10s
 		}
 	}
@@ -34,21 +34,7 @@ ${scheme === 'http' ? '	auto_https off' : `	auto_https disable_redirects\n	skip_
 		error 404
 	}
 	handle {
-		reverse_proxy {
-			dynamic a {args[0]} {args[1]} {
-				refresh 500ms
-			}
-			lb_policy round_robin
-			lb_try_duration 5s
-			lb_try_interval 100ms
-			lb_retry_match method GET HEAD OPTIONS
-			transport http {
-				dial_timeout 500ms
-				# Shorter than SHUTDOWN_DELAY_MS, so that no replica closes a connection on which a request may be coming.
-				keepalive 1s
-				response_header_timeout 30s
-			}
-		}
+${reverseProxy('{args[0]} {args[1]}', ['lb_retry_match method GET HEAD OPTIONS'])}
 	}
 	handle_errors {
 		map {err.status_code} {problem_code} {problem_title} {
@@ -76,10 +62,44 @@ http://127.0.0.1:2020 {
 `;
 }
 
+/** How a request reaches a replica, which is a name and a port, and which requests are sent again. */
+function reverseProxy(replica: string, repeats: readonly string[]): string {
+  return `		reverse_proxy {
+			dynamic a ${replica} {
+				refresh 500ms
+			}
+			lb_policy round_robin
+			lb_try_duration 5s
+			lb_try_interval 100ms
+			${repeats.join('\n\t\t\t')}
+			transport http {
+				dial_timeout 500ms
+				# Shorter than SHUTDOWN_DELAY_MS, so that no replica closes a connection on which a request may be coming.
+				keepalive 1s
+				response_header_timeout 30s
+			}
+		}`;
+}
+
 function site(row: ServiceRow, scheme: 'http' | 'https'): string {
   const port = portOf(row);
   const address =
     scheme === 'http' ? `http://:${port}` : `https://localhost:${port}, https://127.0.0.1:${port}`;
   const tls = scheme === 'http' ? '' : '\ttls internal\n';
-  return `${address} {\n${tls}\timport replicas ${row.name} ${port}\n}\n`;
+  return `${address} {\n${tls}${idempotentPosts(row)}\timport replicas ${row.name} ${port}\n}\n`;
+}
+
+/** The service answers such a POST once, however often it comes. The body is kept, to be sent again. */
+function idempotentPosts(row: ServiceRow): string {
+  if (row.idempotentPosts.length === 0) return '';
+  return `	# Safe to repeat: the service answers it once.
+	@idempotent {
+		method POST
+		path ${row.idempotentPosts.join(' ')}
+		header Idempotency-Key *
+	}
+	handle @idempotent {
+${reverseProxy(`${row.name} ${portOf(row)}`, ['lb_retry_match method POST', 'request_buffers 256KiB'])}
+	}
+`;
 }
