@@ -15,38 +15,38 @@ import {
 import { readAnchor } from '#statements';
 import { KeyRing } from '#trust';
 import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
-import { AccountAdminController } from './accounts/account-admin.controller.js';
-import { AccountStandingService } from './accounts/account-standing.service.js';
+import { AccountAdminController } from './sessions/account-admin.controller.js';
+import { AccountStandingService } from './sessions/account-standing.service.js';
 import { AccountsController } from './accounts/accounts.controller.js';
 import { AccountsService } from './accounts/accounts.service.js';
 import { FailedLogins } from './accounts/failed-logins.js';
 import { PasswordHasher } from './accounts/password-hasher.js';
 import { Registrations } from './accounts/registrations.js';
-import { AnchorExchangeService } from './anchor/anchor-exchange.service.js';
-import { VerifierPinsService } from './anchor/verifier-pins.service.js';
+import { AnchorExchangeService } from './rotation/anchor-exchange.service.js';
+import { VerifierPinsService } from './verifiers/verifier-pins.service.js';
 import { SERVICE, SETTINGS, type AuthSettings } from './config.js';
 import { entities } from './database/index.js';
-import { EpochWitness } from './keys/epoch-witness.js';
-import { KeyCustodianService } from './keys/key-custodian.service.js';
+import { EpochWitness } from './key-set/epoch-witness.js';
+import { KeyCustodianService } from './rotation/key-custodian.service.js';
 import { KeySeal } from './keys/key-seal.js';
-import { KeySetService } from './keys/key-set.service.js';
-import { SpareKey } from './keys/spare-key.js';
-import { KeysController } from './keys/keys.controller.js';
+import { KeySetService } from './key-set/key-set.service.js';
+import { SpareKey } from './rotation/spare-key.js';
+import { KeysController } from './rotation/keys.controller.js';
 import { RevocationOutbox } from './revocations/revocation-outbox.service.js';
 import { RevocationsService } from './revocations/revocations.service.js';
 import {
   ACKNOWLEDGEMENT_OPTIONS,
   type AcknowledgementOptions,
   AcknowledgementsService,
-} from './rotation/acknowledgements.service.js';
-import { RecoveryService } from './keys/recovery.service.js';
+} from './verifiers/acknowledgements.service.js';
+import { RecoveryService } from './recovery/recovery.service.js';
 import { KeyRevocationService } from './rotation/key-revocation.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { SessionsController } from './sessions/sessions.controller.js';
 import { SessionsService } from './sessions/sessions.service.js';
 import { CurrentStatement } from './statements/current-statement.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';
-import { StatementSigners } from './statements/statement-signer.js';
+import { StatementSigners } from './anchor/statement-signer.js';
 import { WellKnownController } from './statements/well-known.controller.js';
 import { AccessTokenSigner } from './tokens/access-token-signer.js';
 

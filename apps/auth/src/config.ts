@@ -13,7 +13,7 @@ import {
 } from '#service-kit';
 import { readAnchor } from '#statements';
 import { z } from 'zod';
-import { StatementSigner } from './statements/statement-signer.js';
+import { StatementSigner } from './anchor/statement-signer.js';
 
 /** The longest life of a token that may be accepted anywhere: NATS keeps what was revoked for that time. */
 export const LONGEST_TOKEN_SECONDS = 3600;

@@ -12,15 +12,15 @@ import {
   settingsOrExit,
   withActor,
 } from '#service-kit';
-import { AnchorExchangeService } from './anchor/anchor-exchange.service.js';
+import { AnchorExchangeService } from './rotation/anchor-exchange.service.js';
 import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
 import { readArguments, USAGE, type KeyArguments } from './keys-arguments.js';
-import { EpochWitness } from './keys/epoch-witness.js';
-import { KeySetService } from './keys/key-set.service.js';
-import { RecoveryService } from './keys/recovery.service.js';
-import { AcknowledgementsService } from './rotation/acknowledgements.service.js';
+import { EpochWitness } from './key-set/epoch-witness.js';
+import { KeySetService } from './key-set/key-set.service.js';
+import { RecoveryService } from './recovery/recovery.service.js';
+import { AcknowledgementsService } from './verifiers/acknowledgements.service.js';
 import { KeyRevocationService } from './rotation/key-revocation.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';

@@ -13,7 +13,7 @@ import { Account } from './accounts/account.entity.js';
 import { PasswordHasher } from './accounts/password-hasher.js';
 import { SERVICE } from './config.js';
 import { entities } from './database/index.js';
-import type { Role } from './sessions/scopes.js';
+import type { Role } from './accounts/scopes.js';
 
 const credentials = z.object({ email: z.email().toLowerCase(), password: z.string().min(20) });
 

@@ -2,9 +2,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { readAnchor } from '#statements';
 import { eventually, startTestNats, type TestNats } from '#testing';
-import { NOBODY_HEARD, NOT_HEARD_YET } from '../src/anchor/anchor-exchange.js';
-import { AnchorExchangeService } from '../src/anchor/anchor-exchange.service.js';
-import { anchorOf } from '../src/statements/own-statement.js';
+import { NOBODY_HEARD, NOT_HEARD_YET } from '../src/rotation/anchor-exchange.js';
+import { AnchorExchangeService } from '../src/rotation/anchor-exchange.service.js';
+import { anchorOf } from '../src/anchor/own-statement.js';
 import { anchorPair, startAuth, type AuthFixture } from './auth-fixture.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
 

@@ -16,7 +16,7 @@ import { AuthModule } from '../src/auth.module.js';
 import { SERVICE, type AuthSettings } from '../src/config.js';
 import { entities, migrations } from '../src/database/index.js';
 import { authProblems } from '../src/errors.js';
-import type { Role } from '../src/sessions/scopes.js';
+import type { Role } from '../src/accounts/scopes.js';
 import { openGate } from './tcp-gate.js';
 
 export interface AuthOptions {

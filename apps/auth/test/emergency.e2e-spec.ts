@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AlgorithmName } from '#jws';
 import { eventually } from '#testing';
 import type { NewKey } from '../src/keys/key-life-cycle.js';
-import { KeySetService } from '../src/keys/key-set.service.js';
-import { SpareKey } from '../src/keys/spare-key.js';
+import { KeySetService } from '../src/key-set/key-set.service.js';
+import { SpareKey } from '../src/rotation/spare-key.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 
 let auth: AuthFixture;

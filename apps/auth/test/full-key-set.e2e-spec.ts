@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MAX_STATEMENT_KEYS } from '#statements';
 import { eventually } from '#testing';
 import { isPublished, prepare } from '../src/keys/key-life-cycle.js';
-import { KeySetService } from '../src/keys/key-set.service.js';
+import { KeySetService } from '../src/key-set/key-set.service.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 
 let auth: AuthFixture;

@@ -8,7 +8,7 @@ import { DataSource } from 'typeorm';
 import { eventually, startTestNats, type TestNats } from '#testing';
 import { AuthCommandsModule } from '../src/auth.module.js';
 import type { AuthSettings } from '../src/config.js';
-import { RecoveryService } from '../src/keys/recovery.service.js';
+import { RecoveryService } from '../src/recovery/recovery.service.js';
 import { StatementBroadcast } from '../src/statements/statement-broadcast.js';
 import { startAuth, type AuthFixture, type AuthReplica } from './auth-fixture.js';
 import { backUp, type DatabaseBackup } from './database-backup.js';

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { connectNats, type NatsLink } from '#service-kit';
 import { ackSubject, KEYSET_SUBJECT } from '#statements';
 import { eventually, startTestNats, type TestNats, type Answer } from '#testing';
-import { KeySetService } from '../src/keys/key-set.service.js';
+import { KeySetService } from '../src/key-set/key-set.service.js';
 import { startAuth, type AuthFixture, type AuthReplica } from './auth-fixture.js';
 import { openGate, type TcpGate } from './tcp-gate.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';

@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { connectNats } from '#service-kit';
 import { revocationSubject } from '#statements';
 import { createTestIssuer, eventually, startTestNats, type TestNats } from '#testing';
-import { RecoveryService } from '../src/keys/recovery.service.js';
+import { RecoveryService } from '../src/recovery/recovery.service.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 import { openGate } from './tcp-gate.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';

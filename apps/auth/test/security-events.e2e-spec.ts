@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { securityEvents, type SecurityEvent } from '#service-kit';
 import { eventually } from '#testing';
-import { RecoveryService } from '../src/keys/recovery.service.js';
+import { RecoveryService } from '../src/recovery/recovery.service.js';
 import { PASSWORD, startAuth, type AuthFixture } from './auth-fixture.js';
 
 type Line = Record<string, unknown>;

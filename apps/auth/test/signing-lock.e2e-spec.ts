@@ -2,9 +2,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '#testing';
 import { activate, standbyKey } from '../src/keys/key-life-cycle.js';
-import { KeySetService } from '../src/keys/key-set.service.js';
+import { KeySetService } from '../src/key-set/key-set.service.js';
 import { SigningKey } from '../src/keys/signing-key.entity.js';
-import { shareSigning } from '../src/keys/signing-lock.js';
+import { shareSigning } from '../src/key-set/signing-lock.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 
 let auth: AuthFixture;

@@ -1,7 +1,7 @@
 /** What is remembered of verifiers in the database: bounded, and good through a step of its clock. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { MAX_REMEMBERED, OTHERS, VerifierPinsService } from '../src/anchor/verifier-pins.service.js';
-import { loadVerifiers, saveVerifiers } from '../src/rotation/verifier-rows.js';
+import { MAX_REMEMBERED, OTHERS, VerifierPinsService } from '../src/verifiers/verifier-pins.service.js';
+import { loadVerifiers, saveVerifiers } from '../src/verifiers/verifier-rows.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 
 const LIFE_SECONDS = 900;

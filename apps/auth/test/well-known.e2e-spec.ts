@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readAnchor, verifyKeySetStatement } from '#statements';
 import { eventually, type Answer } from '#testing';
-import { KeyCustodianService } from '../src/keys/key-custodian.service.js';
-import { KeySetService } from '../src/keys/key-set.service.js';
+import { KeyCustodianService } from '../src/rotation/key-custodian.service.js';
+import { KeySetService } from '../src/key-set/key-set.service.js';
 import { startAuth, type AuthFixture, type AuthReplica } from './auth-fixture.js';
 
 let auth: AuthFixture;

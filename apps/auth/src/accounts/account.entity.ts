@@ -1,5 +1,5 @@
 import { Check, Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
-import type { Role } from '../sessions/scopes.js';
+import type { Role } from './scopes.js';
 
 /** Somebody who can log in. */
 @Entity('account')

@@ -1,6 +1,6 @@
 /** All that TypeORM has to know of auth's database. */
 import { Account } from '../accounts/account.entity.js';
-import { KeySetState } from '../keys/key-set-state.entity.js';
+import { KeySetState } from '../key-set/key-set-state.entity.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 import { RevocationRecord } from '../revocations/revocation.entity.js';
 import { Rotation } from '../rotation/rotation.entity.js';

@@ -12,8 +12,8 @@ import { fakeClock } from '#testing';
 import { AuthError } from '../errors.js';
 import { decideRotation, dueStandby } from '../rotation/rotation-decision.js';
 import type { Rotation } from '../rotation/rotation.entity.js';
-import { readAcknowledgement } from '../rotation/acknowledgement.js';
-import { Verifiers, type Verifier } from '../rotation/verifiers.js';
+import { readAcknowledgement } from '../verifiers/acknowledgement.js';
+import { Verifiers, type Verifier } from '../verifiers/verifiers.js';
 import {
   activate,
   activeKey,

@@ -9,8 +9,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { revocationPayload, type RevokedSubject } from '#statements';
 import { SETTINGS, type AuthSettings } from '../config.js';
-import { KeySetService } from '../keys/key-set.service.js';
-import { StatementSigners } from '../statements/statement-signer.js';
+import { KeySetService } from '../key-set/key-set.service.js';
+import { StatementSigners } from '../anchor/statement-signer.js';
 import { RevocationRecord } from './revocation.entity.js';
 
 /** How long a request waits for what it revoked to be on its way. */

@@ -5,9 +5,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { activeKey, prepare, revoke, standbyKey, type RevocationCause } from '../keys/key-life-cycle.js';
-import { KeySetService } from '../keys/key-set.service.js';
-import { SpareKey } from '../keys/spare-key.js';
-import { AcknowledgementsService } from './acknowledgements.service.js';
+import { KeySetService } from '../key-set/key-set.service.js';
+import { SpareKey } from './spare-key.js';
+import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { beginEmergency, closeIfPointless } from './open-rotation.js';
 import { EMERGENCY_WAIT_MS } from './rotation-decision.js';
 import { RotationService } from './rotation.service.js';

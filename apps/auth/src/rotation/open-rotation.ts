@@ -1,7 +1,7 @@
 /** The row of the open rotation as it begins and ends, within a change of the key set. */
 import { IsNull, type EntityManager } from 'typeorm';
 import { activeKey, standbyKey, type KeySet } from '../keys/key-life-cycle.js';
-import type { ChangeContext } from '../keys/key-set.service.js';
+import type { ChangeContext } from '../key-set/key-set.service.js';
 import { Rotation } from './rotation.entity.js';
 
 /** Begins a rotation; its key is, or is being, prepared in the same change. */

@@ -18,8 +18,8 @@ import {
   type KeyRecord,
   type NewKey,
 } from '../keys/key-life-cycle.js';
-import { KeySetService } from '../keys/key-set.service.js';
-import { AcknowledgementsService } from './acknowledgements.service.js';
+import { KeySetService } from '../key-set/key-set.service.js';
+import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { decideRotation, dueStandby, jwksCachedUntil, type RotationDecision } from './rotation-decision.js';
 import { beginEmergency, beginRotation, endRotation, openRotation } from './open-rotation.js';
 import { Rotation } from './rotation.entity.js';

@@ -5,7 +5,7 @@ import { ClientAddress, pageQuery, type PageQuery } from '#service-kit';
 import { AnyAudience, CurrentCaller, Public, type Caller } from '#trust/nest';
 import { emailField } from '../accounts/accounts.controller.js';
 import { ApiProblems, AuthError } from '../errors.js';
-import { roles } from './scopes.js';
+import { roles } from '../accounts/scopes.js';
 import { SessionsService } from './sessions.service.js';
 
 const loginBody = z.strictObject({

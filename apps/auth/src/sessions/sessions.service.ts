@@ -11,7 +11,7 @@ import { AuthError } from '../errors.js';
 import { RevocationsService } from '../revocations/revocations.service.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import { beginSession, endSessions, lockAccount, makeRoom, removeExpiredSessions } from './live-sessions.js';
-import { defaultAudience, scopesFor, type Role } from './scopes.js';
+import { defaultAudience, scopesFor, type Role } from '../accounts/scopes.js';
 import { Session } from './session.entity.js';
 
 /** `client_id` of a login by password. */

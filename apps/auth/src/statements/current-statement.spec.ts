@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { KeySetService } from '../keys/key-set.service.js';
+import type { KeySetService } from '../key-set/key-set.service.js';
 import { CurrentStatement } from './current-statement.js';
 
 beforeEach(() => {

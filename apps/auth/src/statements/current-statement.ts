@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { shareRuns, within } from '#trust';
-import { KeySetService } from '../keys/key-set.service.js';
+import { KeySetService } from '../key-set/key-set.service.js';
 
 const COMPARE_INTERVAL_MS = 100;
 /** Less than verifiers wait for an answer. */

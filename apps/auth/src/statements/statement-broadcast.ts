@@ -3,10 +3,10 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NATS_LINK, type NatsLink } from '#service-kit';
 import { KeyRing } from '#trust';
-import { EpochWitness } from '../keys/epoch-witness.js';
-import { KeySetService, type IssuedStatement } from '../keys/key-set.service.js';
+import { EpochWitness } from '../key-set/epoch-witness.js';
+import { KeySetService, type IssuedStatement } from '../key-set/key-set.service.js';
 
-import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
+import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { StatementPublisher } from './statement-publisher.js';
 
 const FIRST_WORD_MS = 1_000;

@@ -7,8 +7,8 @@ import { JWKS_PATH, KEYSET_MEDIA_TYPE, KEYSET_PATH } from '#statements';
 import { Public } from '#trust/nest';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { ApiProblems, AuthError } from '../errors.js';
-import { KeySetService, type IssuedStatement } from '../keys/key-set.service.js';
-import { allScopes } from '../sessions/scopes.js';
+import { KeySetService, type IssuedStatement } from '../key-set/key-set.service.js';
+import { allScopes } from '../accounts/scopes.js';
 import { CurrentStatement } from './current-statement.js';
 import { jwks, metadata } from './well-known.schemas.js';
 

@@ -7,7 +7,7 @@ import { algorithmNames, type AlgorithmName } from '#jws';
 import type { AuthSettings } from '../config.js';
 import { generateKey } from '../keys/generate-key.js';
 import { KeySeal } from '../keys/key-seal.js';
-import type { KeySetService } from '../keys/key-set.service.js';
+import type { KeySetService } from '../key-set/key-set.service.js';
 import type { SigningKey } from '../keys/signing-key.entity.js';
 import { AccessTokenSigner } from './access-token-signer.js';
 

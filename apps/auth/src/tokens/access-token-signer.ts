@@ -5,9 +5,9 @@ import type { EntityManager } from 'typeorm';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
-import { KeySetService } from '../keys/key-set.service.js';
+import { KeySetService } from '../key-set/key-set.service.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
-import { shareSigning } from '../keys/signing-lock.js';
+import { shareSigning } from '../key-set/signing-lock.js';
 
 const ATTEMPTS = 3;
 

@@ -1,5 +1,5 @@
 import type { securityEvent } from '#service-kit';
-import type { KeySet } from './key-life-cycle.js';
+import type { KeySet } from '../keys/key-life-cycle.js';
 
 /** Tells of each key whose state a change has changed; whatever the change was made for, no key changes untold. */
 export function tellOfKeys(before: KeySet, after: KeySet, tell: typeof securityEvent): void {

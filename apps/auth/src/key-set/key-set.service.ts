@@ -10,12 +10,12 @@ import type { AlgorithmName } from '#jws';
 import { securityEvent } from '#service-kit';
 import type { KeySetPayload } from '#statements';
 import { AuthError } from '../errors.js';
-import { revocationRange } from '../revocations/revocation-range.js';
-import { keySetPayload } from '../statements/key-set-payload.js';
-import { anchorOf, keysOf } from '../statements/own-statement.js';
-import { StatementSigners } from '../statements/statement-signer.js';
+import { revocationRange } from './revocation-range.js';
+import { keySetPayload } from './key-set-payload.js';
+import { anchorOf, keysOf } from '../anchor/own-statement.js';
+import { StatementSigners } from '../anchor/statement-signer.js';
 import { EpochWitness } from './epoch-witness.js';
-import { generateKey } from './generate-key.js';
+import { generateKey } from '../keys/generate-key.js';
 import {
   activeKey,
   isPublished,
@@ -25,11 +25,11 @@ import {
   type KeyRecord,
   type KeySet,
   type NewKey,
-} from './key-life-cycle.js';
+} from '../keys/key-life-cycle.js';
 import { tellOfKeys } from './key-events.js';
-import { KeySeal } from './key-seal.js';
+import { KeySeal } from '../keys/key-seal.js';
 import { KeySetState } from './key-set-state.entity.js';
-import { SigningKey } from './signing-key.entity.js';
+import { SigningKey } from '../keys/signing-key.entity.js';
 import { storeKeySet } from './store-key-set.js';
 import { holdSigning } from './signing-lock.js';
 

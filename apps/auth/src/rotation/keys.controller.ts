@@ -11,13 +11,13 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { openApiSchema } from '#service-kit';
 import { Scopes } from '#trust/nest';
-import { AnchorExchangeService } from '../anchor/anchor-exchange.service.js';
+import { AnchorExchangeService } from './anchor-exchange.service.js';
 import { ApiProblems } from '../errors.js';
-import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
-import { KeyRevocationService } from '../rotation/key-revocation.service.js';
-import { RotationService, type RotationResult } from '../rotation/rotation.service.js';
-import type { KeyRecord } from './key-life-cycle.js';
-import { KeySetService } from './key-set.service.js';
+import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
+import { KeyRevocationService } from './key-revocation.service.js';
+import { RotationService, type RotationResult } from './rotation.service.js';
+import type { KeyRecord } from '../keys/key-life-cycle.js';
+import { KeySetService } from '../key-set/key-set.service.js';
 import { keyList, revokeBody, revoked, rotateBody, rotated, verifierList, waiting } from './key.schemas.js';
 
 /** Signing keys for those who look after them. Private halves are shown nowhere. */

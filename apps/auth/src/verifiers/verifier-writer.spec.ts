@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { MAX_REMEMBERED } from '../anchor/verifier-pins.service.js';
+import { MAX_REMEMBERED } from './verifier-pins.service.js';
 import { FLUSH_MS, VerifierWriter, type VerifierWords } from './verifier-writer.js';
 
 const verifier = (service: string, instance: string) => ({

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { readAnchor, verifyKeySetStatement } from '#statements';
 import { createTestIssuer, createTestKey, published } from '#testing';
-import { NO_SEAL, type KeyRecord, type KeySet } from './key-life-cycle.js';
+import { NO_SEAL, type KeyRecord, type KeySet } from '../keys/key-life-cycle.js';
 import { recoveredKeys } from './recover.js';
-import type { KeyStatus } from './signing-key.entity.js';
+import type { KeyStatus } from '../keys/signing-key.entity.js';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 const now = at(50);

@@ -1,5 +1,12 @@
 import type { KeySetStatement } from '#statements';
-import { isPublished, NO_SEAL, prepare, type KeyRecord, type KeySet, type NewKey } from './key-life-cycle.js';
+import {
+  isPublished,
+  NO_SEAL,
+  prepare,
+  type KeyRecord,
+  type KeySet,
+  type NewKey,
+} from '../keys/key-life-cycle.js';
 
 /**
  * The key set after the database was restored from an older backup: every key that was published by then or since is

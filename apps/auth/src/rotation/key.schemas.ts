@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { algorithmNames, type AlgorithmName } from '#jws';
 import { keyRevocationReasons } from '#statements';
-import { keyStatuses } from './signing-key.entity.js';
+import { keyStatuses } from '../keys/signing-key.entity.js';
 
 const kid = z.string().describe('RFC 7638 thumbprint of the public key');
 const alg = z.enum(algorithmNames as [AlgorithmName]);

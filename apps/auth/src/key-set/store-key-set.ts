@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
-import type { KeySet } from './key-life-cycle.js';
-import { SigningKey } from './signing-key.entity.js';
+import type { KeySet } from '../keys/key-life-cycle.js';
+import { SigningKey } from '../keys/signing-key.entity.js';
 
 /** Writes what changed between two key sets, in the steps that the database's own rules allow. */
 export async function storeKeySet(tx: EntityManager, before: KeySet, after: KeySet): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import type { Acknowledgement, InstanceName } from '../rotation/acknowledgement.js';
+import type { Acknowledgement, InstanceName } from './acknowledgement.js';
 
 /** Rows of one service. Acknowledgements are unsigned: a service must not be able to fill the database. */
 export const MAX_REMEMBERED = 1_000;

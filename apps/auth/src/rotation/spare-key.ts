@@ -1,5 +1,5 @@
 import type { AlgorithmName } from '#jws';
-import type { KeySet, NewKey } from './key-life-cycle.js';
+import type { KeySet, NewKey } from '../keys/key-life-cycle.js';
 
 /**
  * A key that is made ahead, so that nothing is generated between an operator who revokes a key and the commit. It is

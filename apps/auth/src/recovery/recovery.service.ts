@@ -3,11 +3,11 @@ import { IsNull } from 'typeorm';
 import { securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
-import { renumberAfterRestore } from '../revocations/revocation-range.js';
+import { renumberAfterRestore } from '../key-set/revocation-range.js';
 import { beginRotation, endRotation, openRotation } from '../rotation/open-rotation.js';
 import { Session } from '../sessions/session.entity.js';
-import { EpochWitness } from './epoch-witness.js';
-import { KeySetService } from './key-set.service.js';
+import { EpochWitness } from '../key-set/epoch-witness.js';
+import { KeySetService } from '../key-set/key-set.service.js';
 import { recoveredKeys } from './recover.js';
 
 export interface Recovery {

@@ -12,9 +12,9 @@ import { DataSource } from 'typeorm';
 import { instanceName, NATS_LINK, type NatsLink } from '#service-kit';
 import { ACK_SUBJECTS, ackSubject } from '#statements';
 import type { KeyRing } from '#trust';
-import { VerifierPinsService } from '../anchor/verifier-pins.service.js';
+import { VerifierPinsService } from './verifier-pins.service.js';
 import { SERVICE } from '../config.js';
-import { KeySetService } from '../keys/key-set.service.js';
+import { KeySetService } from '../key-set/key-set.service.js';
 import {
   readAcknowledgement,
   type Acknowledgement,

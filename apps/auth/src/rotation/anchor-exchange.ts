@@ -1,6 +1,6 @@
 /** Whom an anchor exchange waits for, decided from facts alone. */
-import { nameOf } from '../rotation/acknowledgement.js';
-import type { VerifierPins } from './verifier-pins.service.js';
+import { nameOf } from '../verifiers/acknowledgement.js';
+import type { VerifierPins } from '../verifiers/verifier-pins.service.js';
 
 export const NOT_HEARD_YET = 'verifiers not heard of yet';
 export const NOBODY_HEARD = 'the operator, since no verifier but auth was heard of';

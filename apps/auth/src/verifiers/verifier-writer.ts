@@ -3,7 +3,7 @@
  * goodbye under ever new names, so the names of one service that wait to be written are bounded.
  */
 import { Logger } from '@nestjs/common';
-import { MAX_REMEMBERED } from '../anchor/verifier-pins.service.js';
+import { MAX_REMEMBERED } from './verifier-pins.service.js';
 import type { InstanceName } from './acknowledgement.js';
 import type { Verifier } from './verifiers.js';
 

@@ -3,9 +3,9 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Scopes } from '#trust/nest';
 import { ApiProblems } from '../errors.js';
-import { roles } from '../sessions/scopes.js';
+import { roles } from '../accounts/scopes.js';
 import { AccountStandingService } from './account-standing.service.js';
-import type { Account } from './account.entity.js';
+import type { Account } from '../accounts/account.entity.js';
 
 const accountId = z.uuid();
 const accountView = z.strictObject({

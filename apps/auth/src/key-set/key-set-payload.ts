@@ -1,6 +1,6 @@
 import type { KeySetPayload, PublishedStatus } from '#statements';
 import { isPublished, type KeySet } from '../keys/key-life-cycle.js';
-import type { RevocationRange } from '../revocations/revocation-range.js';
+import type { RevocationRange } from './revocation-range.js';
 
 export interface PayloadOptions {
   readonly issuer: string;

@@ -3,8 +3,8 @@ import type { EntityManager } from 'typeorm';
 import { securityEvent } from '#service-kit';
 import { AuthError } from '../errors.js';
 import { RevocationsService } from '../revocations/revocations.service.js';
-import { endSessions, lockAccount } from '../sessions/live-sessions.js';
-import { Account } from './account.entity.js';
+import { endSessions, lockAccount } from './live-sessions.js';
+import { Account } from '../accounts/account.entity.js';
 
 /** Who may log in. A disabled account keeps its data and its history, and nothing else. */
 @Injectable()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AlgorithmName } from '#jws';
-import type { KeyRecord, KeySet } from './key-life-cycle.js';
+import type { KeyRecord, KeySet } from '../keys/key-life-cycle.js';
 import { SpareKey } from './spare-key.js';
 
 const revoked = (kid: string) => ({ kid, status: 'revoked' }) as KeyRecord;

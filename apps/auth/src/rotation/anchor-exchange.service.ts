@@ -6,12 +6,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { SERVICE } from '../config.js';
 import { AuthError } from '../errors.js';
-import { KeySetService } from '../keys/key-set.service.js';
-import type { InstanceName } from '../rotation/acknowledgement.js';
-import { AcknowledgementsService } from '../rotation/acknowledgements.service.js';
-import { anchorOf } from '../statements/own-statement.js';
+import { KeySetService } from '../key-set/key-set.service.js';
+import type { InstanceName } from '../verifiers/acknowledgement.js';
+import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
+import { anchorOf } from '../anchor/own-statement.js';
 import { exchangeWaitsFor } from './anchor-exchange.js';
-import { VerifierPinsService, type VerifierPins } from './verifier-pins.service.js';
+import { VerifierPinsService, type VerifierPins } from '../verifiers/verifier-pins.service.js';
 
 /** So many names stand in a line of the log. */
 const NAMES_IN_LOG = 10;

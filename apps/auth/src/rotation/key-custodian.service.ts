@@ -7,12 +7,12 @@ import {
 } from '@nestjs/common';
 import type { AlgorithmName } from '#jws';
 import { securityEvent } from '#service-kit';
-import { AnchorExchangeService } from '../anchor/anchor-exchange.service.js';
+import { AnchorExchangeService } from './anchor-exchange.service.js';
 import { SETTINGS, type AuthSettings } from '../config.js';
-import { RotationService } from '../rotation/rotation.service.js';
+import { RotationService } from './rotation.service.js';
 import { AuthError } from '../errors.js';
-import { activate, activeKey, isFull, prepare, standbyKey, type KeySet } from './key-life-cycle.js';
-import { KeySetService, type ChangeStep } from './key-set.service.js';
+import { activate, activeKey, isFull, prepare, standbyKey, type KeySet } from '../keys/key-life-cycle.js';
+import { KeySetService, type ChangeStep } from '../key-set/key-set.service.js';
 import { SpareKey } from './spare-key.js';
 
 const ROUND_MS = 1_000;
