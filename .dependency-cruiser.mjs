@@ -20,6 +20,21 @@ const entryPoints = [
   specs,
 ];
 
+// The rooms of auth from the ground up: each may import those before it, and none after it.
+const authRooms = [
+  'anchor',
+  'keys',
+  'key-set',
+  'verifiers',
+  'revocations',
+  'tokens',
+  'rotation',
+  'accounts',
+  'sessions',
+  'statements',
+  'recovery',
+];
+
 /** A rule by which modules of `from` use, of the modules that match `of`, none or only those that match `only`. */
 function forbid(name, comment, from, of, { fromNot, only, ...to } = {}) {
   const path = only === undefined ? { path: of } : { path: of, pathNot: only };
@@ -135,6 +150,25 @@ export default {
       ours,
       '^node_modules/jose/',
       { fromNot: `^apps/auth/|${tests}` },
+    ),
+
+    ...authRooms.map((room, i) =>
+      forbid(
+        `auth-${room}-imports-no-room-above-it`,
+        'The order of the rooms is drawn in docs/architecture.md. `database` and the files beside the rooms are above all.',
+        `^apps/auth/src/${room}/`,
+        '^apps/auth/src/',
+        {
+          only: `^apps/auth/src/(${[...authRooms.slice(0, i + 1)].join('|')})/|^apps/auth/src/(config|errors)[.]ts$`,
+        },
+      ),
+    ),
+    forbid(
+      'auth-has-no-other-room',
+      'A new room gets its place in the order: name it under authRooms.',
+      '^apps/auth/src/',
+      '^apps/auth/src/[^/]+/',
+      { only: `^apps/auth/src/(${authRooms.join('|')}|database)/` },
     ),
 
     // Within one app, one library or infra; between them the rules above leave no way round.

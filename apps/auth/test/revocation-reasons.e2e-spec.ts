@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { dataSourceOptions, runMigrations } from '#service-kit';
 import { createTestDatabase, testSettings, type TestDatabase } from '#testing';
 import { entities, migrations } from '../src/database/index.js';
-import { RevocationReasons1700000000005 } from '../src/database/migrations/1700000000005-revocation-reasons.js';
+import { RevocationReasons1700000000005 } from '../src/database/migrations/5-revocation-reasons.js';
 
 let database: TestDatabase;
 let owner: DataSource;

@@ -1,19 +1,21 @@
-/** All that TypeORM has to know of auth's database. */
+/** What the database holds: the entities that the service reads and writes, and the migrations that made their tables. */
 import { Account } from '../accounts/account.entity.js';
 import { KeySetState } from '../key-set/key-set-state.entity.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 import { RevocationRecord } from '../revocations/revocation.entity.js';
 import { Rotation } from '../rotation/rotation.entity.js';
 import { Session } from '../sessions/session.entity.js';
-import { AccountsAndSessions1700000000001 } from './migrations/1700000000001-accounts-and-sessions.js';
-import { SigningKeys1700000000002 } from './migrations/1700000000002-signing-keys.js';
-import { Revocations1700000000003 } from './migrations/1700000000003-revocations.js';
-import { VerifierPins1700000000004 } from './migrations/1700000000004-verifier-pins.js';
-import { RevocationReasons1700000000005 } from './migrations/1700000000005-revocation-reasons.js';
-import { SessionExpiry1700000000006 } from './migrations/1700000000006-session-expiry.js';
-import { RotationWaits1700000000007 } from './migrations/1700000000007-rotation-waits.js';
+import { AccountsAndSessions1700000000001 } from './migrations/1-accounts-and-sessions.js';
+import { SigningKeys1700000000002 } from './migrations/2-signing-keys.js';
+import { Revocations1700000000003 } from './migrations/3-revocations.js';
+import { VerifierPins1700000000004 } from './migrations/4-verifier-pins.js';
+import { RevocationReasons1700000000005 } from './migrations/5-revocation-reasons.js';
+import { SessionExpiry1700000000006 } from './migrations/6-session-expiry.js';
+import { RotationWaits1700000000007 } from './migrations/7-rotation-waits.js';
 
 export const entities = [Account, Session, SigningKey, KeySetState, Rotation, RevocationRecord];
+
+/** In their order; a migration that has been released is never changed. */
 export const migrations = [
   AccountsAndSessions1700000000001,
   SigningKeys1700000000002,

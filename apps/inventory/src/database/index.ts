@@ -1,8 +1,6 @@
 /** What the database holds: the entities that the service reads and writes, and the migrations that made their tables. */
+import { Product } from '../products/product.entity.js';
 import { Products1790000000001 } from './migrations/1-products.js';
-import { Product } from './product.entity.js';
-
-export { Product } from './product.entity.js';
 
 export const entities = [Product];
 

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { Product } from '../database/index.js';
+import { Product } from './product.entity.js';
 
 const demoProducts = [
   { sku: 'SEAL-BRASS', name: 'Brass seal', priceCents: 4900, currency: 'EUR', stock: 40 },

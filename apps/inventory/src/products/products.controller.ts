@@ -3,7 +3,7 @@ import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestj
 import type { Page, PageQuery } from '#service-kit';
 import { Public, Scopes } from '#trust/nest';
 import { ApiProblems } from '../errors.js';
-import type { Product } from '../database/index.js';
+import type { Product } from './product.entity.js';
 import {
   product,
   productPage,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { QueryFailedError, type Repository } from 'typeorm';
 import { keysetPage, type Page, type PageQuery } from '#service-kit';
-import { Product } from '../database/index.js';
+import { Product } from './product.entity.js';
 import { InventoryError } from '../errors.js';
 import type { ProductView } from './product.schemas.js';
 

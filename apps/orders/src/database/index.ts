@@ -1,11 +1,8 @@
 /** What the database holds: the entities that the service reads and writes, and the migrations that made their tables. */
-import { IdempotencyKeyRecord } from './idempotency-key.entity.js';
+import { IdempotencyKeyRecord } from '../idempotency/idempotency-key.entity.js';
+import { Order, OrderLine } from '../orders/order.entity.js';
 import { Orders1790000000001 } from './migrations/1-orders.js';
 import { IdempotencyKeys1790000000002 } from './migrations/2-idempotency-keys.js';
-import { Order, OrderLine } from './order.entity.js';
-
-export { IdempotencyKeyRecord } from './idempotency-key.entity.js';
-export { Order, OrderLine, orderStatuses, type OrderStatus } from './order.entity.js';
 
 export const entities = [Order, OrderLine, IdempotencyKeyRecord];
 

@@ -9,7 +9,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { IsNull, type EntityManager, type Repository } from 'typeorm';
-import { IdempotencyKeyRecord } from '../database/index.js';
+import { IdempotencyKeyRecord } from './idempotency-key.entity.js';
 import { OrdersError } from '../errors.js';
 import { claimMs, decide, keptMs, type Decision } from './decide.js';
 

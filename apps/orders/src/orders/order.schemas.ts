@@ -1,6 +1,6 @@
 /** Orders on the wire: what is read from requests and what answers look like. */
 import { z } from 'zod';
-import { orderStatuses } from '../database/index.js';
+import { orderStatuses } from './order.entity.js';
 
 /** As inventory makes them. */
 const sku = z

@@ -4,7 +4,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { In, type EntityManager, type Repository } from 'typeorm';
 import { keysetPage, type Page, type PageQuery } from '#service-kit';
 import { Catalogue } from '../catalogue/catalogue.js';
-import { Order, OrderLine } from '../database/index.js';
+import { Order, OrderLine } from './order.entity.js';
 import { OrdersError } from '../errors.js';
 import { IdempotentRequests } from '../idempotency/idempotent-requests.js';
 import type { OrderRequest, OrderView } from './order.schemas.js';

@@ -10,8 +10,8 @@ import { MAX_STATEMENT_KEYS } from '#statements';
 import type { AlgorithmName } from '#jws';
 import { fakeClock } from '#testing';
 import { AuthError } from '../errors.js';
-import { decideRotation, dueStandby } from '../rotation/rotation-decision.js';
-import type { Rotation } from '../rotation/rotation.entity.js';
+import { decideRotation, dueStandby } from './rotation-decision.js';
+import type { Rotation } from './rotation.entity.js';
 import { readAcknowledgement } from '../verifiers/acknowledgement.js';
 import { Verifiers, type Verifier } from '../verifiers/verifiers.js';
 import {
@@ -24,7 +24,7 @@ import {
   revoke,
   standbyKey,
   type KeySet,
-} from './key-life-cycle.js';
+} from '../keys/key-life-cycle.js';
 
 const [TOKEN_SECONDS, SKEW_SECONDS, STATEMENT_SECONDS, COUNTED_SECONDS] = [300, 5, 900, 25];
 const SCHEDULE = { rotationSeconds: 2_000, jwksMaxAgeSeconds: 300 };
