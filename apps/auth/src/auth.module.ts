@@ -1,6 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
-import { JwtModule } from '@nestjs/jwt';
-import { TypeOrmModule } from '@nestjs/typeorm';
+import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import {
   databaseCheck,
@@ -8,87 +6,87 @@ import {
   HealthModule,
   NATS_LINK,
   natsCheck,
-  type HealthCheck,
   NatsModule,
   type NatsLink,
 } from '#service-kit';
-import { readAnchor } from '#statements';
 import { KeyRing } from '#trust';
 import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
-import { AccountAdminController } from './sessions/account-admin.controller.js';
-import { AccountStandingService } from './sessions/account-standing.service.js';
-import { AccountsController } from './accounts/accounts.controller.js';
-import { AccountsService } from './accounts/accounts.service.js';
-import { FailedLogins } from './accounts/failed-logins.js';
-import { PasswordHasher } from './accounts/password-hasher.js';
-import { Registrations } from './accounts/registrations.js';
-import { AnchorExchangeService } from './rotation/anchor-exchange.service.js';
-import { VerifierPinsService } from './verifiers/verifier-pins.service.js';
-import { SERVICE, SETTINGS, type AuthSettings } from './config.js';
+import { AccountsModule } from './accounts/accounts.module.js';
+import { IS_SERVICE, SERVICE, SETTINGS, type AuthSettings } from './config.js';
 import { entities } from './database/index.js';
+import { EpochGuard } from './key-set/epoch-guard.js';
 import { EpochWitness } from './key-set/epoch-witness.js';
+import { keySetCheck } from './key-set/key-set-check.js';
+import { KeySetModule } from './key-set/key-set.module.js';
+import { RecoveryModule } from './recovery/recovery.module.js';
+import { RevocationsModule } from './revocations/revocations.module.js';
 import { KeyCustodianService } from './rotation/key-custodian.service.js';
-import { KeySeal } from './keys/key-seal.js';
-import { KeySetService } from './key-set/key-set.service.js';
-import { SpareKey } from './rotation/spare-key.js';
-import { KeysController } from './rotation/keys.controller.js';
-import { RevocationOutbox } from './revocations/revocation-outbox.service.js';
-import { RevocationsService } from './revocations/revocations.service.js';
-import {
-  ACKNOWLEDGEMENT_OPTIONS,
-  type AcknowledgementOptions,
-  AcknowledgementsService,
-} from './verifiers/acknowledgements.service.js';
-import { RecoveryService } from './recovery/recovery.service.js';
-import { KeyRevocationService } from './rotation/key-revocation.service.js';
-import { RotationService } from './rotation/rotation.service.js';
-import { SessionsController } from './sessions/sessions.controller.js';
+import { RotationModule } from './rotation/rotation.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
 import { SessionsService } from './sessions/sessions.service.js';
 import { CurrentStatement } from './statements/current-statement.js';
-import { StatementBroadcast } from './statements/statement-broadcast.js';
-import { StatementSigners } from './anchor/statement-signer.js';
-import { WellKnownController } from './statements/well-known.controller.js';
-import { AccessTokenSigner } from './tokens/access-token-signer.js';
+import { StatementsModule } from './statements/statements.module.js';
+import { TokensModule } from './tokens/tokens.module.js';
+import { VerifiersModule } from './verifiers/verifiers.module.js';
 
-/** The issuer: what it is made of, and who gets what. Keys and accounts first; the guard asks sessions. */
+/** The rooms in their order: each is built on those before it. */
+const rooms = [
+  KeySetModule,
+  VerifiersModule,
+  RevocationsModule,
+  TokensModule,
+  RotationModule,
+  AccountsModule,
+  SessionsModule,
+  StatementsModule,
+  RecoveryModule,
+];
+
+/** The issuer as a service. Its guard accepts a token only if the session is live, too. */
 @Module({})
 export class AuthModule {
-  static with(settings: AuthSettings): DynamicModule {
+  static forRoot(settings: AuthSettings): DynamicModule {
     return {
       module: AuthModule,
       imports: [
-        ...issuing(settings, true),
+        ...issuer(settings, { isService: true }),
         TrustMetricsModule,
         HealthModule.forRoot({
-          inject: [DataSource, KeySetService, KeyRing, NATS_LINK],
-          checks: (dataSource: DataSource, keySet: KeySetService, ring: KeyRing, nats: NatsLink) => [
-            databaseCheck(dataSource),
-            keySetCheck(keySet),
-            trustCheck(ring),
-            natsCheck(nats),
-          ],
+          imports: [KeySetModule],
+          inject: [DataSource, EpochGuard, EpochWitness, KeyRing, NATS_LINK],
+          checks: (
+            dataSource: DataSource,
+            guard: EpochGuard,
+            witness: EpochWitness,
+            ring: KeyRing,
+            nats: NatsLink,
+          ) => [databaseCheck(dataSource), keySetCheck(guard, witness), trustCheck(ring), natsCheck(nats)],
         }),
       ],
+      providers: [KeyCustodianService],
     };
   }
 }
 
-/** The issuer without its HTTP face, for the commands that an operator runs beside it; it judges no token. */
+/** The issuer for the commands that an operator runs beside it. */
 @Module({})
 export class AuthCommandsModule {
-  static with(settings: AuthSettings): DynamicModule {
-    return { module: AuthCommandsModule, imports: issuing(settings, false) };
+  static forRoot(settings: AuthSettings): DynamicModule {
+    return { module: AuthCommandsModule, imports: issuer(settings, { isService: false }) };
   }
 }
 
-function issuing(settings: AuthSettings, isVerifier: boolean): DynamicModule[] {
-  const issuer = IssuerModule.with(settings, isVerifier);
+function issuer(
+  settings: AuthSettings,
+  { isService }: { isService: boolean },
+): DynamicModule['imports'] & object {
   return [
+    SettingsModule.forRoot(settings, isService),
     databaseModule(settings, entities),
     NatsModule.forRoot(SERVICE, settings),
-    issuer,
+    ...rooms,
     TrustModule.forRootAsync({
-      imports: [issuer],
+      imports: [SessionsModule, StatementsModule],
       inject: [SessionsService, CurrentStatement],
       useFactory: (sessions: SessionsService, currentStatement: CurrentStatement) => ({
         issuer: settings.issuer,
@@ -96,129 +94,23 @@ function issuing(settings: AuthSettings, isVerifier: boolean): DynamicModule[] {
         anchors: settings.trustAnchorPublic,
         maxLifetimeSeconds: settings.maxTokenSeconds,
         clockSkewSeconds: settings.clockSkewSeconds,
-        // Its own statements reach its ring without a network; those of other replicas are in the database.
+        // Its own statements reach its key ring without a network; those of other replicas are in the database.
         issuerFetchUrl: 'none',
-        refresh: () => currentStatement.look(),
+        refresh: () => currentStatement.compareWithDatabase(),
         confirm: (claims) => sessions.confirm(claims),
       }),
     }),
   ];
 }
 
-/** Accounts, sessions, keys and statements. */
+@Global()
 @Module({})
-export class IssuerModule {
-  static with(settings: AuthSettings, isVerifier: boolean): DynamicModule {
-    return {
-      module: IssuerModule,
-      global: true,
-      imports: [TypeOrmModule.forFeature(entities), JwtModule.register({})],
-      controllers: [
-        AccountsController,
-        AccountAdminController,
-        SessionsController,
-        KeysController,
-        WellKnownController,
-      ],
-      providers: [
-        { provide: SETTINGS, useValue: settings },
-        // accounts
-        { provide: PasswordHasher, useValue: new PasswordHasher(settings.passwordHashConcurrency) },
-        {
-          provide: FailedLogins,
-          inject: [DataSource],
-          useFactory: (dataSource: DataSource) => failedLogins(dataSource, settings),
-        },
-        {
-          provide: Registrations,
-          inject: [DataSource],
-          useFactory: (dataSource: DataSource) => registrations(dataSource, settings),
-        },
-        AccountsService,
-        SessionsService,
-        AccountStandingService,
-        RevocationsService,
-        RevocationOutbox,
-        // keys
-        { provide: KeySeal, useValue: new KeySeal(settings.keyEncryptionKey) },
-        { provide: StatementSigners, useValue: new StatementSigners(settings.trustAnchorPrivate) },
-        { provide: EpochWitness, useValue: epochWitness(settings, isVerifier) },
-        {
-          provide: KeySetService,
-          inject: [DataSource, KeySeal, StatementSigners, EpochWitness],
-          useFactory: (...parts: [DataSource, KeySeal, StatementSigners, EpochWitness]) =>
-            new KeySetService(...parts, settings),
-        },
-        {
-          provide: SpareKey,
-          inject: [KeySetService],
-          useFactory: (keySet: KeySetService) => new SpareKey((alg) => keySet.generate(alg)),
-        },
-        AccessTokenSigner,
-        {
-          provide: ACKNOWLEDGEMENT_OPTIONS,
-          useValue: { countedSeconds: settings.countedSeconds, isVerifier } satisfies AcknowledgementOptions,
-        },
-        AcknowledgementsService,
-        {
-          provide: VerifierPinsService,
-          inject: [DataSource],
-          useFactory: (dataSource: DataSource) =>
-            new VerifierPinsService(dataSource, settings.statementSeconds),
-        },
-        AnchorExchangeService,
-        RotationService,
-        KeyRevocationService,
-        RecoveryService,
-        // A command must not do the rounds of auth: it may run as another user, and is gone in a moment.
-        ...(isVerifier ? [KeyCustodianService] : []),
-        CurrentStatement,
-        StatementBroadcast,
-      ],
-      exports: [
-        SessionsService,
-        KeySetService,
-        CurrentStatement,
-        RotationService,
-        KeyRevocationService,
-        RecoveryService,
-        AnchorExchangeService,
-      ],
-    };
+class SettingsModule {
+  static forRoot(settings: AuthSettings, isService: boolean): DynamicModule {
+    const providers = [
+      { provide: SETTINGS, useValue: settings },
+      { provide: IS_SERVICE, useValue: isService },
+    ];
+    return { module: SettingsModule, providers, exports: providers };
   }
-}
-
-/**
- * Down while nothing may be signed because the database was restored from an older backup; degraded while that could go
- * unnoticed.
- */
-function keySetCheck(keySet: KeySetService): HealthCheck {
-  return {
-    name: 'keySet',
-    check: () => {
-      if (keySet.databaseWentBack) return { status: 'down', reason: 'database_went_back' };
-      // Which fault it is stands in the log.
-      return keySet.copyFault ? { status: 'degraded', reason: 'no_statement_copy' } : { status: 'up' };
-    },
-  };
-}
-
-function epochWitness(settings: AuthSettings, isWriter: boolean): EpochWitness {
-  const { issuer, trustAnchorPublic, statementCopy: file } = settings;
-  return new EpochWitness(issuer, trustAnchorPublic.map(readAnchor), { file, isWriter });
-}
-
-function failedLogins(dataSource: DataSource, settings: AuthSettings): FailedLogins {
-  return new FailedLogins(dataSource, {
-    perAccount: settings.failedLoginsPerAccount,
-    perAddress: settings.failedLoginsPerAddress,
-    windowSeconds: settings.failedLoginWindowSeconds,
-  });
-}
-
-function registrations(dataSource: DataSource, settings: AuthSettings): Registrations {
-  return new Registrations(dataSource, {
-    perAddress: settings.registrationsPerAddress,
-    windowSeconds: settings.registrationWindowSeconds,
-  });
 }

@@ -151,6 +151,12 @@ export type AuthSettings = Settings<typeof authSettings>;
 /** Injection token of the {@link AuthSettings}. */
 export const SETTINGS = Symbol('auth-settings');
 
+/**
+ * Injection token of whether this process is the service. A command that an operator runs beside it is not: it judges no
+ * token, does no rounds, and writes no file, since it may run as another user.
+ */
+export const IS_SERVICE = Symbol('is-service');
+
 /** What `migrate`, as the owner of the tables, needs. */
 export const storeSettings = defineSettings(databaseSettings);
 

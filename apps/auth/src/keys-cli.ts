@@ -19,6 +19,7 @@ import { authProblems } from './errors.js';
 import { readArguments, USAGE, type KeyArguments } from './keys-arguments.js';
 import { EpochWitness } from './key-set/epoch-witness.js';
 import { KeySetService } from './key-set/key-set.service.js';
+import { NewestStatement } from './key-set/newest-statement.js';
 import { RecoveryService } from './recovery/recovery.service.js';
 import { AcknowledgementsService } from './verifiers/acknowledgements.service.js';
 import { KeyRevocationService } from './rotation/key-revocation.service.js';
@@ -32,7 +33,7 @@ const { positionals, values } = argumentsOrExit();
 // What it prints is for people and scripts, not for the log.
 const settings = { ...settingsOrExit(authSettings), logLevel: 'fatal' } as const;
 const nest = nestLogger(createLogger({ service: SERVICE, level: 'info', destination: process.stderr }));
-const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(settings), {
+const app = await NestFactory.createApplicationContext(AuthCommandsModule.forRoot(settings), {
   // Security events are told here as anywhere, on standard error.
   logger: {
     log: (message, ...rest: unknown[]) => {
@@ -45,7 +46,7 @@ const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(s
 try {
   await Promise.race([app.get(StatementBroadcast).compared, delay(NATS_WAIT_MS, undefined, { ref: false })]);
   // No rounds are made here: what auth and its replicas know is read once.
-  await app.get(KeySetService).refresh();
+  await app.get(NewestStatement).refresh();
   await app.get(AcknowledgementsService).load();
   const { fault } = app.get(EpochWitness);
   if (fault) process.stderr.write(`${fault}\n`);

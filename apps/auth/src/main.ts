@@ -3,7 +3,7 @@ import { AuthModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
 
-await runService(AuthModule.with, {
+await runService(AuthModule.forRoot, {
   service: SERVICE,
   version: '0.1.0',
   settings: authSettings,

@@ -107,7 +107,7 @@ async function startReplica(settings: AuthSettings, lines: string[]) {
       done();
     },
   });
-  const app = await createHttpApp(AuthModule.with(settings), {
+  const app = await createHttpApp(AuthModule.forRoot(settings), {
     service: SERVICE,
     version: '0.0.0',
     settings,

@@ -4,7 +4,8 @@ import type { AlgorithmName } from '#jws';
 import { eventually } from '#testing';
 import type { NewKey } from '../src/keys/key-life-cycle.js';
 import { KeySetService } from '../src/key-set/key-set.service.js';
-import { SpareKey } from '../src/rotation/spare-key.js';
+import { SealedKeys } from '../src/keys/sealed-keys.js';
+import { KeySupplyService } from '../src/rotation/key-supply.service.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 
 let auth: AuthFixture;
@@ -31,13 +32,13 @@ beforeEach(async () => {
   auth = await startAuth({ settings: { statementIntervalSeconds: 1 } });
   admin = await auth.login('admin');
   const keySet = auth.app.get(KeySetService, { strict: false });
-  const spare = auth.app.get(SpareKey, { strict: false });
-  await spare.stock('ES256', await keySet.list());
+  const sealedKeys = auth.app.get(SealedKeys, { strict: false });
+  await auth.app.get(KeySupplyService, { strict: false }).spare.stock('ES256', await keySet.list());
   [active, standby] = [await kidThatIs('active'), await kidThatIs('prepared')];
   const gate = new Promise<void>((resolve) => (go = resolve));
-  const generate = keySet.generate.bind(keySet);
+  const generate = sealedKeys.generate.bind(sealedKeys);
   made = [];
-  keySet.generate = async (alg: AlgorithmName) => {
+  sealedKeys.generate = async (alg: AlgorithmName) => {
     await gate;
     const key = await generate(alg);
     made.push(key);

@@ -3,6 +3,8 @@ import { MAX_STATEMENT_KEYS } from '#statements';
 import { eventually } from '#testing';
 import { isPublished, prepare } from '../src/keys/key-life-cycle.js';
 import { KeySetService } from '../src/key-set/key-set.service.js';
+import { NewestStatement } from '../src/key-set/newest-statement.js';
+import { SealedKeys } from '../src/keys/sealed-keys.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 
 let auth: AuthFixture;
@@ -18,18 +20,23 @@ afterAll(() => auth.close());
 describe('a full key set', () => {
   it('refuses another key, and goes on issuing statements and tokens', async () => {
     const keySet = auth.app.get(KeySetService, { strict: false });
+    const newest = auth.app.get(NewestStatement, { strict: false });
+    const sealedKeys = auth.app.get(SealedKeys, { strict: false });
     const published = (await keySet.list()).filter(isPublished).length;
     const missing = MAX_STATEMENT_KEYS - 1 - published;
-    const fresh = await Promise.all(Array.from({ length: missing }, () => keySet.generate('ES256')));
-    await keySet.change((keys, { now }) => fresh.reduce((all, key) => prepare(all, key, now), keys));
+    const fresh = await Promise.all(Array.from({ length: missing }, () => sealedKeys.generate('ES256')));
+    await keySet.change((keys, { now }) => ({
+      keys: fresh.reduce((all, key) => prepare(all, key, now), keys),
+      answer: undefined,
+    }));
 
     // There is no standby of this algorithm, and no room for one.
     const rotation = await auth.send('POST', '/admin/keys/rotate', { token: admin, body: { alg: 'PS256' } });
     expect(rotation).toMatchObject({ status: 409, body: { code: 'too_many_keys' } });
 
-    const epoch = keySet.current!.epoch;
-    await eventually(() => keySet.current!.epoch > epoch + 1);
-    expect(keySet.current!.keys).toHaveLength(MAX_STATEMENT_KEYS - 1);
+    const epoch = newest.current!.epoch;
+    await eventually(() => newest.current!.epoch > epoch + 1);
+    expect(newest.current!.keys).toHaveLength(MAX_STATEMENT_KEYS - 1);
     expect((await auth.send('GET', '/auth/me', { token: await auth.login() })).status).toBe(200);
 
     // The one place that is kept free is for an emergency.

@@ -25,7 +25,7 @@ async function command<T>(
   settings: AuthSettings,
   run: (recovery: RecoveryService) => Promise<T>,
 ): Promise<T> {
-  const app = await NestFactory.createApplicationContext(AuthCommandsModule.with(settings), {
+  const app = await NestFactory.createApplicationContext(AuthCommandsModule.forRoot(settings), {
     abortOnError: false,
   });
   try {

@@ -69,6 +69,12 @@ export function activate(
   });
 }
 
+/** When the last token that a key signed until `now` has expired everywhere. */
+export const verifyUntil = (
+  now: Date,
+  { maxTokenSeconds, clockSkewSeconds }: { maxTokenSeconds: number; clockSkewSeconds: number },
+): Date => new Date(now.getTime() + (maxTokenSeconds + clockSkewSeconds) * 1000);
+
 /** Retires every retiring key whose last token has expired. */
 export function retireExpired(keys: KeySet, now: Date): KeySet {
   return keys.map((key) =>

@@ -3,11 +3,13 @@ import { IsNull } from 'typeorm';
 import { securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
+import { EpochGuard } from '../key-set/epoch-guard.js';
+import { KeySetService } from '../key-set/key-set.service.js';
+import { NewestStatement } from '../key-set/newest-statement.js';
 import { renumberAfterRestore } from '../key-set/revocation-range.js';
+import { SealedKeys } from '../keys/sealed-keys.js';
 import { beginRotation, endRotation, openRotation } from '../rotation/open-rotation.js';
 import { Session } from '../sessions/session.entity.js';
-import { EpochWitness } from '../key-set/epoch-witness.js';
-import { KeySetService } from '../key-set/key-set.service.js';
 import { recoveredKeys } from './recover.js';
 
 export interface Recovery {
@@ -18,58 +20,58 @@ export interface Recovery {
   readonly endedSessions: number;
 }
 
-/** What an operator does after the database was restored from a backup, and about key-encryption keys. */
+/** What an operator does after the database was restored from a backup. */
 @Injectable()
 export class RecoveryService {
   constructor(
     private readonly keySet: KeySetService,
-    private readonly witness: EpochWitness,
+    private readonly newest: NewestStatement,
+    private readonly guard: EpochGuard,
+    private readonly sealedKeys: SealedKeys,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
   /**
-   * Goes on after a restore: continues the epochs where they were published to, keeps every revocation, replaces all
-   * keys by ones of the algorithm that signed last, and ends all sessions. The first fresh key signs once it is
-   * acknowledged, or after a second.
+   * Goes on after a restore. The epochs continue after the newest that was published, every revocation is kept, all keys
+   * are replaced by ones of the algorithm that signed last, and all sessions end. The first fresh key signs once it is
+   * acknowledged, or after 1 s.
    *
    * @throws AuthError `nothing_to_recover` if the database is as new as its newest statement
    */
   async recover(): Promise<Recovery> {
-    await this.keySet.refresh();
-    const witness = this.witness.newest();
-    if (!witness || !this.keySet.databaseWentBack) throw new AuthError('nothing_to_recover');
+    await this.newest.refresh();
+    const witness = this.guard.provenStatement;
+    if (!witness || !this.guard.databaseWentBack) throw new AuthError('nothing_to_recover');
     const alg = witness.keys.find(({ status }) => status === 'active')?.alg ?? this.settings.signingAlg;
-    const fresh = [await this.keySet.generate(alg), await this.keySet.generate(alg)];
-    let [from, endedSessions] = [0, 0];
-    const issued = await this.keySet.change(
-      async (keys, { stopSigning, ...rest }) => {
-        const now = await stopSigning();
-        const context = { ...rest, stopSigning, now };
+    const fresh = [await this.sealedKeys.generate(alg), await this.sealedKeys.generate(alg)];
+    const { statement, answer } = await this.keySet.change(
+      async (keys, context) => {
+        const now = await context.stopSigning();
         const { tx } = context;
-        from = context.epoch;
         const open = await openRotation(tx);
-        if (open) await endRotation(context, open, 'aborted');
-        endedSessions = (await tx.update(Session, { endedAt: IsNull() }, { endedAt: now })).affected ?? 0;
+        if (open) await endRotation({ ...context, now }, open, 'aborted');
+        const { affected } = await tx.update(Session, { endedAt: IsNull() }, { endedAt: now });
         await renumberAfterRestore(tx, witness.revocations.to);
-        await beginRotation(context, fresh[0]!.kid, 'emergency');
-        return recoveredKeys(keys, { witness, fresh, now });
+        await beginRotation({ ...context, now }, fresh[0]!.kid, 'emergency');
+        const answer = { from: context.epoch, endedSessions: affected ?? 0 };
+        return { keys: recoveredKeys(keys, { witness, fresh, now }), answer };
       },
       { recover: true },
     );
-    const recovery = { epoch: issued!.epoch, from, after: witness.epoch, endedSessions };
+    const { from, endedSessions } = answer;
+    const recovery = { epoch: statement!.epoch, from, after: witness.epoch, endedSessions };
     securityEvent('recovered', recovery);
     return recovery;
   }
 
-  /** Seals every private half under the key-encryption key that seals now, and returns how many that were. */
+  /** Seals every private half under the present key-encryption key, and returns how many that were. */
   async reseal(): Promise<number> {
-    let count = 0;
-    await this.keySet.change(async (keys, { stopSigning }) => {
+    const { answer } = await this.keySet.change(async (keys, { stopSigning }) => {
       await stopSigning();
-      const resealed = keys.map((key) => this.keySet.reseal(key));
-      count = resealed.filter((key, index) => key !== keys[index]).length;
-      return count > 0 ? resealed : undefined;
+      const resealed = keys.map((key) => this.sealedKeys.reseal(key));
+      const count = resealed.filter((key, index) => key !== keys[index]).length;
+      return { keys: count > 0 ? resealed : undefined, answer: count };
     });
-    return count;
+    return answer;
   }
 }

@@ -9,7 +9,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { revocationPayload, type RevokedSubject } from '#statements';
 import { SETTINGS, type AuthSettings } from '../config.js';
-import { KeySetService } from '../key-set/key-set.service.js';
+import { EpochGuard } from '../key-set/epoch-guard.js';
 import { StatementSigners } from '../anchor/statement-signer.js';
 import { RevocationRecord } from './revocation.entity.js';
 
@@ -27,8 +27,8 @@ export class RevocationsService {
   private readonly listeners: Announce[] = [];
 
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
-    private readonly keySet: KeySetService,
+    private readonly dataSource: DataSource,
+    private readonly guard: EpochGuard,
     private readonly signers: StatementSigners,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
@@ -57,7 +57,7 @@ export class RevocationsService {
   }
 
   private async issue(tx: EntityManager, subjects: readonly RevokedSubject[]): Promise<RevocationRecord[]> {
-    await this.keySet.assertSound(tx);
+    await this.guard.assertSound(tx);
     const [[counted]] = await tx.query<[[{ last: number }]]>(
       'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last',
       [subjects.length],

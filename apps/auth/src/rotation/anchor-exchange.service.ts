@@ -7,9 +7,11 @@ import { Injectable, Logger } from '@nestjs/common';
 import { SERVICE } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySetService } from '../key-set/key-set.service.js';
+import { NewestStatement } from '../key-set/newest-statement.js';
 import type { InstanceName } from '../verifiers/acknowledgement.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { anchorOf } from '../anchor/own-statement.js';
+import { StatementSigners } from '../anchor/statement-signer.js';
 import { exchangeWaitsFor } from './anchor-exchange.js';
 import { VerifierPinsService, type VerifierPins } from '../verifiers/verifier-pins.service.js';
 
@@ -31,6 +33,8 @@ export class AnchorExchangeService {
 
   constructor(
     private readonly keySet: KeySetService,
+    private readonly newest: NewestStatement,
+    private readonly signers: StatementSigners,
     private readonly acknowledgements: AcknowledgementsService,
     private readonly pins: VerifierPinsService,
   ) {}
@@ -45,7 +49,7 @@ export class AnchorExchangeService {
 
   /** The next anchor and whom it waits for; null if auth holds no next one. */
   async waiting(): Promise<{ next: string; waitingFor: string[] } | null> {
-    const next = this.keySet.nextAnchor();
+    const next = this.nextAnchor();
     if (next === undefined) return null;
     const waitingFor = exchangeWaitsFor({
       next,
@@ -59,10 +63,10 @@ export class AnchorExchangeService {
 
   /** The anchors, and what every verifier pins that is remembered. */
   async list(): Promise<Anchors> {
-    const { current } = this.keySet;
+    const { current } = this.newest;
     return {
       current: current ? anchorOf(current.jws) : null,
-      next: this.keySet.nextAnchor() ?? null,
+      next: this.nextAnchor() ?? null,
       verifiers: await this.pins.list(),
     };
   }
@@ -79,15 +83,21 @@ export class AnchorExchangeService {
    * @throws AuthError `no_anchor_exchange`
    */
   async proceed(): Promise<string> {
-    const next = this.keySet.nextAnchor();
+    const next = this.nextAnchor();
     if (next === undefined) throw new AuthError('no_anchor_exchange');
     await this.goOver(next);
     return next;
   }
 
+  /** The kid of the anchor that follows the one that signs now, if auth holds one. */
+  private nextAnchor(): string | undefined {
+    const { current } = this.newest;
+    return current && this.signers.successorOf(anchorOf(current.jws));
+  }
+
   /** The first statement under the next anchor is due now. */
   private async goOver(next: string): Promise<void> {
-    await this.keySet.change((keys) => keys, { anchor: next });
+    await this.keySet.change((keys) => ({ keys, answer: undefined }), { anchor: next });
   }
 
   private tell(exchange: { next: string; waitingFor: string[] } | null): void {

@@ -11,14 +11,13 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { openApiSchema } from '#service-kit';
 import { Scopes } from '#trust/nest';
-import { AnchorExchangeService } from './anchor-exchange.service.js';
 import { ApiProblems } from '../errors.js';
-import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { KeyRevocationService } from './key-revocation.service.js';
 import { RotationService, type RotationResult } from './rotation.service.js';
 import type { KeyRecord } from '../keys/key-life-cycle.js';
 import { KeySetService } from '../key-set/key-set.service.js';
-import { keyList, revokeBody, revoked, rotateBody, rotated, verifierList, waiting } from './key.schemas.js';
+import { NewestStatement } from '../key-set/newest-statement.js';
+import { keyList, revokeBody, revoked, rotateBody, rotated, waiting } from './key.schemas.js';
 
 /** Signing keys for those who look after them. Private halves are shown nowhere. */
 @ApiTags('admin')
@@ -27,10 +26,9 @@ import { keyList, revokeBody, revoked, rotateBody, rotated, verifierList, waitin
 export class KeysController {
   constructor(
     private readonly keySet: KeySetService,
+    private readonly newest: NewestStatement,
     private readonly rotations: RotationService,
     private readonly revocations: KeyRevocationService,
-    private readonly acknowledgements: AcknowledgementsService,
-    private readonly anchors: AnchorExchangeService,
   ) {}
 
   @Get('keys')
@@ -42,29 +40,7 @@ export class KeysController {
       const { seal: _seal, ...facts } = key;
       return { ...facts, jwksCachedUntil: signs(key) ? this.rotations.jwksCachedUntil(key) : null };
     });
-    return { epoch: this.keySet.current?.epoch ?? null, keys: shown, rotation: rotation ?? null };
-  }
-
-  @Get('verifiers')
-  @ApiOperation({
-    summary: 'Every verifier that a rotation waits for, what it holds, and whom an anchor exchange waits for',
-  })
-  @ApiOkResponse({ standardSchema: verifierList })
-  async verifiers() {
-    const now = performance.now();
-    const verifiers = this.acknowledgements
-      .counted()
-      .map(({ seenAt, at: _at, clockSkewMs, ...verifier }) => ({
-        ...verifier,
-        ageMs: Math.round(now - seenAt),
-        clockSkewMs: Math.round(clockSkewMs),
-      }));
-    return {
-      complete: this.acknowledgements.isComplete(),
-      verifiers,
-      refused: this.acknowledgements.refused(),
-      anchorExchange: await this.anchors.waiting(),
-    };
+    return { epoch: this.newest.current?.epoch ?? null, keys: shown, rotation: rotation ?? null };
   }
 
   @Post('keys/rotate')

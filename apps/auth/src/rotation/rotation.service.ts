@@ -1,27 +1,30 @@
 /**
- * Rotation, acknowledged: a key becomes active when every counted verifier holds it, or when the last statement that
- * lacked it has expired, because whoever still lacks it answers 503 by then. No deadlock, and no 401 that is wrong.
- * The rotation is a row: a crash at any step is carried on by the next round of any replica.
+ * Rotation with acknowledgements. A key becomes active when every counted verifier holds it, or when the last statement
+ * that lacks it has expired: a verifier that still lacks it answers 503 by then. So a rotation always ends, and no good
+ * token is answered 401. The rotation is a row: after a crash at any step any replica carries it on.
  */
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { AlgorithmName } from '#jws';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
+import { KeySetState } from '../key-set/key-set-state.entity.js';
+import { databaseClock, KeySetService, type ChangeContext } from '../key-set/key-set.service.js';
 import {
   activate,
   activeKey,
   isFull,
   prepare,
   standbyKey,
-  type KeySet,
+  verifyUntil,
   type KeyRecord,
+  type KeySet,
   type NewKey,
 } from '../keys/key-life-cycle.js';
-import { KeySetService } from '../key-set/key-set.service.js';
+import { SealedKeys } from '../keys/sealed-keys.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
+import { beginRotation, endRotation, openRotation } from './open-rotation.js';
 import { decideRotation, dueStandby, jwksCachedUntil, type RotationDecision } from './rotation-decision.js';
-import { beginEmergency, beginRotation, endRotation, openRotation } from './open-rotation.js';
 import { Rotation } from './rotation.entity.js';
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -55,6 +58,7 @@ export class RotationService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly keySet: KeySetService,
+    private readonly sealedKeys: SealedKeys,
     private readonly acknowledgements: AcknowledgementsService,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
@@ -70,66 +74,42 @@ export class RotationService {
     { waitForThirdParties = false }: { waitForThirdParties?: boolean | undefined } = {},
   ): Promise<RotationResult> {
     const startedAt = performance.now();
-    const before = await this.keySet.list();
-    const wanted = alg ?? activeKey(before)?.alg ?? this.settings.signingAlg;
-    // It may be needed even if there is a standby: another replica may rotate to that one first.
-    const spare = await this.keySet.generate(wanted);
-    let rotation: Rotation | undefined;
-    await this.keySet.change(async (keys, context) => {
-      const { tx, now } = context;
-      if (await openRotation(tx)) throw new AuthError('rotation_in_progress');
+    const elapsedMs = () => Math.round(performance.now() - startedAt);
+    const wanted = alg ?? activeKey(await this.keySet.list())?.alg ?? this.settings.signingAlg;
+    // Made before the lock is taken. It is the key to rotate to where there is no standby; else it is the next standby.
+    const fresh = await this.sealedKeys.generate(wanted);
+    const { answer: rotation } = await this.keySet.change(async (keys, context) => {
+      if (await openRotation(context.tx)) throw new AuthError('rotation_in_progress');
       const standby = standbyKey(keys, wanted);
-      const after = standby ? keys : prepare(keys, spare, now);
-      const { kid } = standby ?? spare;
-      // Where nothing signs, no good token is waited for.
+      const prepared = standby ? undefined : prepare(keys, fresh, context.now);
+      // Where nothing signs, there is no good token that could be refused.
       const cause = activeKey(keys) ? 'requested' : 'emergency';
       const waitsForJwks = waitForThirdParties && cause === 'requested';
-      rotation = await beginRotation(context, kid, cause, { waitsForJwks });
-      return after === keys ? undefined : after;
+      const { kid } = standby ?? fresh;
+      return { keys: prepared, answer: await beginRotation(context, kid, cause, { waitsForJwks }) };
     });
-    const { id, kid } = rotation!;
-    const next = kid === spare.kid ? undefined : spare;
-    while (!(await this.advance({ spare: next })).ended && performance.now() - startedAt < ANSWER_WITHIN_MS) {
+    const nextStandby = rotation.kid === fresh.kid ? undefined : fresh;
+    while (!(await this.advance(nextStandby)) && elapsedMs() < ANSWER_WITHIN_MS)
       await this.acknowledgements.news(POLL_MS);
-    }
-    return this.resultOf(id, Math.round(performance.now() - startedAt));
+    return this.resultOf(rotation.id, elapsedMs());
   }
 
   /** One round of every replica: learns what the others have heard, begins a rotation that is due, carries it on. */
   async carryOn(): Promise<void> {
     await this.acknowledgements.load();
-    await this.rotateWhenDue();
+    await this.beginIfDue();
     await this.advance();
   }
 
   /** Begins a rotation when it is time for the scheduled one. */
-  private async rotateWhenDue(): Promise<void> {
+  private async beginIfDue(): Promise<void> {
     if (!dueStandby(await this.keySet.list(), new Date(), this.settings)) return;
     await this.keySet.change(async (keys, context) => {
-      const { tx, now } = context;
-      // Another replica may have begun, or even ended it.
-      const standby = (await openRotation(tx)) ? undefined : dueStandby(keys, now, this.settings);
+      // Another replica may have begun it, or even ended it.
+      const isOpen = (await openRotation(context.tx)) !== null;
+      const standby = isOpen ? undefined : dueStandby(keys, context.now, this.settings);
       if (standby) await beginRotation(context, standby.kid, 'scheduled');
-      return undefined;
-    });
-  }
-
-  /** Begins an emergency rotation where nothing signs and none is open, as after one that was called off. */
-  async replaceMissing(): Promise<void> {
-    await this.keySet.change(async (keys, context) => {
-      await beginEmergency(context, keys);
-      return undefined;
-    });
-  }
-
-  /** Makes a standby of the algorithm, and begins an emergency rotation to it where nothing signs. */
-  async makeStandby(alg: AlgorithmName): Promise<void> {
-    const fresh = await this.keySet.generate(alg);
-    await this.keySet.change(async (keys, context) => {
-      // Another replica may have been first.
-      const after = standbyKey(keys, alg) ? keys : prepare(keys, fresh, context.now);
-      await beginEmergency(context, after);
-      return after === keys ? undefined : after;
+      return { answer: undefined };
     });
   }
 
@@ -145,49 +125,26 @@ export class RotationService {
   }
 
   /**
-   * Takes the open rotation a step further if it may go; `ended` if none is open (any more).
+   * Ends the open rotation if it needs to wait no longer.
    *
-   * @param spare stands by from the moment on that the key of the rotation is active
+   * @param nextStandby is prepared in the moment in which the rotation's key becomes active
+   * @returns whether no rotation is open any more
    */
-  async advance({ force = false, spare }: { force?: boolean; spare?: NewKey | undefined } = {}): Promise<{
-    ended: boolean;
-  }> {
+  async advance(nextStandby?: NewKey): Promise<boolean> {
     const { manager } = this.dataSource;
     const rotation = await openRotation(manager);
-    if (!rotation) return { ended: true };
-    // No lock is taken for nothing: other changes of the key set would wait for it.
-    const [clock] = await manager.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
-    if (!force && this.decide(rotation, await this.keySet.list(), clock!.now) === 'wait')
-      return { ended: false };
-    let ended = false;
-    await this.keySet.change(async (keys, context) => {
-      const { tx, now, stopSigning, tell } = context;
-      const open = await openRotation(tx);
-      if (open?.id !== rotation.id) return undefined;
-      const { kid } = open;
-      const decision = this.decide(open, keys, now);
-      if (decision === 'wait' && !force) return undefined;
-      if (decision === 'wait') {
-        const { waitingFor } = this.waiting(open, keys);
-        tell('rotation.proceeded', { rotation: open.id, kid, waitingFor });
-      }
-      await endRotation(context, open, decision === 'aborted' ? 'aborted' : 'activated');
-      ended = true;
-      if (decision === 'aborted' || decision === 'activated') return undefined;
-      const activatedAt = await stopSigning();
-      const verifyUntil = this.keySet.verifyUntil(activatedAt);
-      const after = activate(keys, kid, { now: activatedAt, verifyUntil, destroy: this.keySet.destroy });
-      return !spare || standbyKey(after, spare.alg) || isFull(after) ? after : prepare(after, spare, now);
-    });
-    return { ended };
+    if (!rotation) return true;
+    // Decided once without the lock: every change of the key set waits for it, and most rounds decide to wait.
+    const decision = this.decide(rotation, await this.keySet.list(), await databaseClock(manager));
+    return decision !== 'wait' && this.end(rotation, { nextStandby });
   }
 
   /** Goes on without those that are waited for. @throws AuthError `no_rotation` */
   async proceed(): Promise<RotationResult> {
-    const current = await this.current();
-    if (!current) throw new AuthError('no_rotation');
-    await this.advance({ force: true });
-    return this.resultOf(current.rotationId, 0);
+    const rotation = await openRotation(this.dataSource.manager);
+    if (!rotation) throw new AuthError('no_rotation');
+    await this.end(rotation, { force: true });
+    return this.resultOf(rotation.id, 0);
   }
 
   /** Calls the open rotation off; its key stays prepared. @throws AuthError `no_rotation` */
@@ -196,8 +153,53 @@ export class RotationService {
       const open = await openRotation(context.tx);
       if (!open) throw new AuthError('no_rotation');
       await endRotation(context, open, 'aborted');
-      return undefined;
+      return { answer: undefined };
     });
+  }
+
+  /**
+   * Decides again under the lock, and ends the rotation unless it must wait. With `force` it ends all the same.
+   *
+   * @returns whether it has ended, here or at another replica
+   */
+  private async end(
+    rotation: Rotation,
+    { force = false, nextStandby }: { force?: boolean; nextStandby?: NewKey | undefined },
+  ): Promise<boolean> {
+    const { answer } = await this.keySet.change<boolean>(async (keys, context) => {
+      const open = await openRotation(context.tx);
+      if (open?.id !== rotation.id) return { answer: true };
+      const decision = this.decide(open, keys, context.now);
+      if (decision === 'wait' && !force) return { answer: false };
+      if (decision === 'aborted' || decision === 'activated') {
+        await endRotation(context, open, decision);
+        return { answer: true };
+      }
+      if (decision === 'wait') {
+        const { waitingFor } = this.waiting(open, keys);
+        context.tell('rotation.proceeded', { rotation: open.id, kid: open.kid, waitingFor });
+      }
+      await endRotation(context, open, 'activated');
+      return { keys: await this.activated(keys, open.kid, context, nextStandby), answer: true };
+    });
+    return answer;
+  }
+
+  /** The key set in which the key is active, and the next standby prepared where there is room for it. */
+  private async activated(
+    keys: KeySet,
+    kid: string,
+    { now, stopSigning }: ChangeContext,
+    nextStandby: NewKey | undefined,
+  ): Promise<KeySet> {
+    const activatedAt = await stopSigning();
+    const after = activate(keys, kid, {
+      now: activatedAt,
+      verifyUntil: verifyUntil(activatedAt, this.settings),
+      destroy: this.sealedKeys.destroyPrivateHalf,
+    });
+    const isWanted = nextStandby && !standbyKey(after, nextStandby.alg) && !isFull(after);
+    return isWanted ? prepare(after, nextStandby, now) : after;
   }
 
   private decide(rotation: Rotation, keys: KeySet, now: Date): RotationDecision {
@@ -214,7 +216,7 @@ export class RotationService {
 
   private waiting(rotation: Rotation, keys: KeySet): Waiting {
     const { id: rotationId, kid, requestedAt: since, waitsForJwks } = rotation;
-    // A key that somebody else has written into the table is not there.
+    // The list leaves out a key that somebody else has planted in the table.
     const key = keys.find((candidate) => candidate.kid === kid);
     const cachedUntil = key ? this.jwksCachedUntil(key) : null;
     const waitingFor = this.acknowledgements.lackingKey(kid);
@@ -224,15 +226,14 @@ export class RotationService {
   }
 
   private async resultOf(rotationId: string, waitedMs: number): Promise<RotationResult> {
-    const rotation = await this.dataSource.manager.findOneByOrFail(Rotation, { id: rotationId });
+    const { manager } = this.dataSource;
+    const rotation = await manager.findOneByOrFail(Rotation, { id: rotationId });
     const { kid, outcome } = rotation;
     if (outcome === 'aborted') throw new AuthError('rotation_aborted');
     const keys = await this.keySet.list();
     if (outcome === null) return { done: false, ...this.waiting(rotation, keys) };
-    const key = keys.find((candidate) => candidate.kid === kid)!;
-    // Another replica may have activated it, with an epoch that we do not know yet.
-    await this.keySet.refresh();
-    const { epoch } = this.keySet.current!;
-    return { done: true, kid, alg: key.alg, epoch, waitedMs, jwksCachedUntil: this.jwksCachedUntil(key) };
+    const { alg, ...key } = keys.find((candidate) => candidate.kid === kid)!;
+    const { epoch } = await manager.findOneByOrFail(KeySetState, { id: true });
+    return { done: true, kid, alg, epoch, waitedMs, jwksCachedUntil: this.jwksCachedUntil({ ...key, alg }) };
   }
 }

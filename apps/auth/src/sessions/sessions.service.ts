@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, Raw } from 'typeorm';
 import { z } from 'zod';
 import { keysetPage, securityEvent, type Page, type PageQuery } from '#service-kit';
@@ -30,7 +30,7 @@ export interface Grant {
 @Injectable()
 export class SessionsService {
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
+    private readonly dataSource: DataSource,
     private readonly accounts: AccountsService,
     private readonly signer: AccessTokenSigner,
     private readonly revocations: RevocationsService,

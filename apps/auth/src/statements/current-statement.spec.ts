@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { KeySetService } from '../key-set/key-set.service.js';
+import type { NewestStatement } from '../key-set/newest-statement.js';
 import { CurrentStatement } from './current-statement.js';
 
 beforeEach(() => {
@@ -15,15 +15,15 @@ function setUp() {
   const looks: { answer: () => void; fail: (error: Error) => void }[] = [];
   const refresh = () =>
     new Promise<number>((resolve, reject) => looks.push({ answer: () => resolve(0), fail: reject }));
-  return { looks, current: new CurrentStatement({ refresh } as unknown as KeySetService) };
+  return { looks, current: new CurrentStatement({ refresh } as unknown as NewestStatement) };
 }
 
 describe('a look at the database', () => {
   it('begins after the call, and there are 10 a second at most, whoever asks', async () => {
     const { looks, current } = setUp();
-    const first = current.look();
+    const first = current.compareWithDatabase();
     await settle();
-    const later = Array.from({ length: 1_000 }, () => current.look());
+    const later = Array.from({ length: 1_000 }, () => current.compareWithDatabase());
     looks[0]!.answer();
     expect(await first).toBe(true);
     await settle();
@@ -39,12 +39,12 @@ describe('a look at the database', () => {
 
   it('is given up after 500 ms, and tells how old the last one is', async () => {
     const { looks, current } = setUp();
-    const first = current.look();
+    const first = current.compareWithDatabase();
     await settle();
     looks[0]!.answer();
     await first;
     jest.advanceTimersByTime(2_000);
-    const second = current.look();
+    const second = current.compareWithDatabase();
     await settle();
     jest.advanceTimersByTime(500);
     expect(await second).toBe(false);
@@ -53,7 +53,7 @@ describe('a look at the database', () => {
 
   it('that fails is none', async () => {
     const { looks, current } = setUp();
-    const look = current.look();
+    const look = current.compareWithDatabase();
     await settle();
     looks[0]!.fail(new Error('away'));
     expect(await look).toBe(false);

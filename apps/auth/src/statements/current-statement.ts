@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { shareRuns, within } from '#trust';
-import { KeySetService } from '../key-set/key-set.service.js';
+import { NewestStatement } from '../key-set/newest-statement.js';
 
 const COMPARE_INTERVAL_MS = 100;
 /** Less than verifiers wait for an answer. */
@@ -15,17 +15,17 @@ export class CurrentStatement {
   private comparedAt = performance.now();
   private readonly compare = shareRuns(async () => {
     const beganAt = performance.now();
-    await this.keySet.refresh();
+    await this.newest.refresh();
     this.comparedAt = beganAt;
   }, COMPARE_INTERVAL_MS);
 
-  constructor(private readonly keySet: KeySetService) {}
+  constructor(private readonly newest: NewestStatement) {}
 
   /**
    * Takes up what the database holds, as of later than the call. Callers share a look, and there are 10 a second at
    * most. Resolves with whether there was an answer within 500 ms. Never rejects.
    */
-  look(): Promise<boolean> {
+  compareWithDatabase(): Promise<boolean> {
     const compared = this.compare().then(
       () => true,
       () => false,

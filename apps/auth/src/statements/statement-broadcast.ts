@@ -4,14 +4,13 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { NATS_LINK, type NatsLink } from '#service-kit';
 import { KeyRing } from '#trust';
 import { EpochWitness } from '../key-set/epoch-witness.js';
-import { KeySetService, type IssuedStatement } from '../key-set/key-set.service.js';
-
+import { NewestStatement, type IssuedStatement } from '../key-set/newest-statement.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { StatementPublisher } from './statement-publisher.js';
 
 const FIRST_WORD_MS = 1_000;
 
-/** Hands every new statement to this process's own key ring and to NATS. HTTP reads {@link KeySetService.current}. */
+/** Hands every new statement to this process's own key ring and to NATS. HTTP reads {@link NewestStatement.current}. */
 @Injectable()
 export class StatementBroadcast implements OnModuleInit {
   private readonly log = new Logger('statements');
@@ -21,7 +20,7 @@ export class StatementBroadcast implements OnModuleInit {
   readonly compared = new Promise<void>((resolve) => (this.haveCompared = resolve));
 
   constructor(
-    private readonly keySet: KeySetService,
+    private readonly newest: NewestStatement,
     private readonly witness: EpochWitness,
     private readonly ring: KeyRing,
     private readonly acknowledgements: AcknowledgementsService,
@@ -30,7 +29,7 @@ export class StatementBroadcast implements OnModuleInit {
 
   /** Waits for the word of NATS, so that nothing is signed from an older database, but does not depend on it. */
   async onModuleInit(): Promise<void> {
-    this.keySet.onStatement((statement) => this.spread(statement));
+    this.newest.onNewer((statement) => this.spread(statement));
     // Closed before NATS was ever reached.
     this.nats.connection.then((connection) => this.attach(connection)).catch(() => undefined);
     await Promise.race([this.compared, delay(FIRST_WORD_MS)]);
@@ -47,7 +46,7 @@ export class StatementBroadcast implements OnModuleInit {
       // A failure is not the end: the file and this process's memory bear witness too.
       await publisher.stored().catch(() => undefined);
       this.publisher = publisher;
-      if (this.keySet.current) void publisher.offer(this.keySet.current);
+      if (this.newest.current) void publisher.offer(this.newest.current);
     };
     // Before the first comparison, so that no loss of the connection goes unnoticed.
     const statuses = connection.status();

@@ -4,7 +4,7 @@ import { jetstream } from '@nats-io/jetstream';
 import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { KEYSET_DIRECT_GET, KEYSET_SUBJECT } from '#statements';
 import { eventually, startTestNats, type TestNats } from '#testing';
-import type { IssuedStatement } from '../key-set/key-set.service.js';
+import type { IssuedStatement } from '../key-set/newest-statement.js';
 import { StatementPublisher } from './statement-publisher.js';
 
 let nats: TestNats;

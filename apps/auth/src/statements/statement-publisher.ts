@@ -6,7 +6,7 @@
 import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { KEYSET_DIRECT_GET, KEYSET_STREAM, KEYSET_SUBJECT, MAX_STATEMENT_BYTES } from '#statements';
-import type { IssuedStatement } from '../key-set/key-set.service.js';
+import type { IssuedStatement } from '../key-set/newest-statement.js';
 
 const TIMEOUT_MS = 2_000;
 const ATTEMPTS = 4;

@@ -7,7 +7,7 @@ import { JWKS_PATH, KEYSET_MEDIA_TYPE, KEYSET_PATH } from '#statements';
 import { Public } from '#trust/nest';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { ApiProblems, AuthError } from '../errors.js';
-import { KeySetService, type IssuedStatement } from '../key-set/key-set.service.js';
+import { NewestStatement, type IssuedStatement } from '../key-set/newest-statement.js';
 import { allScopes } from '../accounts/scopes.js';
 import { CurrentStatement } from './current-statement.js';
 import { jwks, metadata } from './well-known.schemas.js';
@@ -21,7 +21,7 @@ import { jwks, metadata } from './well-known.schemas.js';
 @Controller()
 export class WellKnownController {
   constructor(
-    private readonly keySet: KeySetService,
+    private readonly newest: NewestStatement,
     private readonly currentStatement: CurrentStatement,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
@@ -75,9 +75,9 @@ export class WellKnownController {
   }
 
   private async statement(reply: FastifyReply): Promise<IssuedStatement> {
-    const isCompared = await this.currentStatement.look();
+    const isCompared = await this.currentStatement.compareWithDatabase();
     if (!isCompared) reply.header('Age', Math.ceil(this.currentStatement.ageSeconds()));
-    const { current } = this.keySet;
+    const { current } = this.newest;
     if (!current)
       throw new AuthError('no_signing_key', {
         message: 'no statement has been issued yet',

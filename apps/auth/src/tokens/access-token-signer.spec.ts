@@ -7,7 +7,7 @@ import { algorithmNames, type AlgorithmName } from '#jws';
 import type { AuthSettings } from '../config.js';
 import { generateKey } from '../keys/generate-key.js';
 import { KeySeal } from '../keys/key-seal.js';
-import type { KeySetService } from '../key-set/key-set.service.js';
+import type { EpochGuard } from '../key-set/epoch-guard.js';
 import type { SigningKey } from '../keys/signing-key.entity.js';
 import { AccessTokenSigner } from './access-token-signer.js';
 
@@ -32,8 +32,8 @@ function transaction(...keys: (SigningKey | null)[]) {
 
 function signer() {
   const settings = { issuer: 'https://issuer.test', accessTokenSeconds: 300 } as AuthSettings;
-  const keySet = { assertSound: async () => undefined } as unknown as KeySetService;
-  return new AccessTokenSigner(new JwtService({}), seal, keySet, settings);
+  const guard = { assertSound: async () => undefined } as unknown as EpochGuard;
+  return new AccessTokenSigner(new JwtService({}), seal, guard, settings);
 }
 
 describe('AccessTokenSigner', () => {

@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
-import { KeySetService } from '../key-set/key-set.service.js';
+import { EpochGuard } from '../key-set/epoch-guard.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 import { shareSigning } from '../key-set/signing-lock.js';
 
@@ -38,7 +38,7 @@ export class AccessTokenSigner {
   constructor(
     private readonly jwt: JwtService,
     private readonly keySeal: KeySeal,
-    private readonly keySet: KeySetService,
+    private readonly guard: EpochGuard,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
@@ -51,7 +51,7 @@ export class AccessTokenSigner {
   async sign(tx: EntityManager, claims: TokenClaims): Promise<SignedToken> {
     await shareSigning(tx);
     const key = await this.lockActiveKey(tx);
-    await this.keySet.assertSound(tx);
+    await this.guard.assertSound(tx);
     const [clock] = await tx.query<{ now: number }[]>(
       'SELECT floor(extract(epoch FROM clock_timestamp()))::float8 AS now',
     );

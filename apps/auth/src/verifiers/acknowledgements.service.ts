@@ -14,7 +14,7 @@ import { ACK_SUBJECTS, ackSubject } from '#statements';
 import type { KeyRing } from '#trust';
 import { VerifierPinsService } from './verifier-pins.service.js';
 import { SERVICE } from '../config.js';
-import { KeySetService } from '../key-set/key-set.service.js';
+import { NewestStatement } from '../key-set/newest-statement.js';
 import {
   readAcknowledgement,
   type Acknowledgement,
@@ -63,14 +63,14 @@ export class AcknowledgementsService
 
   constructor(
     private readonly dataSource: DataSource,
-    private readonly keySet: KeySetService,
+    private readonly newest: NewestStatement,
     private readonly pins: VerifierPinsService,
     @Inject(NATS_LINK) private readonly nats: NatsLink,
     @Inject(ACKNOWLEDGEMENT_OPTIONS) private readonly options: AcknowledgementOptions,
   ) {
     this.verifiers = new Verifiers(options.countedSeconds * 1000);
     this.writer = new VerifierWriter((words) => saveVerifiers(dataSource, words, options.countedSeconds));
-    this.catchUp = new CatchUp(() => keySet.refresh());
+    this.catchUp = new CatchUp(() => newest.refresh());
   }
 
   onModuleInit(): void {
@@ -170,7 +170,7 @@ export class AcknowledgementsService
   private async hear(subject: string, data: Uint8Array): Promise<void> {
     // Its own words come back, and may do so after its goodbye.
     if (this.isStopped || subject === ackSubject(SERVICE, this.self.instance)) return;
-    const read = () => readAcknowledgement(subject, data, this.keySet.current?.epoch ?? 0);
+    const read = () => readAcknowledgement(subject, data, this.newest.current?.epoch ?? 0);
     let heard = read();
     if (heard === 'future_epoch') {
       // Of a statement that another replica has issued, or a lie.

@@ -1,0 +1,76 @@
+/**
+ * Signing keys and their seals. A seal shows that auth itself made the key: whoever can write the table, but lacks the
+ * key-encryption key, cannot make a key that is published.
+ */
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { AlgorithmName } from '#jws';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { generateKey } from './generate-key.js';
+import {
+  isPublished,
+  NO_SEAL,
+  type DestroyPrivateHalf,
+  type KeyRecord,
+  type NewKey,
+} from './key-life-cycle.js';
+import { KeySeal } from './key-seal.js';
+
+@Injectable()
+export class SealedKeys {
+  private readonly log = new Logger('keys');
+  /** The kids of refused keys that are in the log already. */
+  private readonly logged = new Set<string>();
+
+  constructor(
+    private readonly keySeal: KeySeal,
+    @Inject(SETTINGS) private readonly settings: Pick<AuthSettings, 'rsaModulusBits'>,
+  ) {}
+
+  /** Makes and seals a new key. It is in no key set until a change prepares it. */
+  generate(alg: AlgorithmName): Promise<NewKey> {
+    return generateKey(alg, this.settings.rsaModulusBits, this.keySeal);
+  }
+
+  /**
+   * Makes the seal of a key whose private half is destroyed. Never seals a key whose seal does not open: that would
+   * vouch for a planted key.
+   */
+  readonly destroyPrivateHalf: DestroyPrivateHalf = (key) =>
+    this.opens(key) ? this.keySeal.seal(key, null) : NO_SEAL;
+
+  /** Seals a published key under the present key-encryption key. Returns the same object if that sealed it already. */
+  reseal(key: KeyRecord): KeyRecord {
+    if (!isPublished(key) || this.keySeal.isCurrent(key.seal)) return key;
+    return { ...key, seal: this.keySeal.seal(key, this.keySeal.open(key)) };
+  }
+
+  /**
+   * Whether a key belongs to the key set. A prepared key whose seal does not open was planted, and counts as absent. A key
+   * in any other state stays visible, so that it can be revoked.
+   */
+  readonly belongs = (key: KeyRecord): boolean => key.status !== 'prepared' || this.mayPublish(key);
+
+  /** Whether a key may be in a statement: its seal opens, and holds a private half unless the key signs no more. */
+  readonly mayPublish = (key: KeyRecord): boolean => {
+    if (!isPublished(key)) return true;
+    try {
+      const hasPrivateHalf = this.keySeal.open(key) !== null;
+      if (hasPrivateHalf || key.status === 'retiring') return true;
+      throw new Error('its seal holds no private half');
+    } catch (error) {
+      if (!this.logged.has(key.kid))
+        this.log.error(`key ${key.kid} is not published: ${(error as Error).message}`);
+      this.logged.add(key.kid);
+      return false;
+    }
+  };
+
+  private opens(key: NewKey): boolean {
+    try {
+      this.keySeal.open(key);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
