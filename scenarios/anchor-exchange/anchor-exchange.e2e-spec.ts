@@ -93,7 +93,7 @@ scenario(import.meta.url, periods, (system, step) => {
     });
   });
 
-  step('2. Give auth both, and see it wait', async () => {
+  step('2. Give auth both anchors, and see that it waits', async () => {
     configureAnchors('auth', 'trust-anchor', 'next-anchor');
     await system.parts.restart('auth');
     await eventually(async () => (await system.verifiers()).complete, { timeoutMs: 10_000 });
@@ -111,7 +111,7 @@ scenario(import.meta.url, periods, (system, step) => {
     expect(await waitedFor()).toEqual(['inventory', 'orders']);
   });
 
-  step('3. Pin both at one verifier after the other', async () => {
+  step('3. Give both pins to one verifier after the other', async () => {
     for (const service of verifiers) {
       for (const { pin } of await rings()) expect(pin).toBe(first.kid);
       configureAnchors(service, 'trust-anchor', 'next-anchor');
@@ -121,7 +121,7 @@ scenario(import.meta.url, periods, (system, step) => {
     }
   });
 
-  step('4. See auth go over by itself', async () => {
+  step('4. See that auth changes to the next anchor by itself', async () => {
     await eventually(
       async () => {
         for (const { pin } of await rings()) expect(pin).toBe(next.kid);
@@ -131,7 +131,7 @@ scenario(import.meta.url, periods, (system, step) => {
     expect((await system.ring('auth')).pin).toBe(next.kid);
   });
 
-  step('5. Publish a statement by the old anchor', async () => {
+  step('5. Publish a statement of the old anchor', async () => {
     const before = await rings();
     await publishForgery(first);
     await eventually(async () => {

@@ -76,7 +76,7 @@ scenario(import.meta.url, periods, (system, step) => {
     expect(authLog()).toMatch(/the database is at epoch \d+, but epoch \d+ was published.*keys -- recover/);
   });
 
-  step('4. See that auth signs nothing, and that nobody else minds', async () => {
+  step('4. See that auth signs nothing, and that orders and inventory go on', async () => {
     const login = () => system.logIn('demo', 'orders');
     await expect(login()).rejects.toThrow('answered 503');
     // In the restored table the stolen key stands by; a start of auth must not bring it back.
@@ -102,7 +102,7 @@ scenario(import.meta.url, periods, (system, step) => {
       expect((await system.ring(service)).epoch).toBe(epoch);
   });
 
-  step('5. Lose one of the two witnesses', async () => {
+  step('5. Lose one of the two proofs', async () => {
     const copy = readFileSync(copyFile(), 'utf8');
     rmSync(copyFile());
     await restartAuth();

@@ -48,7 +48,7 @@ scenario(import.meta.url, periods, (system, step) => {
       expect((await system.ask(service, 'GET /health/ready')).status).toBe(200);
   });
 
-  step('3. Start another orders, which has never heard auth', async () => {
+  step('3. Start another replica of orders while auth is away', async () => {
     extra = await startExtraInstance(system, 'orders');
     const { body: ring } = await exchange<Ring>('GET', `${extra.url}/trust`);
     expect(ring.statements.accepted).toEqual({ file: 1, http: 0, local: 0, nats: 0 });

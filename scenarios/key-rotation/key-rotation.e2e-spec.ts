@@ -46,7 +46,7 @@ scenario(import.meta.url, periods, (system, step) => {
     return status;
   }
 
-  step('1. See who signs, who stands by, and who knows it', async () => {
+  step('1. See the active key, the standby, and which verifiers have it', async () => {
     first = await eventually(() => standbyHeldByAll(system), { timeoutMs: 10_000 });
     for (const service of ['orders', 'inventory']) {
       const { keys } = await system.ring(service);
@@ -117,7 +117,7 @@ scenario(import.meta.url, periods, (system, step) => {
     expectOnly200(await traffic.stop());
   });
 
-  step('6. Let it go on', async () => {
+  step('6. Let the frozen verifier continue', async () => {
     process.kill(extra.child.pid, 'SIGCONT');
     const { token } = await system.grant('orders');
     await eventually(async () => {
@@ -143,7 +143,7 @@ scenario(import.meta.url, periods, (system, step) => {
     for (const token of [before, after]) expect(await system.knock({ audience: 'orders', token })).toBe(200);
   });
 
-  step('8. Watch the first key leave', async () => {
+  step('8. See the first key leave the JWKS', async () => {
     await eventually(() => goneAt !== undefined, { timeoutMs: 20_000 });
     expect(goneAt).toBeGreaterThan(lastTokenEndsAt);
     expect(goneAt! - lastSeenAt).toBeLessThan(5_000); // it was there until then, but for the restart of auth

@@ -97,7 +97,7 @@ scenario(import.meta.url, periods, (system, step) => {
     await untilLive(before);
   });
 
-  step('5. Restart NATS with its storage wiped', async () => {
+  step('5. Restart NATS with an empty storage', async () => {
     traffic = freshTraffic();
     const before = await rings();
     await system.parts.halt('nats');

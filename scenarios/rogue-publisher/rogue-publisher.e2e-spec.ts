@@ -74,7 +74,7 @@ scenario(import.meta.url, periods, (system, step) => {
     expect(await system.knock(forgeToken())).toBe(401);
   });
 
-  step('2. As orders, publish a forged key set and an old one', async () => {
+  step('2. As orders, publish a forged statement and an old one', async () => {
     orders = await system.natsAs('orders');
     for (const statement of [forgeStatement(rogueAnchor), recorded])
       expect(await refusedByNats(orders, keysetSubject, statement)).toBe(true);
@@ -95,7 +95,7 @@ scenario(import.meta.url, periods, (system, step) => {
     expect(names).not.toContain('inventory/ghost');
   });
 
-  step('4. As orders, have JetStream say it', async () => {
+  step('4. As orders, make JetStream publish it', async () => {
     const before = await system.ring('inventory');
     const heardByOrders = new Promise<string>((resolve) => {
       orders.subscribe(keysetSubject, {
@@ -113,7 +113,7 @@ scenario(import.meta.url, periods, (system, step) => {
     expect((await system.ring('inventory')).statements.refused).toEqual(before.statements.refused);
   });
 
-  step('5. With the account of auth itself, publish every kind of lie', async () => {
+  step('5. With the NATS account of auth, publish every kind of false statement', async () => {
     auth = await system.natsAs('auth');
     const before = await rings();
     const anchorKid = headerOf(recorded).kid;
@@ -152,7 +152,7 @@ scenario(import.meta.url, periods, (system, step) => {
     await expectRefused(before, { expired: 1 });
   });
 
-  step('7. Leave a forgery in the stream for whoever comes next', async () => {
+  step('7. Leave a forged statement in the stream for the next verifier', async () => {
     await jetstream(auth).publish(keysetSubject, forgeStatement(rogueAnchor));
     await system.parts.restart('inventory');
     // auth takes what it did not sign for nothing, and publishes over it.
