@@ -4,15 +4,16 @@
 //
 // and nothing but apps/auth reaches what signs. To allow an edge is to change the security argument of README.md.
 const specs = '[.](e2e-|compose-)?spec[.]ts$';
-const tests = `${specs}|^(apps/[^/]+|infra/containers)/test/|^libs/testing/|^scenarios/|^bench/`;
+const tests = `${specs}|^(apps/[^/]+|infra/compose)/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
 // What is started by name: programs, configuration, and what jest loads.
 const entryPoints = [
   '/(main|migrate|seed|keys-cli)[.]ts$',
   '^libs/[^/]+/src/index[.]ts$',
-  '^infra/embedded/(start|reset|keys|reaper)[.]ts$',
-  '^infra/checks/(run|generate)[.]ts$',
-  '^infra/containers/(setup|databases|credentials|successor)[.]ts$',
+  '^infra/local/(start|reset|run-key-command|reaper)[.]ts$',
+  '^infra/checks/run[.]ts$',
+  '^infra/generate/generate[.]ts$',
+  '^infra/compose/(setup|provision-databases|credentials|successor)[.]ts$',
   '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',
   '^(bench|scenarios)/',

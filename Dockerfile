@@ -1,4 +1,4 @@
-# One image for each PART: a service of infra/composition/services.ts, or `tools`, the one-shots of the composition.
+# One image for each PART: a service of infra/system/services.ts, or `tools`, the one-shots of the composition.
 #   docker build --build-arg PART=orders .
 ARG NODE_IMAGE=node:24.21-bookworm-slim
 

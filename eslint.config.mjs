@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
 const tests = [
   '**/*.spec.ts',
   '**/*.e2e-spec.ts',
-  'infra/containers/test/**',
+  'infra/compose/test/**',
   'apps/*/test/**',
   'libs/testing/**',
   'scenarios/**',

@@ -31,7 +31,7 @@ await commands[command]();
 
 async function start() {
   await prepare();
-  await importBuilt('dist/infra/embedded/start.js', args);
+  await importBuilt('dist/infra/local/start.js', args);
 }
 
 async function run() {
@@ -63,7 +63,7 @@ async function test() {
 
 async function reset() {
   // Must also work where the sources do not compile, so an old build is good enough.
-  const program = 'dist/infra/embedded/reset.js';
+  const program = 'dist/infra/local/reset.js';
   if (!existsSync(at(program))) await prepare();
   await importBuilt(program, args);
 }

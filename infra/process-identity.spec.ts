@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { freePort } from '#testing';
-import { isPortFree } from './embedded/ports.js';
+import { isPortFree } from './local/ports.js';
 import { isAlive } from './process-identity.mjs';
 
 // Threads at work end later than the first one, by which the system reports on the process.

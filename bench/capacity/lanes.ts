@@ -1,6 +1,6 @@
 /** What is asked of a running system to learn how much one process of each service bears. */
 import { randomBytes } from 'node:crypto';
-import type { Credentials } from '../../infra/composition/secrets.js';
+import type { Credentials } from '../../infra/system/secrets.js';
 import { exchange } from '../../infra/tour/exchange.js';
 
 /** Requests of one kind, sent as fast as they are answered. */

@@ -5,24 +5,24 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { environmentFor } from '../../infra/composition/environment.js';
+import { environmentFor } from '../../infra/system/environment.js';
 import {
   makeSecrets,
   publicNkeys,
   readCredentials,
   readSecret,
   secretPaths,
-} from '../../infra/composition/secrets.js';
-import { serverPortOffsets, services, type ServiceRow } from '../../infra/composition/services.js';
-import { findNatsServer } from '../../infra/embedded/nats-server-finder.js';
-import { startNatsServer } from '../../infra/embedded/nats-server.js';
-import { freePortBase } from '../../infra/embedded/ports.js';
-import { removePostgresData } from '../../infra/embedded/postgres-home.js';
-import { startChild, type Child } from '../../infra/embedded/processes.js';
-import { untilReady } from '../../infra/embedded/readiness.js';
-import { statePaths } from '../../infra/embedded/state-dir.js';
-import { planAddresses } from '../../infra/embedded/system-plan.js';
-import { startSystem, type RunningSystem } from '../../infra/embedded/system.js';
+} from '../../infra/system/secrets.js';
+import { serverPortOffsets, services, type ServiceRow } from '../../infra/system/services.js';
+import { findNatsServer } from '../../infra/local/nats-server-finder.js';
+import { startNatsServer } from '../../infra/local/nats-server.js';
+import { freePortBase } from '../../infra/local/ports.js';
+import { removePostgresData } from '../../infra/local/postgres-home.js';
+import { startChild, type Child } from '../../infra/local/processes.js';
+import { untilReady } from '../../infra/local/readiness.js';
+import { statePaths } from '../../infra/local/state-dir.js';
+import { planAddresses } from '../../infra/local/system-plan.js';
+import { startSystem, type RunningSystem } from '../../infra/local/system.js';
 import { projectRoot } from '../../infra/project.js';
 import { Issuer } from './issuer.js';
 import type { Target } from './traffic.js';

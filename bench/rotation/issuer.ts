@@ -1,7 +1,7 @@
 /** The issuer as its administrator and a customer use it, over HTTP. */
 import { performance } from 'node:perf_hooks';
 import { eventually } from '#testing';
-import type { Credentials } from '../../infra/composition/secrets.js';
+import type { Credentials } from '../../infra/system/secrets.js';
 
 export interface RevokeAnswer {
   readonly activeKid: string | null;

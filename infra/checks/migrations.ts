@@ -11,11 +11,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DataSource, getMetadataArgsStorage } from 'typeorm';
 import { dataSourceOptions, runMigrations } from '#service-kit';
-import { provisionDatabase, type SuperuserLogin } from '../composition/databases.js';
-import { freePort } from '../embedded/ports.js';
-import { postgresDataParent } from '../embedded/postgres-home.js';
-import { startPostgres, type PostgresLogin } from '../embedded/postgres.js';
-import { tellReaper } from '../embedded/reaper-client.js';
+import { provisionDatabase, type SuperuserLogin } from '../system/service-database.js';
+import { freePort } from '../local/ports.js';
+import { postgresDataParent } from '../local/postgres-home.js';
+import { startPostgres, type PostgresLogin } from '../local/postgres.js';
+import { tellReaper } from '../local/reaper-client.js';
 import { projectRoot } from '../project.js';
 import type { Check } from './check.js';
 

@@ -9,14 +9,14 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readProjectFile } from '../checks/packages.js';
-import { services } from '../composition/services.js';
-import { stateDir, volumes } from '../containers/layout.js';
+import { services } from '../system/services.js';
+import { stateDir, volumes } from '../compose/layout.js';
 import { projectRoot } from '../project.js';
-import { imageContents } from './contents.js';
+import { imageContents } from './image-contents.js';
 
 const [part = '', folder = ''] = process.argv.slice(2);
-const tools = ['setup', 'databases', 'credentials', 'successor'].map(
-  (name) => `dist/infra/containers/${name}.js`,
+const tools = ['setup', 'provision-databases', 'credentials', 'successor'].map(
+  (name) => `dist/infra/compose/${name}.js`,
 );
 const programs =
   part === 'tools'

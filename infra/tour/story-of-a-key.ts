@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guide } from './guide.js';
-import * as keys from './keys.js';
+import * as keys from './key-rings.js';
 import { untilRefused, whileUnderLoad, type Lane } from './load.js';
 import { knock, knockAt, tokenFor, type Audience, type Grant, type Login, type Product } from './people.js';
 import { shortKid } from './presentation.js';

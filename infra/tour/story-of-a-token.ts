@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { admitPublicJwk, parseCompact, verifySignature } from '#jws';
 import { forgeries } from './forgeries.js';
 import type { Guide } from './guide.js';
-import * as keys from './keys.js';
+import * as keys from './key-rings.js';
 import { knock, stranger, type Login, type Product } from './people.js';
 import { shortKid, shortToken } from './presentation.js';
 import { decode, kidOf, kindsOfClaims } from './tokens.js';

@@ -6,10 +6,10 @@ import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readCredentials, secretPaths } from '../composition/secrets.js';
-import { defaultPortBase, services } from '../composition/services.js';
-import { defaultStateDir, readRunning } from '../embedded/state-dir.js';
-import { SetupError } from '../setup-error.js';
+import { readCredentials, secretPaths } from '../system/secrets.js';
+import { defaultPortBase, services } from '../system/services.js';
+import { defaultStateDir, readRunning } from '../local/state-dir.js';
+import { SetupError } from '../system/setup-error.js';
 import { painter } from './presentation.js';
 import { runTour, type TourOptions } from './story.js';
 

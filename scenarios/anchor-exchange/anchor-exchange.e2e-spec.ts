@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestKey, eventually, published, signCompact, type TestKey } from '#testing';
-import { secretPaths } from '../../infra/composition/secrets.js';
+import { secretPaths } from '../../infra/system/secrets.js';
 import { scenario } from '../support/scenario.js';
 import type { Grant, Ring } from '../support/scenario-system.js';
 import { expectOnly200, type Traffic } from '../support/traffic.js';

@@ -4,9 +4,9 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '#testing';
-import { secretPaths } from '../../infra/composition/secrets.js';
-import { postgresDataParent } from '../../infra/embedded/postgres-home.js';
-import { statePaths } from '../../infra/embedded/state-dir.js';
+import { secretPaths } from '../../infra/system/secrets.js';
+import { postgresDataParent } from '../../infra/local/postgres-home.js';
+import { statePaths } from '../../infra/local/state-dir.js';
 import { projectRoot } from '../../infra/project.js';
 import { kidOf } from '../../infra/tour/tokens.js';
 import { startExtraInstance } from '../support/extra-instance.js';
@@ -118,7 +118,7 @@ scenario(import.meta.url, periods, (system, step) => {
   });
 
   step('6. Recover', async () => {
-    const cli = join(projectRoot, 'dist/infra/embedded/keys.js');
+    const cli = join(projectRoot, 'dist/infra/local/run-key-command.js');
     const keys = (command: string) =>
       promisify(execFile)(process.execPath, [cli, command, '--state-dir', system.stateDir]);
     const { stdout } = await keys('recover');

@@ -2,7 +2,7 @@
  * `node infra/bootstrap.mjs run dist/scenarios/key-compromise/forge.js AUDIENCE SCOPE [active|prepared]`: prints a token
  * that auth never issued, signed with a private key out of the running system's own database.
  */
-import { defaultStateDir, readRunning } from '../../infra/embedded/state-dir.js';
+import { defaultStateDir, readRunning } from '../../infra/local/state-dir.js';
 import { forge, openDatabase, stealKeys } from './stolen-key.js';
 
 const [aud = 'orders', scope = 'orders:read', wanted = 'active'] = process.argv.slice(2);

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { signCompact, type TestAlg } from '#testing';
-import { secretPaths } from '../../infra/composition/secrets.js';
+import { secretPaths } from '../../infra/system/secrets.js';
 
 /** Where the attacker is: on auth's machine, or with a copy of it. */
 export interface Victim {

@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { KEYSET_DIRECT_GET } from '#statements';
 import { eventually } from '#testing';
 import { decode } from '../../infra/tour/tokens.js';
-import { statePaths } from '../../infra/embedded/state-dir.js';
+import { statePaths } from '../../infra/local/state-dir.js';
 import { scenario } from '../support/scenario.js';
 import type { Grant, Ring } from '../support/scenario-system.js';
 import { expectOnly200, timeUntil, type Traffic } from '../support/traffic.js';

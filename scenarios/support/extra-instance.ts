@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { freePort } from '#testing';
-import { services } from '../../infra/composition/services.js';
-import { type Child, startChild } from '../../infra/embedded/processes.js';
-import { untilReady } from '../../infra/embedded/readiness.js';
-import { planAddresses, planProgram } from '../../infra/embedded/system-plan.js';
+import { services } from '../../infra/system/services.js';
+import { type Child, startChild } from '../../infra/local/processes.js';
+import { untilReady } from '../../infra/local/readiness.js';
+import { planAddresses, planProgram } from '../../infra/local/system-plan.js';
 import { projectRoot } from '../../infra/project.js';
 import type { ScenarioSystem } from './scenario-system.js';
 

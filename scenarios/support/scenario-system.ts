@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { freePortBase } from '#testing';
 import type { KeyRingFacts } from '#trust';
-import { type Credentials, readCredentials, secretPaths } from '../../infra/composition/secrets.js';
-import { portClaims } from '../../infra/composition/services.js';
-import { postgresDataParent } from '../../infra/embedded/postgres-home.js';
-import { tellReaper } from '../../infra/embedded/reaper-client.js';
-import { type RunningSystem, startSystem } from '../../infra/embedded/system.js';
+import { type Credentials, readCredentials, secretPaths } from '../../infra/system/secrets.js';
+import { portClaims } from '../../infra/system/services.js';
+import { postgresDataParent } from '../../infra/local/postgres-home.js';
+import { tellReaper } from '../../infra/local/reaper-client.js';
+import { type RunningSystem, startSystem } from '../../infra/local/system.js';
 import { exchange, type Exchange, type RequestParts } from '../../infra/tour/exchange.js';
 import { type Lanes, Traffic } from './traffic.js';
 

@@ -1,6 +1,6 @@
 /**
  * Where statements travel: NATS subjects and streams, and the HTTP paths under the issuer. The account layout
- * that guards the subjects is made by infra/composition.
+ * that guards the subjects is made by infra/system.
  */
 export const KEYSET_SUBJECT = 'trust.keyset';
 export const KEYSET_STREAM = 'TRUST';

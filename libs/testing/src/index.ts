@@ -1,5 +1,5 @@
-export { freePort, freePortBase } from '../../../infra/embedded/ports.js';
-export type { PostgresLogin } from '../../../infra/embedded/postgres.js';
+export { freePort, freePortBase } from '../../../infra/local/ports.js';
+export type { PostgresLogin } from '../../../infra/local/postgres.js';
 export { client, type Answer, type Sending } from './http-client.js';
 export { serve } from './http-server.js';
 export { sharedPostgres } from './shared-servers.js';

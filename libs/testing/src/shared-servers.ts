@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findNatsServer } from '../../../infra/embedded/nats-server-finder.js';
-import { freePort } from '../../../infra/embedded/ports.js';
-import { postgresDataParent } from '../../../infra/embedded/postgres-home.js';
-import { startPostgres, type PostgresLogin } from '../../../infra/embedded/postgres.js';
-import { tellReaper } from '../../../infra/embedded/reaper-client.js';
+import { findNatsServer } from '../../../infra/local/nats-server-finder.js';
+import { freePort } from '../../../infra/local/ports.js';
+import { postgresDataParent } from '../../../infra/local/postgres-home.js';
+import { startPostgres, type PostgresLogin } from '../../../infra/local/postgres.js';
+import { tellReaper } from '../../../infra/local/reaper-client.js';
 
 const variable = 'TEST_POSTGRES_SUPERUSER';
 

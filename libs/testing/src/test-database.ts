@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { dropDatabase, provisionDatabase } from '../../../infra/composition/databases.js';
-import type { PostgresLogin } from '../../../infra/embedded/postgres.js';
+import { dropDatabase, provisionDatabase } from '../../../infra/system/service-database.js';
+import type { PostgresLogin } from '../../../infra/local/postgres.js';
 import { sharedPostgres } from './shared-servers.js';
 
 /** A database of one spec with the two roles that the service has in production. */

@@ -1,12 +1,12 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeSecrets, publicNkeys, secretPaths } from '../../../infra/composition/secrets.js';
-import { services as allServices, type ServiceRow } from '../../../infra/composition/services.js';
-import { startNatsServer } from '../../../infra/embedded/nats-server.js';
-import { findNatsServer } from '../../../infra/embedded/nats-server-finder.js';
-import { freePort } from '../../../infra/embedded/ports.js';
-import { tellReaper } from '../../../infra/embedded/reaper-client.js';
+import { makeSecrets, publicNkeys, secretPaths } from '../../../infra/system/secrets.js';
+import { services as allServices, type ServiceRow } from '../../../infra/system/services.js';
+import { startNatsServer } from '../../../infra/local/nats-server.js';
+import { findNatsServer } from '../../../infra/local/nats-server-finder.js';
+import { freePort } from '../../../infra/local/ports.js';
+import { tellReaper } from '../../../infra/local/reaper-client.js';
 
 /** A real nats-server with the accounts of production. It keeps port and keys over `stop`, `start` and `wipe`. */
 export interface TestNats {

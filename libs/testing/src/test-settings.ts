@@ -1,4 +1,4 @@
-import type { PostgresLogin } from '../../../infra/embedded/postgres.js';
+import type { PostgresLogin } from '../../../infra/local/postgres.js';
 
 /** Settings that every service has, of a process that logs in so; the rest stands for nothing, and NATS is away. */
 export function testSettings({ host, port, database, user, password }: PostgresLogin) {

@@ -1,0 +1,307 @@
+/**
+ * `docker-compose.yml` and `compose.tls.yml`, from the service table: a service that is added to the table joins the
+ * composition with its replicas, database, network, volumes and one-shots.
+ */
+import { join } from 'node:path';
+import { environmentFor, isGenerated, type Program } from '../system/environment.js';
+import { secretPaths } from '../system/secrets.js';
+import type { ServiceRow } from '../system/services.js';
+import {
+  containerAddresses,
+  databaseHost,
+  natsMonitorPort,
+  natsPaths,
+  portOf,
+  postgresGroup,
+  proxyData,
+  publishedPort,
+  serverFolders,
+  stateDir,
+  volumeName,
+  volumes,
+} from './layout.js';
+
+/** How many processes of each service are started; `docker compose up --scale orders=3` says otherwise. */
+const replicas: Readonly<Record<string, number>> = { auth: 2, orders: 2 };
+
+/** Files that `.env` may name all the same: while a key is exchanged, those of two (see operations.md). */
+const exchanged = ['KEY_ENCRYPTION_KEY_FILES', 'TRUST_ANCHOR_PRIVATE_FILE', 'TRUST_ANCHOR_PUBLIC_FILE'];
+
+const generated =
+  '# Generated from infra/compose/compose-file.ts by `npm run generate`. Edit that, not this.\n';
+
+/** The whole composition. */
+export function composeFile(rows: readonly ServiceRow[]): string {
+  return `${generated}# \`docker compose up\` needs nothing else: no .env, no secret made by hand. See docs/operations.md.
+
+# What every container of ours is held to: no capability, no new privilege, a root file system that is only read, bounded.
+x-held: &held
+  cap_drop: [ALL]
+  security_opt: ['no-new-privileges:true']
+  read_only: true
+  init: true
+  pids_limit: 128
+  mem_limit: 384m
+
+# A program that runs to its end before others start.
+x-once: &once
+  <<: *held
+  restart: 'no'
+
+# A process that comes back when it crashes. One that is stopped ends by itself within 20 s.
+x-server: &server
+  <<: *held
+  restart: unless-stopped
+  stop_grace_period: 30s
+
+x-tools: &tools
+  image: \${COMPOSE_PROJECT_NAME}-tools
+  build: { context: ., args: { PART: tools } }
+
+services:
+  # Makes the secrets of this installation, each into the volume of whoever reads it; later it finds them there.
+  setup:
+    <<: [*tools, *once]
+    command: [dist/infra/compose/setup.js]
+    network_mode: none
+    # To hand the superuser's password to PostgreSQL, which has a user of its own.
+    group_add: ['${postgresGroup}']
+    volumes:
+${list(volumes(rows).map(({ path }) => mount(path, 'rw')))}
+
+  postgres:
+    <<: *server
+    image: postgres:17.12-alpine
+    user: '${postgresGroup}:${postgresGroup}'
+    mem_limit: 512m
+    environment:
+      POSTGRES_PASSWORD_FILE: ${secretPaths.superuserPassword(stateDir)}
+      POSTGRES_INITDB_ARGS: --data-checksums
+    shm_size: 128m
+    tmpfs: ['/tmp', '/run/postgresql:uid=${postgresGroup},gid=${postgresGroup},mode=3775']
+    volumes:
+      - ${mount(secretPaths.of(stateDir, 'postgres'))}
+      - postgres-data:/var/lib/postgresql/data
+    networks:
+${rows.map(({ name }) => `      data-${name}: { aliases: [${databaseHost(name)}] }`).join('\n')}
+    depends_on: ${after({ setup: 'done' })}
+    # Over TCP: while it initialises, PostgreSQL answers on its socket alone.
+    healthcheck: ${healthcheck('pg_isready', '--quiet', '--host=127.0.0.1', '--username=postgres')}
+
+  nats:
+    <<: *server
+    image: nats:2.15-alpine
+    user: '1000:1000'
+    command: ['--config', '${join(natsPaths.config, 'nats.conf')}']
+    volumes:
+      - ${mount(natsPaths.config)}
+      - ${mount(natsPaths.data, 'rw')}
+    networks: [bus]
+    depends_on: ${after({ setup: 'done' })}
+    healthcheck: ${healthcheck('wget', '--quiet', '--output-document=-', `http://127.0.0.1:${natsMonitorPort}/healthz`)}
+
+  # A database and two roles for each service; the only program that knows PostgreSQL's superuser.
+  databases:
+    <<: [*tools, *once]
+    command: [dist/infra/compose/provision-databases.js]
+    group_add: ['${postgresGroup}']
+    volumes:
+${list(databaseFolders(rows).map((path) => mount(path)))}
+    networks: [${rows.map(({ name }) => `data-${name}`).join(', ')}]
+    depends_on: ${after({ postgres: 'healthy' })}
+
+${rows.map((row) => serviceBlocks(row, rows)).join('\n')}
+  # The only container that this machine can reach. It needs a capability to be started at all, since its program
+  # asks for it; it listens above port 1024.
+  proxy:
+    <<: *server
+    image: caddy:2.11
+    user: '1000:1000'
+    cap_add: [NET_BIND_SERVICE]
+    volumes:
+      - ./infra/compose/Caddyfile:/etc/caddy/Caddyfile:ro
+    tmpfs: ['/config', '/data']
+    ports:
+${list(rows.map((row) => `'127.0.0.1:${publishedPort(row)}:${portOf(row)}'`))}
+    networks: [outside, edge]
+    depends_on: ${after(Object.fromEntries(rows.map(({ name }) => [name, 'healthy'])))}
+    healthcheck: ${healthcheck('wget', '--quiet', '--output-document=-', 'http://127.0.0.1:2020')}
+
+  # docker compose run --rm credentials [demo|admin]
+  credentials:
+    <<: [*tools, *once]
+    profiles: [tools]
+    entrypoint: [node, dist/infra/compose/credentials.js]
+    network_mode: none
+    environment: { DEMO_DATA: '\${DEMO_DATA-true}' }
+    volumes:
+      - ${mount(stateDir)}
+    depends_on: ${after({ setup: 'done' })}
+
+  # docker compose run --rm successor trust-anchor|key-encryption-key
+  successor:
+    <<: [*tools, *once]
+    profiles: [tools]
+    entrypoint: [node, dist/infra/compose/successor.js]
+    network_mode: none
+    volumes:
+      - ${mount(secretPaths.of(stateDir, issuerOf(rows)), 'rw')}
+      - ${mount(secretPaths.public(stateDir), 'rw')}
+    depends_on: ${after({ setup: 'done' })}
+
+  # docker compose run --rm tour: in the proxy's network, so that the addresses are those that you use, too.
+  tour:
+    <<: [*tools, *once]
+    profiles: [tools]
+    entrypoint: [node, dist/infra/tour/tour.js, --port-base, '${portOf(rows[0]!)}', --state-dir, ${stateDir}, --replicas]
+    network_mode: service:proxy
+    volumes:
+      - ${mount(stateDir)}
+    depends_on: ${after({ proxy: 'healthy' })}
+
+# Internal networks have no way out. A service meets the proxy on edge, NATS and other services on bus, and its
+# database on a network of its own.
+networks:
+  outside:
+  edge: { internal: true }
+  bus: { internal: true }
+${rows.map(({ name }) => `  data-${name}: { internal: true }`).join('\n')}
+
+volumes:
+  postgres-data:
+${volumes(rows)
+  .map(({ name }) => `  ${name}:`)
+  .join('\n')}
+`;
+}
+
+/** What is different when the proxy speaks TLS: the issuer is https, so the services can run in production mode. */
+export function tlsComposeFile(rows: readonly ServiceRow[]): string {
+  const { nodeEnv, issuer } = containerAddresses(rows, 'production');
+  const once = (row: ServiceRow) =>
+    (row.seed === 'none' ? ['migrate'] : ['migrate', 'seed'])
+      .map((program) => `  ${program}-${row.name}: { environment: { NODE_ENV: ${nodeEnv} } }\n`)
+      .join('');
+  const server = (row: ServiceRow) => `${once(row)}  ${row.name}:
+    environment:
+      NODE_ENV: ${nodeEnv}
+      ISSUER: ${issuer}
+${row.trust === 'issuer' ? "      JWKS_MAX_AGE_SECONDS: '${JWKS_MAX_AGE_SECONDS-300}'\n" : ''}`;
+  return `${generated}# docker compose -f docker-compose.yml -f compose.tls.yml up
+# The same URLs with https. The proxy is its own certificate authority; docs/operations.md says how to trust it.
+services:
+${rows.map(server).join('\n')}
+  proxy:
+    volumes:
+      - ./infra/compose/Caddyfile.tls:/etc/caddy/Caddyfile:ro
+      - ${mount(proxyData, 'rw')}
+
+  tour:
+    entrypoint: [node, dist/infra/tour/tour.js, --port-base, '${portOf(rows[0]!)}', --state-dir, ${stateDir}, --replicas, --https]
+    environment:
+      NODE_EXTRA_CA_CERTS: ${join(proxyData, 'pki/authorities/local/root.crt')}
+    volumes:
+      - ${mount(proxyData)}
+`;
+}
+
+function serviceBlocks(row: ServiceRow, rows: readonly ServiceRow[]): string {
+  const { name } = row;
+  const migrate = `migrate-${name}`;
+  const seed = `seed-${name}`;
+  const isIssuer = row.trust === 'issuer';
+  const image = `image: \${COMPOSE_PROJECT_NAME}-${name}\n    build: { context: ., args: { PART: ${name} } }`;
+  const prepared = row.seed === 'none' ? migrate : seed;
+  const once = (program: Program, folders: string[], needs: string) => `  ${program}-${name}:
+    <<: *once
+    ${image}
+    command: [dist/apps/${name}/src/${program}.js]
+    environment:
+${environment(row, rows, program)}
+    volumes:
+${list(folders.map((path) => mount(path)))}
+    networks: [data-${name}]
+    depends_on: ${needs}
+`;
+  const blocks = [
+    once('migrate', [secretPaths.of(stateDir, `${name}-owner`)], after({ databases: 'done' })),
+    ...(row.seed === 'none'
+      ? []
+      : [
+          once(
+            'seed',
+            [...(row.seed === 'accounts' ? [stateDir] : []), secretPaths.of(stateDir, name)],
+            after({ [migrate]: 'done' }),
+          ),
+        ]),
+    `  ${name}:
+    <<: *server
+    ${image}
+    deploy: { replicas: ${replicas[name] ?? 1} }
+    # Settings of your own, if there is such a file; docs/config.md lists them.
+    env_file: [{ path: .env, required: false }]
+    environment:
+${environment(row, rows, 'main')}
+    volumes:
+${list([
+  ...serverFolders(row).map((path) => mount(path)),
+  mount(secretPaths.statements(stateDir, name), 'rw'),
+])}
+    networks: [edge, bus, data-${name}]
+    depends_on: ${after({ [prepared]: 'done', nats: 'healthy', ...(isIssuer ? {} : { [issuerOf(rows)]: 'healthy' }) })}
+    # ${isIssuer ? 'Live is enough: it serves the key set without a database, too.' : 'Ready: it has a current key set and its database.'}
+    healthcheck: ${healthcheck('node', '-e', probe(row))}
+`,
+  ];
+  return blocks.join('\n');
+}
+
+function environment(row: ServiceRow, rows: readonly ServiceRow[], program: Program): string {
+  const { PATH: _, ...own } = environmentFor(row, program, containerAddresses(rows));
+  const behindProxy = { TRUSTED_PROXIES: 'uniquelocal', SHUTDOWN_DELAY_MS: '1500' };
+  const more = { main: behindProxy, migrate: {}, seed: { DEMO_DATA: 'true' } }[program];
+  const all = { ...own, ...more };
+  return Object.entries(all)
+    .map(
+      ([name, value]) =>
+        `      ${name}: '${isGenerated(name) && !exchanged.includes(name) ? value : `\${${name}-${value}}`}'`,
+    )
+    .join('\n');
+}
+
+function databaseFolders(rows: readonly ServiceRow[]): string[] {
+  return ['postgres', ...rows.flatMap(({ name }) => [name, `${name}-owner`])].map((name) =>
+    secretPaths.of(stateDir, name),
+  );
+}
+
+function issuerOf(rows: readonly ServiceRow[]): string {
+  return rows.find(({ trust }) => trust === 'issuer')!.name;
+}
+
+/** Without a shell, and without a program that the image does not have anyway. */
+function probe(row: ServiceRow): string {
+  const url = `http://127.0.0.1:${portOf(row)}/health/${row.trust === 'issuer' ? 'live' : 'ready'}`;
+  return `fetch('${url}').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
+}
+
+function healthcheck(...command: string[]): string {
+  const test = JSON.stringify(['CMD', ...command]);
+  return `{ test: ${test}, start_period: 60s, start_interval: 1s, interval: 10s, timeout: 5s, retries: 3 }`;
+}
+
+function after(needs: Readonly<Record<string, string>>): string {
+  const condition = (state: string) =>
+    state === 'done' ? 'service_completed_successfully' : 'service_healthy';
+  const entries = Object.entries(needs).map(([name, state]) => `${name}: { condition: ${condition(state)} }`);
+  return `{ ${entries.join(', ')} }`;
+}
+
+/** A new volume takes its owner from the folder of the image of `setup`, which mounts all of them first. */
+function mount(path: string, mode: 'ro' | 'rw' = 'ro'): string {
+  return mode === 'ro' ? `${volumeName(path)}:${path}:ro` : `${volumeName(path)}:${path}`;
+}
+
+function list(items: readonly string[]): string {
+  return items.map((item) => `      - ${item}`).join('\n');
+}

@@ -1,0 +1,58 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { services } from '../system/services.js';
+import { caddyfile } from '../compose/caddyfile.js';
+import { composeFile, tlsComposeFile } from '../compose/compose-file.js';
+import { projectRoot } from '../project.js';
+import type { Check } from '../checks/check.js';
+import { eventsReference } from './events-reference.js';
+import { readProjectFile } from '../checks/packages.js';
+import { configReference, environmentExample } from './settings-reference.js';
+
+/** The files of the repository that are made from code, and what makes each. */
+const files: Readonly<Record<string, () => string | Promise<string>>> = {
+  'docker-compose.yml': () => composeFile(services),
+  'compose.tls.yml': () => tlsComposeFile(services),
+  'infra/compose/Caddyfile': () => caddyfile(services, 'http'),
+  'infra/compose/Caddyfile.tls': () => caddyfile(services, 'https'),
+  'docs/config.md': configReference,
+  'docs/security-events.md': eventsReference,
+  '.env.example': environmentExample,
+};
+
+/** Every generated file is what its generator makes now. */
+export const generatedFiles: Check = {
+  name: 'generated-files',
+  remedy: 'npm run generate',
+  run: async () => {
+    const stale = await Promise.all(
+      Object.keys(files).map(async (path) => ((await render(path)) === readIfThere(path) ? [] : [path])),
+    );
+    return stale.flat().map((path) => `${path} is not what its generator makes now`);
+  },
+};
+
+/** Writes them all. */
+export async function writeGeneratedFiles(): Promise<void> {
+  for (const path of Object.keys(files)) {
+    mkdirSync(dirname(join(projectRoot, path)), { recursive: true });
+    writeFileSync(join(projectRoot, path), await render(path));
+  }
+}
+
+/** In the repository's format, where prettier knows the language. */
+async function render(path: string): Promise<string> {
+  const text = await files[path]!();
+  if (!/\.(yml|md)$/.test(path)) return text;
+  const filepath = join(projectRoot, path);
+  return format(text, { ...(await resolveConfig(filepath)), filepath });
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readProjectFile(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SuperuserLogin } from '../system/service-database.js';
+import { environmentFor, type Program, type SystemAddresses } from '../system/environment.js';
+import { readSecret, secretPaths } from '../system/secrets.js';
+import { serverPortOffsets, type ServiceRow } from '../system/services.js';
+import type { ChildSpec } from './processes.js';
+import { type RunningFile, statePaths } from './state-dir.js';
+
+const host = '127.0.0.1';
+
+/** The addresses of a system on one machine. */
+export function planAddresses(
+  stateDir: string,
+  portBase: number,
+  rows: readonly ServiceRow[],
+  nodeEnv: SystemAddresses['nodeEnv'],
+): SystemAddresses {
+  const ports = Object.fromEntries(rows.map((row) => [row.name, portBase + row.portOffset]));
+  const issuer = rows.find((row) => row.trust === 'issuer');
+  return {
+    stateDir,
+    listenHost: host,
+    nodeEnv,
+    ports,
+    databaseHosts: Object.fromEntries(rows.map(({ name }) => [name, host])),
+    natsHost: host,
+    urls: Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `http://${host}:${port}`])),
+    issuer: `http://localhost:${portBase + (issuer?.portOffset ?? 0)}`,
+    postgresPort: portBase + serverPortOffsets.postgres,
+    natsPort: portBase + serverPortOffsets.nats,
+  };
+}
+
+/** How to run one program of a service; `settings` come on top of the generated environment. */
+export function planProgram(
+  row: ServiceRow,
+  program: Program,
+  appsDir: string,
+  addresses: SystemAddresses,
+  settings: Readonly<Record<string, string>> = {},
+): ChildSpec {
+  return {
+    name: program === 'main' ? row.name : `${row.name} ${program}`,
+    command: process.execPath,
+    args: ['--enable-source-maps', join(appsDir, row.name, 'src', `${program}.js`)],
+    env: { ...environmentFor(row, program, addresses), ...settings },
+    cwd: addresses.stateDir,
+    logFile: statePaths.log(addresses.stateDir, row.name),
+  };
+}
+
+/** PostgreSQL's superuser, whom no service knows. @throws SetupError `state_damaged`. */
+export function planSuperuser({ stateDir, postgresPort }: SystemAddresses): SuperuserLogin {
+  return {
+    host,
+    port: postgresPort,
+    user: 'postgres',
+    password: readSecret(secretPaths.superuserPassword(stateDir)),
+  };
+}
+
+/** The content of running.json. */
+export function planRunningFile(
+  portBase: number,
+  addresses: SystemAddresses,
+  pids: ReadonlyMap<string, number>,
+): RunningFile {
+  const { stateDir, ports } = addresses;
+  const entries = Object.entries(ports).map(
+    ([name, port]) => [name, { url: `http://localhost:${port}`, pid: pids.get(name) ?? 0 }] as const,
+  );
+  return {
+    pid: process.pid,
+    portBase,
+    issuer: addresses.issuer,
+    services: Object.fromEntries(entries),
+    postgres: { port: addresses.postgresPort },
+    nats: { port: addresses.natsPort },
+    credentialsFile: secretPaths.credentials(stateDir),
+    publicDir: secretPaths.public(stateDir),
+    logsDir: statePaths.logs(stateDir),
+  };
+}
+
+/** Identifies the work of a service's `migrate` and `seed`: its compiled code and what the seed reads. */
+export function digestOfPreparation(
+  row: ServiceRow,
+  appsDir: string,
+  stateDir: string,
+  settings: Readonly<Record<string, string>> = {},
+): string {
+  const folder = join(appsDir, row.name, 'src');
+  const hash = createHash('sha256').update(readSecret(secretPaths.credentials(stateDir)));
+  hash.update(JSON.stringify(settings));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.js'),
+  );
+  for (const file of files.sort()) hash.update(`${file}\0`).update(readFileSync(join(folder, file)));
+  return hash.digest('hex');
+}

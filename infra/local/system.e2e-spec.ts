@@ -1,0 +1,219 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePortBase } from '#testing';
+import { portClaims, services } from '../system/services.js';
+import { postgresDataParent, removePostgresData } from './postgres-home.js';
+import { isAlive } from '../process-identity.mjs';
+import { readRunning, statePaths } from './state-dir.js';
+import { type RunningSystem, startSystem, type SystemOptions } from './system.js';
+
+// Stand-ins for the services: what is under test is who starts, stops, kills and reports them.
+const main = `
+const { createServer } = require('node:http');
+if (process.env.FAIL_AT_BOOT) { console.log('the setting X is missing'); process.exit(1); }
+const server = createServer((request, response) => {
+  if (request.url === '/crash') { console.log('about to fall over'); process.exit(3); }
+  response.statusCode = process.env.NEVER_READY ? 503 : 200;
+  const checks = { database: { status: 'down' }, nats: { status: 'degraded' } };
+  response.end(JSON.stringify(process.env.NEVER_READY ? { status: 'not_ready', checks } : process.env));
+}).listen(Number(process.env.PORT), process.env.HOST);
+process.on('SIGTERM', () => { console.log('drained'); server.close(); process.exit(0); });
+`;
+const note = (program: string) => `
+require('node:fs').appendFileSync(require('node:path').join(__dirname, '../../ran'),
+  process.env.DATABASE_NAME + ' ${program} as ' + process.env.DATABASE_USER + '\\n');
+`;
+
+describe('a system of processes', () => {
+  let folder: string;
+  let options: SystemOptions;
+  let system: RunningSystem | undefined;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'test-system-'));
+    const appsDir = join(folder, 'apps');
+    mkdirSync(appsDir);
+    writeFileSync(join(appsDir, 'package.json'), '{ "type": "commonjs" }');
+    for (const { name } of services) {
+      const src = join(appsDir, name, 'src');
+      mkdirSync(src, { recursive: true });
+      writeFileSync(join(src, 'main.js'), main);
+      for (const program of ['migrate', 'seed']) writeFileSync(join(src, `${program}.js`), note(program));
+    }
+    const portBase = await freePortBase(portClaims(0).map(({ port }) => port));
+    options = { stateDir: join(folder, 'state'), portBase, appsDir, durable: false };
+  });
+  afterEach(async () => {
+    await system?.stop();
+    system = undefined;
+  });
+  afterAll(() => {
+    removePostgresData(options.stateDir);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('prepares each database once: migrations as the owner, then the first data as the runtime role', async () => {
+    system = await startSystem(options);
+    const first = ran();
+    expect([...first].sort()).toEqual([
+      'auth migrate as auth_owner',
+      'auth seed as auth',
+      'inventory migrate as inventory_owner',
+      'inventory seed as inventory',
+      'orders migrate as orders_owner',
+    ]);
+    await system.stop();
+    system = await startSystem(options);
+    expect(ran()).toEqual(first);
+    await system.stop();
+    const seed = join(options.appsDir!, 'inventory/src/seed.js');
+    writeFileSync(seed, `${readFileSync(seed, 'utf8')}\n// changed`);
+    system = await startSystem(options);
+    expect(ran().slice(first.length)).toEqual([
+      'inventory migrate as inventory_owner',
+      'inventory seed as inventory',
+    ]);
+  });
+
+  it('gives each service its own secrets and settings, and nothing of our environment', async () => {
+    process.env['LEAK'] = 'from the shell';
+    system = await startSystem({ ...options, settings: { orders: { EXTRA: 'wanted' } } });
+    delete process.env['LEAK'];
+    const environment = (await (await fetch(system.urls['orders']!)).json()) as Record<string, string>;
+    expect(environment).not.toHaveProperty('LEAK');
+    expect(environment).toMatchObject({
+      EXTRA: 'wanted',
+      INVENTORY_URL: system.urls['inventory'],
+      ISSUER: `http://localhost:${options.portBase}`,
+    });
+    const secretsOfOthers = Object.values(environment).filter((value) => /secrets\/(?!orders\/)/.test(value));
+    expect(secretsOfOthers).toEqual([]);
+  });
+
+  it('says what runs where while it runs, and nothing afterwards', async () => {
+    system = await startSystem(options);
+    const { running } = system;
+    expect(readRunning(options.stateDir)).toEqual(running);
+    expect(running.services['auth']?.url).toBe(`http://localhost:${options.portBase}`);
+    expect(existsSync(running.credentialsFile)).toBe(true);
+    await system.stop();
+    expect(readRunning(options.stateDir)).toBeUndefined();
+    for (const pid of [...Object.values(running.services)].map((service) => service.pid))
+      expect(isAlive(pid)).toBe(false);
+    expect(readFileSync(join(running.logsDir, 'orders.log'), 'utf8')).toContain('drained');
+  });
+
+  it('starts once when several start at the same time', async () => {
+    const attempts = await Promise.allSettled([startSystem(options), startSystem(options)]);
+    const started = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
+    system = started[0];
+    expect(started).toHaveLength(1);
+    expect(attempts.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'already_running' },
+    });
+    const { services: all } = system!.running;
+    expect(Object.values(all).map(({ pid }) => isAlive(pid))).toEqual(Object.values(all).map(() => true));
+  });
+
+  it('refuses to start twice on one state folder', async () => {
+    system = await startSystem(options);
+    await expect(startSystem(options)).rejects.toMatchObject({
+      code: 'already_running',
+      message: expect.stringContaining(`process ${process.pid}`),
+    });
+  });
+
+  it('reports a service that dies by itself with its last lines', async () => {
+    system = await startSystem(options);
+    await fetch(`${system.urls['orders']}/crash`).catch(() => undefined);
+    const report = await system.crashed;
+    expect(report).toMatch(/^orders ended unexpectedly with code 3/);
+    expect(report).toContain('  | about to fall over');
+  });
+
+  it('kills, restarts and halts single parts without calling that a crash', async () => {
+    system = await startSystem(options);
+    let crashed = false;
+    void system.crashed.then(() => (crashed = true));
+    await system.kill('orders');
+    await expect(fetch(system.urls['orders']!)).rejects.toThrow();
+    await system.launch('orders');
+    expect((await fetch(system.urls['orders']!)).status).toBe(200);
+    for (const server of ['nats', 'postgres']) {
+      await system.kill(server);
+      await system.launch(server);
+      await system.restart(server);
+    }
+    expect(readRunning(options.stateDir)).toEqual(system.running);
+    expect(crashed).toBe(false);
+    await expect(system.halt('nobody')).rejects.toThrow('The system has no part named nobody.');
+  });
+
+  it('ends what a launcher left that was killed together with its reaper', async () => {
+    system = await startSystem(options);
+    const { running } = system;
+    // As if it were gone: its claim counts for nothing, its children run.
+    rmSync(statePaths.launchers(options.stateDir), { recursive: true });
+    system = await startSystem(options);
+    expect(Object.values(running.services).filter(({ pid }) => isAlive(pid))).toEqual([]);
+    expect(system.running.services).not.toEqual(running.services);
+  });
+
+  it.each([
+    ['does not boot', { FAIL_AT_BOOT: '1' }, 'child_failed', 'the setting X is missing'],
+    ['does not become ready', { NEVER_READY: '1' }, 'not_ready', '(answers 503: database). Its last lines'],
+  ])('ends everything when a service %s', async (_, settings, code, detail) => {
+    const failing = startSystem({ ...options, readyTimeoutMs: 1_000, settings: { inventory: settings } });
+    await expect(failing).rejects.toMatchObject({ code, message: expect.stringContaining(detail) });
+    system = await startSystem(options); // every port is free again, and nobody holds the folder
+  });
+
+  it('ends everything when the start is aborted', async () => {
+    const abort = new AbortController();
+    const log = (line: string) => {
+      if (line.startsWith('NATS')) abort.abort();
+    };
+    await expect(startSystem({ ...options, log, signal: abort.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    system = await startSystem(options);
+  });
+
+  it('names the port that is taken, before it starts anything', async () => {
+    const server: Server = createServer().listen(options.portBase + 1, '127.0.0.1');
+    await new Promise((listening) => server.once('listening', listening));
+    await expect(startSystem(options)).rejects.toMatchObject({
+      code: 'port_in_use',
+      message: expect.stringMatching(/^Port \d+ \(orders\) is in use .*--port-base/),
+    });
+    await new Promise((closed) => server.close(closed));
+  });
+
+  it.each([
+    ['a key file cut short', (dir: string) => writeFileSync(join(dir, 'secrets/auth/nats.nk'), '')],
+    [
+      'the superuser password lost',
+      (dir: string) => rmSync(join(dir, 'secrets/postgres/superuser-password')),
+    ],
+    [
+      'a file of PostgreSQL lost',
+      (dir: string) => rmSync(join(postgresDataParent(dir), 'data/global/pg_control')),
+    ],
+  ])('names npm run reset when the state is damaged: %s', async (_, damage) => {
+    const stateDir = mkdtempSync(join(folder, 'damaged-'));
+    await (await startSystem({ ...options, stateDir })).stop();
+    damage(stateDir);
+    await expect(startSystem({ ...options, stateDir })).rejects.toMatchObject({
+      code: 'state_damaged',
+      message: expect.stringContaining('npm run reset'),
+    });
+    removePostgresData(stateDir);
+  });
+
+  function ran(): string[] {
+    return readFileSync(join(options.appsDir!, 'ran'), 'utf8').trim().split('\n');
+  }
+});

@@ -1,0 +1,271 @@
+/**
+ * A whole system of real processes for one state folder: PostgreSQL, nats-server and every service of the table.
+ * `npm start` runs one; tests and scenarios start their own and stop, kill and restart its parts.
+ */
+import { join, resolve } from 'node:path';
+import { planDatabase, provisionDatabase } from '../system/service-database.js';
+import type { Program, SystemAddresses } from '../system/environment.js';
+import { makeSecrets, publicNkeys } from '../system/secrets.js';
+import { portClaims, services, type ServiceRow } from '../system/services.js';
+import { projectRoot } from '../project.js';
+import { SetupError } from '../system/setup-error.js';
+import { findNatsServer } from './nats-server-finder.js';
+import { startNatsServer } from './nats-server.js';
+import { assertPortsFree } from './ports.js';
+import { removePostgresData } from './postgres-home.js';
+import { startPostgres } from './postgres.js';
+import { type Child, describeExit, runToEnd, startChild } from './processes.js';
+import { untilReady } from './readiness.js';
+import {
+  claimStateDir,
+  clearStamps,
+  endLeftovers,
+  isNewStateDir,
+  isStamped,
+  recordChildren,
+  type RunningFile,
+  stamp,
+  statePaths,
+  writeRunning,
+} from './state-dir.js';
+import {
+  digestOfPreparation,
+  planAddresses,
+  planProgram,
+  planRunningFile,
+  planSuperuser,
+} from './system-plan.js';
+
+/** What to start, and where. */
+export interface SystemOptions {
+  stateDir: string;
+  portBase: number;
+  /** Default: the table. */
+  rows?: readonly ServiceRow[];
+  /** The folder with `<service>/src/{main,migrate,seed}.js`. Default: the build. */
+  appsDir?: string;
+  /** Default `development`. */
+  nodeEnv?: SystemAddresses['nodeEnv'];
+  /** Settings of each service's `main` and `seed`, on top of the generated ones. */
+  settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** False gives up PostgreSQL's crash safety for speed. Default true. */
+  durable?: boolean;
+  /** Milliseconds for a service to become ready. Default 60,000. */
+  readyTimeoutMs?: number;
+  /** Takes one line for each step. */
+  log?: (line: string) => void;
+  /** Aborting ends a start that is under way: it rejects once everything has stopped. */
+  signal?: AbortSignal;
+}
+
+/** Starts the system. When this rejects, nothing is left running. @throws SetupError of every code. */
+export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
+  const stateDir = resolve(options.stateDir);
+  const letGo = await claimStateDir(stateDir);
+  const system = new RunningSystem({ ...options, stateDir }, letGo);
+  try {
+    await endLeftovers(stateDir);
+    if (isNewStateDir(stateDir)) removePostgresData(stateDir); // its passwords went with the folder: nobody can open it
+    await system.boot();
+    return system;
+  } catch (error) {
+    await system.stop();
+    throw error;
+  }
+}
+
+/** A running system, made by `startSystem`. A part is the name of a service, `nats` or `postgres`. */
+export class RunningSystem {
+  /** Resolves with a report when a part ends that nobody asked to end. */
+  readonly crashed: Promise<string>;
+
+  private readonly stateDir: string;
+  private readonly rows: readonly ServiceRow[];
+  private readonly addresses: SystemAddresses;
+  private readonly parts = new Map<string, Child>();
+  private readonly log: (line: string) => void;
+  private readonly aborted: AbortSignal;
+  private reportCrash!: (report: string) => void;
+
+  /** Use `startSystem`. */
+  constructor(
+    private readonly options: SystemOptions,
+    private readonly letGo: () => void,
+  ) {
+    this.stateDir = options.stateDir;
+    this.rows = options.rows ?? services;
+    this.addresses = planAddresses(
+      this.stateDir,
+      options.portBase,
+      this.rows,
+      options.nodeEnv ?? 'development',
+    );
+    this.log = options.log ?? (() => undefined);
+    const crash = new AbortController();
+    this.crashed = new Promise((resolveCrash) => {
+      this.reportCrash = (report) => {
+        crash.abort(new SetupError('child_failed', report)); // what is still waiting for a service gives up
+        resolveCrash(report);
+      };
+    });
+    this.aborted = AbortSignal.any([crash.signal, ...(options.signal ? [options.signal] : [])]);
+  }
+
+  /** Base URL of each service. */
+  get urls(): Readonly<Record<string, string>> {
+    return this.addresses.urls;
+  }
+
+  /** What runs where, as in running.json. */
+  get running(): RunningFile {
+    const pids = new Map([...this.parts].map(([name, child]) => [name, child.pid]));
+    return planRunningFile(this.options.portBase, this.addresses, pids);
+  }
+
+  /** Brings everything up, in order. */
+  async boot(): Promise<void> {
+    await assertPortsFree(portClaims(this.options.portBase, this.rows));
+    makeSecrets(this.stateDir, this.rows);
+    await settleAll([
+      this.step('PostgreSQL is up', this.launch('postgres')),
+      this.step('NATS is up', this.launch('nats')),
+    ]);
+    for (const row of this.rows) {
+      await provisionDatabase(planSuperuser(this.addresses), planDatabase(row.name, this.stateDir));
+    }
+    await settleAll(this.rows.map((row) => this.prepareDatabase(row)));
+    await settleAll(this.rows.map((row) => this.step(`${row.name} is ready`, this.launch(row.name))));
+  }
+
+  /** Stops everything: services first, which drain; then NATS, then PostgreSQL. */
+  async stop(): Promise<void> {
+    for (const names of [this.rows.map((row) => row.name), ['nats'], ['postgres']]) {
+      const children = names.flatMap((name) => this.parts.get(name) ?? []);
+      await Promise.all(children.map((child) => child.stop()));
+    }
+    this.letGo();
+  }
+
+  /** Kills everything at once. */
+  killAll(): void {
+    for (const child of this.parts.values()) void child.kill();
+  }
+
+  /** Ends one part politely. */
+  async halt(part: string): Promise<void> {
+    await this.part(part).stop();
+  }
+
+  /** Ends one part by SIGKILL, or sends it another signal and waits for its end. */
+  async kill(part: string, signal?: NodeJS.Signals): Promise<void> {
+    await this.part(part).kill(signal);
+  }
+
+  /** Starts a part that has ended; a service is ready when this resolves. */
+  async launch(part: string): Promise<void> {
+    this.aborted.throwIfAborted();
+    if (this.parts.get(part)?.running) return;
+    if (part === 'postgres') await this.launchPostgres();
+    else if (part === 'nats') await this.launchNats();
+    else await this.launchService(this.row(part));
+    if (this.rows.every((row) => this.parts.has(row.name))) writeRunning(this.stateDir, this.running);
+  }
+
+  /** `halt`, then `launch`. */
+  async restart(part: string): Promise<void> {
+    await this.halt(part);
+    await this.launch(part);
+  }
+
+  private async step(done: string, work: Promise<void>): Promise<void> {
+    const begun = Date.now();
+    await work;
+    this.log(`${done} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+  }
+
+  private async launchPostgres(): Promise<void> {
+    const { child, created } = await startPostgres({
+      stateDir: this.stateDir,
+      port: this.addresses.postgresPort,
+      superuserPassword: planSuperuser(this.addresses).password,
+      logFile: statePaths.log(this.stateDir, 'postgres'),
+      durable: this.options.durable ?? true,
+    });
+    this.register('postgres', child);
+    if (created) clearStamps(this.stateDir);
+  }
+
+  private async launchNats(): Promise<void> {
+    const child = await startNatsServer({
+      program: await findNatsServer(),
+      dir: statePaths.nats(this.stateDir),
+      port: this.addresses.natsPort,
+      rows: this.rows,
+      publicKeys: publicNkeys(this.stateDir, this.rows),
+      logFile: statePaths.log(this.stateDir, 'nats'),
+    });
+    this.register('nats', child);
+  }
+
+  private async launchService(row: ServiceRow): Promise<void> {
+    const child = startChild(this.program(row, 'main', this.options.settings?.[row.name]));
+    this.register(row.name, child);
+    await untilReady({
+      child,
+      url: this.urls[row.name] ?? '',
+      logFile: statePaths.log(this.stateDir, row.name),
+      timeoutMs: this.options.readyTimeoutMs ?? 60_000,
+      log: this.log,
+      signal: this.aborted,
+    });
+  }
+
+  /** Migrations and seeds are idempotent but cost a process each, so they run only when the service's code or `.env` changed. */
+  private async prepareDatabase(row: ServiceRow): Promise<void> {
+    this.aborted.throwIfAborted();
+    const settings = this.options.settings?.[row.name];
+    const digest = digestOfPreparation(row, this.appsDir, this.stateDir, settings);
+    if (isStamped(this.stateDir, row.name, digest)) return;
+    await this.step(`${row.name}: database is migrated`, runToEnd(this.program(row, 'migrate')));
+    if (row.seed !== 'none')
+      await this.step(`${row.name}: first data is in place`, runToEnd(this.program(row, 'seed', settings)));
+    stamp(this.stateDir, row.name, digest);
+  }
+
+  private register(part: string, child: Child): void {
+    this.parts.set(part, child);
+    recordChildren(
+      this.stateDir,
+      [...this.parts.values()].map(({ pid }) => pid),
+    );
+    void child.exited.then((exit) => {
+      if (!exit.expected) this.reportCrash(describeExit(child, exit, statePaths.log(this.stateDir, part)));
+    });
+  }
+
+  private program(row: ServiceRow, program: Program, settings?: Readonly<Record<string, string>>) {
+    return planProgram(row, program, this.appsDir, this.addresses, settings);
+  }
+
+  private get appsDir(): string {
+    return this.options.appsDir ?? join(projectRoot, 'dist/apps');
+  }
+
+  private part(name: string): Child {
+    const child = this.parts.get(name);
+    if (child === undefined) throw new Error(`The system has no part named ${name}.`);
+    return child;
+  }
+
+  private row(name: string): ServiceRow {
+    const row = this.rows.find((candidate) => candidate.name === name);
+    if (row === undefined) throw new Error(`The system has no service named ${name}.`);
+    return row;
+  }
+}
+
+/** Waits for all to settle before it throws the first error, so that nothing is still starting behind our back. */
+async function settleAll(work: Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}

@@ -1,0 +1,90 @@
+/** The three services as real processes, started as `npm start` starts them. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { eventually, freePortBase } from '#testing';
+import { readCredentials, readSecret, secretPaths } from '../system/secrets.js';
+import { portClaims } from '../system/services.js';
+import { removePostgresData } from './postgres-home.js';
+import { startSystem, type RunningSystem } from './system.js';
+import { runTour } from '../tour/story.js';
+
+let stateDir: string;
+let system: RunningSystem;
+
+beforeAll(async () => {
+  stateDir = mkdtempSync(join(tmpdir(), 'test-whole-'));
+  const portBase = await freePortBase(portClaims(0).map(({ port }) => port));
+  system = await startSystem({
+    stateDir,
+    portBase,
+    durable: false,
+    settings: { auth: { COUNTED_SECONDS: '4' } },
+  });
+}, 120_000);
+
+afterAll(async () => {
+  await system.stop();
+  removePostgresData(stateDir);
+  rmSync(stateDir, { recursive: true, force: true });
+}, 60_000);
+
+describe('the whole system', () => {
+  it('tells the tour, and again', async () => {
+    const { auth, orders, inventory } = system.urls as Record<'auth' | 'orders' | 'inventory', string>;
+    const told: string[] = [];
+    const { admin } = readCredentials(stateDir);
+    const print = (text: string) => void told.push(text);
+    for (const _round of [1, 2]) await runTour({ urls: { auth, orders, inventory }, admin, print });
+    expect(told.join('\n')).not.toContain(admin.password);
+  }, 120_000);
+
+  it('verifies where no private key and no database of auth can be reached', async () => {
+    const { demo } = readCredentials(stateDir);
+    const answer = await fetch(`${system.urls['auth']}/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(demo),
+    });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+
+    await system.halt('auth');
+    // The signing keys' seals, the key that opens them, and the anchor's private half: gone.
+    renameSync(secretPaths.of(stateDir, 'auth'), join(stateDir, 'out-of-reach'));
+    await dropDatabaseOf('auth');
+    await Promise.all(['orders', 'inventory'].map((service) => system.restart(service)));
+
+    const orders = (authorization: string) =>
+      fetch(`${system.urls['orders']}/orders`, { headers: { authorization } }).then(({ status }) => status);
+    await eventually(async () => (await orders(`Bearer ${token}`)) === 200);
+    expect(await orders(`Bearer ${token.slice(0, -6)}AAAAAA`)).toBe(401);
+    const product = await fetch(`${system.urls['inventory']}/products/WAX-RED/stock`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: '{"stock":1}',
+    });
+    // Genuine, and for another audience.
+    expect(product.status).toBe(401);
+    const { freshness, statements } = (await (await fetch(`${system.urls['orders']}/trust`)).json()) as {
+      freshness: string;
+      statements: { accepted: Record<string, number> };
+    };
+    expect(['confirmed', 'unconfirmed']).toContain(freshness);
+    expect(statements.accepted).toMatchObject({ file: 1, http: 0 });
+  }, 60_000);
+});
+
+async function dropDatabaseOf(service: string): Promise<void> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: system.running.postgres.port,
+    user: 'postgres',
+    password: readSecret(secretPaths.superuserPassword(stateDir)),
+    database: 'postgres',
+  });
+  await client.connect();
+  await client.query(`DROP DATABASE ${service} WITH (FORCE)`);
+  await client.end();
+}

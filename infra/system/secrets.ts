@@ -1,0 +1,183 @@
+/**
+ * This installation's secrets, made once and never overwritten. A service is given its own folder and `public/`:
+ *
+ *   secrets/<service>/         nats.nk  database-password  statements/, which the service writes
+ *   secrets/<service>-owner/   database-password, of the role that migrates; the service itself never sees it
+ *   secrets/auth/              also trust-anchor.private.pem  key-encryption-key
+ *   secrets/postgres/          superuser-password
+ *   public/                    trust-anchor.pem  <service>.nkey
+ *   credentials.json           the first admin's and the demo user's passwords
+ */
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createUser, fromSeed } from '@nats-io/nkeys';
+import { SetupError } from './setup-error.js';
+import type { ServiceRow } from './services.js';
+
+/** The people that a new installation knows. */
+export interface Credentials {
+  admin: { email: string; password: string };
+  demo: { email: string; password: string };
+}
+
+/** The paths of an installation's secrets, relative to its state folder. */
+export const secretPaths = {
+  of: (stateDir: string, service: string) => join(stateDir, 'secrets', service),
+  runtimePassword: (stateDir: string, service: string) =>
+    join(stateDir, 'secrets', service, 'database-password'),
+  ownerPassword: (stateDir: string, service: string) =>
+    join(stateDir, 'secrets', `${service}-owner`, 'database-password'),
+  /**
+   * The one folder that a service writes. The issuer keeps a copy here of the last statement that it made, a verifier
+   * the last that it accepted and what it knows to be revoked.
+   */
+  statements: (stateDir: string, service: string) => join(stateDir, 'secrets', service, 'statements'),
+  public: (stateDir: string) => join(stateDir, 'public'),
+  superuserPassword: (stateDir: string) => join(stateDir, 'secrets/postgres/superuser-password'),
+  credentials: (stateDir: string) => join(stateDir, 'credentials.json'),
+};
+
+/** Makes every secret that is not there yet: files of mode 0600 in folders of mode 0700. */
+export function makeSecrets(stateDir: string, rows: readonly ServiceRow[]): void {
+  for (const folder of secretFolders(stateDir, rows)) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  }
+  writeOnce(secretPaths.superuserPassword(stateDir), password);
+  writeOnce(secretPaths.credentials(stateDir), () => {
+    const credentials: Credentials = {
+      admin: { email: 'admin@example.com', password: password() },
+      demo: { email: 'demo@example.com', password: password() },
+    };
+    return `${JSON.stringify(credentials, null, 2)}\n`;
+  });
+  for (const row of rows) makeServiceSecrets(stateDir, row);
+}
+
+/** The keys of the issuer that are exchanged for a successor while both are known. */
+export const exchangedKeys = ['trust-anchor', 'key-encryption-key'] as const;
+
+/** Makes the successor of such a key, numbered after those that are there, and gives the names of its files. */
+export function makeSuccessor(
+  stateDir: string,
+  rows: readonly ServiceRow[],
+  key: (typeof exchangedKeys)[number],
+): { privateFile: string; publicFile?: string } {
+  const folder = secretPaths.of(stateDir, rows.find(({ trust }) => trust === 'issuer')!.name);
+  const files = [folder, secretPaths.public(stateDir)].flatMap((each) => readdirSync(each));
+  const numbers = files.flatMap((file) => {
+    const [, number] = new RegExp(`^${key}\\.(\\d+)(\\.|$)`).exec(file) ?? [];
+    return number === undefined ? [] : [Number(number)];
+  });
+  const name = `${key}.${Math.max(1, ...numbers) + 1}`;
+  if (key === 'trust-anchor') return makeAnchor(folder, secretPaths.public(stateDir), name);
+  const privateFile = join(folder, name);
+  writeOnce(privateFile, keyEncryptionKey);
+  return { privateFile };
+}
+
+/** Every folder of an installation's secrets, the outer before the inner. */
+export function secretFolders(stateDir: string, rows: readonly ServiceRow[]): string[] {
+  const names = ['postgres', ...rows.flatMap(({ name }) => [name, `${name}-owner`])];
+  return [
+    stateDir,
+    join(stateDir, 'secrets'),
+    secretPaths.public(stateDir),
+    ...names.map((name) => secretPaths.of(stateDir, name)),
+    ...rows.map(({ name }) => secretPaths.statements(stateDir, name)),
+  ];
+}
+
+/** The generated logins. @throws SetupError `state_damaged`. */
+export function readCredentials(stateDir: string): Credentials {
+  return JSON.parse(readSecret(secretPaths.credentials(stateDir))) as Credentials;
+}
+
+/** Reads one secret. @throws SetupError `state_damaged`. */
+export function readSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new SetupError('state_damaged', `${file} cannot be read. To start over: npm run reset`, { cause });
+  }
+}
+
+/** The public nkey of each service. @throws SetupError `state_damaged`. */
+export function publicNkeys(stateDir: string, rows: readonly ServiceRow[]): Record<string, string> {
+  return Object.fromEntries(
+    rows.map(({ name }) => [name, readSecret(join(secretPaths.public(stateDir), `${name}.nkey`)).trim()]),
+  );
+}
+
+function makeServiceSecrets(stateDir: string, row: ServiceRow): void {
+  const folder = secretPaths.of(stateDir, row.name);
+  const publicFolder = secretPaths.public(stateDir);
+  writeOnce(secretPaths.runtimePassword(stateDir, row.name), password);
+  writeOnce(secretPaths.ownerPassword(stateDir, row.name), password);
+  // The public halves are derived from what is on disk, so that they always fit.
+  const seed = writeOnce(join(folder, 'nats.nk'), () => new TextDecoder().decode(createUser().getSeed()));
+  writeOnce(join(publicFolder, `${row.name}.nkey`), () =>
+    orDamaged(join(folder, 'nats.nk'), () => fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey()),
+  );
+  if (row.trust !== 'issuer') return;
+  makeAnchor(folder, publicFolder, 'trust-anchor');
+  writeOnce(join(folder, 'key-encryption-key'), keyEncryptionKey);
+}
+
+function makeAnchor(folder: string, publicFolder: string, name: string) {
+  const privateFile = join(folder, `${name}.private.pem`);
+  const publicFile = join(publicFolder, `${name}.pem`);
+  const anchor = writeOnce(privateFile, () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  });
+  writeOnce(publicFile, () =>
+    orDamaged(privateFile, () => createPublicKey(anchor).export({ type: 'spki', format: 'pem' }) as string),
+  );
+  return { privateFile, publicFile };
+}
+
+function keyEncryptionKey(): string {
+  return randomBytes(32).toString('base64');
+}
+
+function orDamaged(file: string, derive: () => string): string {
+  try {
+    return derive();
+  } catch (cause) {
+    throw new SetupError('state_damaged', `${file} does not hold a key. To start over: npm run reset`, {
+      cause,
+    });
+  }
+}
+
+function password(): string {
+  return randomBytes(18).toString('base64url');
+}
+
+/** The file's content, made by `make` if there is no such file. Linking a draft makes it whole or not at all. */
+function writeOnce(file: string, make: () => string): string {
+  const existing = readIfThere(file);
+  if (existing !== undefined) return existing;
+  const draft = `${file}.${process.pid}.draft`;
+  writeFileSync(draft, make(), { mode: 0o600 });
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft);
+  }
+  return readFileSync(file, 'utf8');
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    const content = readFileSync(file, 'utf8');
+    if (content.trim() !== '') return content;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  }
+  throw new SetupError('state_damaged', `${file} is empty or cannot be read. To start over: npm run reset`);
+}
