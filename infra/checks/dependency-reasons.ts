@@ -1,5 +1,5 @@
 import type { Check } from './check.js';
-import { readProjectFile } from './packages.js';
+import { readManifest, readProjectFile, type Manifest } from '../project.js';
 
 const page = 'docs/decisions/0002-dependencies.md';
 
@@ -7,18 +7,11 @@ const page = 'docs/decisions/0002-dependencies.md';
 export const dependencyReasons: Check = {
   name: 'dependency-reasons',
   remedy: `Give each its line in ${page}: | \`name\` | reason |`,
-  run: () =>
-    dependencyReasonFaults(JSON.parse(readProjectFile('package.json')) as Manifest, readProjectFile(page)),
+  run: () => dependencyReasonFaults(readManifest(), readProjectFile(page)),
 };
 
-interface Manifest {
-  dependencies?: Record<string, string>;
-  devDependencies?: Record<string, string>;
-  overrides?: Record<string, unknown>;
-}
-
-/** Compares the manifest with the rows of the page's tables. */
-export function dependencyReasonFaults(manifest: Manifest, text: string): string[] {
+/** Compares package.json with the rows of the page's tables. */
+export function dependencyReasonFaults(manifest: Partial<Manifest>, text: string): string[] {
   const { dependencies, devDependencies, overrides } = manifest;
   const asked = Object.keys({ ...dependencies, ...devDependencies, ...overrides });
   const rows = [...text.matchAll(/^\| *`([^`]+)` *\|(.*)\|\s*$/gm)];

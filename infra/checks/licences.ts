@@ -1,5 +1,5 @@
 import type { Check } from './check.js';
-import { packageNameAt, readLock, type LockedPackages } from './packages.js';
+import { packageNameAt, readLock, type LockedPackages } from '../project.js';
 
 /** What may be installed: free to use, change and pass on, with at most a notice to keep. SPDX identifiers. */
 const allowed: Record<string, string> = {

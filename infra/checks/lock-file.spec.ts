@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { engineFaults, lockFileFaults } from './lock-file.js';
-import type { LockedPackages } from './packages.js';
+import type { LockedPackages } from '../project.js';
 
 const platforms = [
   ['linux', 'x64'],

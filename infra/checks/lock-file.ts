@@ -1,6 +1,6 @@
 import { minVersion, subset } from 'semver';
 import type { Check } from './check.js';
-import { packageNameAt, readLock, type LockedPackages } from './packages.js';
+import { packageNameAt, readLock, type LockedPackages } from '../project.js';
 
 const platforms = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 

@@ -5,7 +5,7 @@
 import pLimit from 'p-limit';
 import { toolCheck, type Check } from './check.js';
 import { dependencyReasons } from './dependency-reasons.js';
-import { generatedFiles } from '../generate/generated-files.js';
+import { generatedFiles } from './generated-files.js';
 import { licences } from './licences.js';
 import { lockFile } from './lock-file.js';
 import { migrations } from './migrations.js';

@@ -1,13 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { services } from '../system/services.js';
 import { caddyfile } from '../compose/caddyfile.js';
 import { composeFile, tlsComposeFile } from '../compose/compose-file.js';
-import { projectRoot } from '../project.js';
-import type { Check } from '../checks/check.js';
+import { projectRoot, readProjectFile } from '../project.js';
+import { services } from '../system/services.js';
 import { eventsReference } from './events-reference.js';
-import { readProjectFile } from '../checks/packages.js';
 import { configReference, environmentExample } from './settings-reference.js';
 
 /** The files of the repository that are made from code, and what makes each. */
@@ -21,17 +19,13 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   '.env.example': environmentExample,
 };
 
-/** Every generated file is what its generator makes now. */
-export const generatedFiles: Check = {
-  name: 'generated-files',
-  remedy: 'npm run generate',
-  run: async () => {
-    const stale = await Promise.all(
-      Object.keys(files).map(async (path) => ((await render(path)) === readIfThere(path) ? [] : [path])),
-    );
-    return stale.flat().map((path) => `${path} is not what its generator makes now`);
-  },
-};
+/** The generated files that differ from what their generators make now. */
+export async function staleFiles(): Promise<string[]> {
+  const stale = await Promise.all(
+    Object.keys(files).map(async (path) => ((await render(path)) === readIfThere(path) ? [] : [path])),
+  );
+  return stale.flat();
+}
 
 /** Writes them all. */
 export async function writeGeneratedFiles(): Promise<void> {

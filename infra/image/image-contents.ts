@@ -1,35 +1,45 @@
 /**
- * What an image holds: the built files that its programs reach by imports, and the third-party packages that these
- * reach. So the image of orders has no file of apps/auth and no package that only apps/auth needs.
+ * What an image holds: the built files that its programs import, directly or not, and the packages that these files
+ * import. So the image of orders has no file of apps/auth, and no package that only apps/auth uses.
+ *
+ * `npm ci --omit=dev` cannot do this: there is one package.json for all apps, so it would give orders the packages with
+ * which auth signs tokens.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
-import { readLock, type LockedPackages } from '../checks/packages.js';
-import { projectRoot } from '../project.js';
+import type { LockedPackages, Manifest } from '../project.js';
 
-/** The files, relative to the project, and the names of packages of package.json. */
+/** Files are paths below the root of the repository; packages are names in `dependencies` of package.json. */
 export interface ImageContents {
   files: string[];
   packages: string[];
 }
 
-interface Manifest {
-  imports: Record<string, string>;
-  dependencies: Record<string, string>;
+/** What the contents are found in. */
+export interface BuiltProject {
+  root: string;
+  manifest: Pick<Manifest, 'imports' | 'dependencies'>;
+  lock: LockedPackages;
 }
 
-/** Follows the imports of built programs. @throws Error for an import that leads nowhere or to a dev dependency */
-export function imageContents(programs: readonly string[], manifest: Manifest): ImageContents {
+/**
+ * Follows the imports of built programs, given as paths below the root.
+ * @throws Error if an imported file is not there, or if an imported package is not in `dependencies`
+ */
+export function imageContents(programs: readonly string[], project: BuiltProject): ImageContents {
+  const { root, manifest } = project;
   const files = new Set<string>();
   const packages = new Set<string>();
   const visit = (file: string): void => {
     if (files.has(file)) return;
-    if (!existsSync(join(projectRoot, file))) throw new Error(`${file} is not there`);
+    if (!existsSync(join(root, file))) throw new Error(`${file} is not there`);
     files.add(file);
-    for (const specifier of importsOf(file)) {
+    for (const specifier of importsOf(join(root, file))) {
       if (specifier.startsWith('node:')) continue;
-      const ours = ownFile(file, specifier, manifest.imports);
+      const ours = specifier.startsWith('.')
+        ? relative(root, resolve(root, dirname(file), specifier))
+        : manifest.imports[specifier]?.replace(/^\.\//, '');
       if (ours !== undefined) visit(ours);
       else packages.add(packageOf(specifier));
     }
@@ -37,21 +47,14 @@ export function imageContents(programs: readonly string[], manifest: Manifest): 
   for (const program of programs) visit(program);
   const unknown = [...packages].filter((name) => manifest.dependencies[name] === undefined);
   if (unknown.length > 0)
-    throw new Error(`not among the dependencies of package.json: ${unknown.join(', ')}`);
-  const all = withPeers(packages, manifest, readLock());
-  return { files: [...files].sort(), packages: [...all].sort() };
+    throw new Error(`${unknown.join(', ')}: imported, but not in "dependencies" of package.json`);
+  return { files: [...files].sort(), packages: [...withPeers(packages, project)].sort() };
 }
 
 function importsOf(file: string): string[] {
-  const text = readFileSync(join(projectRoot, file), 'utf8');
-  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
-}
-
-function ownFile(file: string, specifier: string, aliases: Manifest['imports']): string | undefined {
-  if (specifier.startsWith('.')) {
-    return relative(projectRoot, resolve(projectRoot, dirname(file), specifier));
-  }
-  return aliases[specifier]?.replace(/^\.\//, '');
+  return ts
+    .preProcessFile(readFileSync(file, 'utf8'), true, true)
+    .importedFiles.map(({ fileName }) => fileName);
 }
 
 function packageOf(specifier: string): string {
@@ -61,16 +64,13 @@ function packageOf(specifier: string): string {
     .join('/');
 }
 
-/** Packages load their peers by themselves: TypeORM its driver, for one. Those that we depend on come along. */
-function withPeers(
-  direct: ReadonlySet<string>,
-  { dependencies }: Manifest,
-  lock: LockedPackages,
-): Set<string> {
+/** A package imports its peers by itself, as TypeORM imports its driver. So a peer comes along if we depend on it. */
+function withPeers(direct: ReadonlySet<string>, { manifest, lock }: BuiltProject): Set<string> {
   const all = new Set(direct);
   for (const name of all) {
     const { peerDependencies = {} } = lock[`node_modules/${name}`] ?? {};
-    for (const peer of Object.keys(peerDependencies)) if (dependencies[peer] !== undefined) all.add(peer);
+    for (const peer of Object.keys(peerDependencies))
+      if (manifest.dependencies[peer] !== undefined) all.add(peer);
   }
   return all;
 }
