@@ -1,11 +1,12 @@
 /**
- * The front door: plain JavaScript without dependencies, because on a fresh clone there is nothing else to run yet.
+ * Runs first for every npm script. It is plain JavaScript without dependencies, because a fresh clone has no packages and
+ * no build yet.
  *
- *   node infra/bootstrap.mjs prepare              install and build what is missing or out of date
+ *   node infra/bootstrap.mjs prepare              install and build, if something is missing or out of date
  *   node infra/bootstrap.mjs start [options]      prepare, then run the system
  *   node infra/bootstrap.mjs test [jest options]  prepare, then run the tests
- *   node infra/bootstrap.mjs reset                stop a running system and remove its state
- *   node infra/bootstrap.mjs run FILE [options]   prepare, then run a file of dist/
+ *   node infra/bootstrap.mjs reset                stop the running system and remove its state
+ *   node infra/bootstrap.mjs run FILE [options]   prepare, then run a file in dist/
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -56,13 +57,13 @@ async function test() {
     ...args,
   ];
   const child = spawn(process.execPath, jest, { cwd: root, env, stdio: 'inherit' });
-  // Ctrl-C reaches jest by itself; we stay until it has stopped its servers.
+  // The terminal sends Ctrl-C to jest as well. We wait until jest has stopped its servers.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   process.exitCode = await new Promise((done) => child.on('exit', (code) => done(code ?? 1)));
 }
 
 async function reset() {
-  // Must also work where the sources do not compile, so an old build is good enough.
+  // An old build is good enough: reset must also work if the sources do not compile.
   const program = 'dist/infra/local/reset.js';
   if (!existsSync(at(program))) await prepare();
   await importBuilt(program, args);
@@ -85,8 +86,8 @@ async function prepare() {
   }
 }
 
-// npm writes node_modules/.package-lock.json last, as the list of what it has put there. Packages for other systems
-// are in the lock file alone.
+// At the end, npm writes into node_modules/.package-lock.json what it has installed. Packages for other operating systems
+// are only in package-lock.json.
 function isInstalled() {
   const installed = readPackages('node_modules/.package-lock.json');
   if (installed === undefined) return false;
@@ -102,7 +103,7 @@ function readPackages(file) {
 }
 
 async function install() {
-  // Run by npm, we use the same npm. The dev dependencies build the project, even where NODE_ENV=production.
+  // If npm started us, we use the same npm. The build needs the dev dependencies, also with NODE_ENV=production.
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const options = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   await step('Installing packages', [...npm, ...options]);
@@ -141,7 +142,7 @@ function sourceFiles(folder) {
   return names.filter((name) => /(?<!spec)\.(ts|mjs)$/.test(name)).map((name) => join(folder, name));
 }
 
-/** Runs one step of the preparation: a line when it begins, the seconds when it ends, its output only if it fails. */
+/** Runs one step and prints its title and its time. It prints the output of the step only if the step fails. */
 async function step(title, [program, ...programArgs]) {
   const begun = Date.now();
   console.log(`${title} ...`);
@@ -158,7 +159,7 @@ async function step(title, [program, ...programArgs]) {
   console.log(`${title} took ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 }
 
-/** One preparation at a time. */
+/** Waits until no other process installs or builds here. */
 async function takeLock() {
   let told = false;
   for (;;) {
@@ -167,7 +168,7 @@ async function takeLock() {
       process.on('exit', claim);
       return claim;
     }
-    if (!told) console.log(`Another process (${claim}) is installing or building here; waiting for it.`);
+    if (!told) console.log(`Process ${claim} is installing or building here. Waiting for it.`);
     told = true;
     await sleep(100 + Math.random() * 200);
   }
@@ -177,7 +178,7 @@ function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return;
   fail(
-    `Node.js ${oldestNode.join('.')} or newer is needed; this is ${process.version}. See .nvmrc for the recommended one.`,
+    `Signet needs Node.js ${oldestNode.join('.')} or newer, and this is ${process.version}. The file .nvmrc names the recommended version.`,
   );
 }
 

@@ -1,17 +1,21 @@
 /**
- * Claims of processes on something that only one may use: a folder with a file for each of them, named after its process.
+ * Locks that end with their process. A lock is a folder. A process claims it by a file in the folder, and the name of the
+ * file identifies the process. Plain JavaScript, because bootstrap.mjs needs it before there is a build.
  *
- * A process first announces itself, then looks who else did, and gives way to anybody. Of two that come at once at least
- * one sees the other, so both never get it. Both may give way, hence the random pause before the next attempt. Nobody
- * removes the file of a process that lives. The file of one that is gone can be removed at any time: no later process has
- * its name.
+ * A process first makes its file, then looks for other files. If another process has a file, this process removes its own
+ * file and has no lock. If two processes try at the same time, at least one of them sees the other, so two never get the
+ * lock. Possibly none gets it, so callers wait for a random time before they try again.
+ *
+ * The file of a living process is removed by that process only. The file of a process that has ended can be removed by
+ * any process at any time, because no later process has the same name.
  */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beginningOf } from './process-identity.mjs';
 
 /**
- * Tries once. Gives what ends the claim, or the pid of a process that has it or tries to get it; that may be this one.
+ * Tries once to claim the folder. Returns a function that ends the claim, or the pid of the process that has the claim or
+ * is trying to get it. That can be this process.
  * @param {string} folder
  * @returns {(() => void) | number}
  */
@@ -23,7 +27,7 @@ export function tryClaim(folder) {
   } catch (error) {
     const { code } = /** @type {NodeJS.ErrnoException} */ (error);
     if (code === 'EEXIST') return process.pid;
-    if (code === 'ENOENT') return tryClaim(folder); // its last user has just removed the folder
+    if (code === 'ENOENT') return tryClaim(folder); // another process has just removed the folder
     throw error;
   }
   const release = () => rmSync(mine, { force: true });
@@ -34,9 +38,9 @@ export function tryClaim(folder) {
 }
 
 /**
- * The process that has the claim or tries to get it, if one lives; clears away what others left.
+ * Returns the pid of the living process that has the claim or is trying to get it. Removes the files of ended processes.
  * @param {string} folder
- * @param {number} [except] a pid that does not count
+ * @param {number} [except] a pid to ignore
  * @returns {number | undefined}
  */
 export function holderOf(folder, except) {
@@ -50,7 +54,7 @@ export function holderOf(folder, except) {
 }
 
 /**
- * A name that no other process ever has: a recycled pid has another beginning.
+ * A name that no other process ever has. A process that gets the same pid later has another start time.
  * @param {number} pid
  */
 function nameOf(pid) {

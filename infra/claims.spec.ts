@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { holderOf, tryClaim } from './claims.mjs';
 
-/** Takes the claim again and again, and looks for anybody else who has it; the last time it ends without a word. */
+/** Takes the claim several times, and fails if another process has it too. The last time, it ends without releasing. */
 const contender = `
   import { rmSync, writeFileSync } from 'node:fs';
   import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,14 +32,14 @@ describe('a claim', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('is had by one process at a time, though all try at once and each dies with it in the end', async () => {
+  it('belongs to one process at a time, when all try at once and each ends without releasing it', async () => {
     const module = new URL('claims.mjs', import.meta.url).href;
     const args = ['--input-type=module', '-e', contender, module, folder(), join(dir, 'held'), '60'];
     await Promise.all([1, 2, 3].map(() => promisify(execFile)(process.execPath, args)));
     expect(holderOf(folder())).toBeUndefined();
   });
 
-  it('names who has it, and is free when that one lets it go', () => {
+  it('names the process that has it, and is free after that process has released it', () => {
     const letGo = tryClaim(folder()) as () => void;
     expect(holderOf(folder())).toBe(process.pid);
     expect(tryClaim(folder())).toBe(process.pid);
@@ -49,10 +49,10 @@ describe('a claim', () => {
   });
 
   it.each([
-    ['a process that is gone', `${2 ** 22 - 1}-1`],
-    ['a process whose pid another has now', `${process.pid}-1`],
-    ['nobody', 'x'],
-  ])('of %s counts for nothing and is cleared away', (_, name) => {
+    ['a process that has ended', `${2 ** 22 - 1}-1`],
+    ['an ended process whose pid another process has now', `${process.pid}-1`],
+    ['no process', 'x'],
+  ])('of %s does not count and is removed', (_, name) => {
     tryClaim(folder());
     writeFileSync(join(folder(), name), '');
     expect(holderOf(folder())).toBe(process.pid);

@@ -1,29 +1,30 @@
-/** Plain JavaScript, because bootstrap.mjs needs it before there is a build. */
+/** Tells processes apart, although pids are used again. Plain JavaScript, because bootstrap.mjs needs it before a build. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /**
- * When a process began, in its system's own words; undefined when there is none, or only its unreaped remains.
+ * When a process began, in the format of the operating system. Undefined if there is no such process, or if it has ended
+ * and its parent has not reaped it yet.
  * @param {number} pid
  * @returns {string | undefined}
  */
 export function beginningOf(pid) {
   if (process.platform !== 'linux') return ps(pid, 'lstart');
   const fields = procStat(pid);
-  // Fields 3, 20 and 22 of proc(5). A killed process whose first thread has ended is called a zombie already, while its
-  // other threads have yet to end and keep its ports open.
+  // Fields 3, 20 and 22 of proc(5). A killed process is called a zombie (Z) as soon as its first thread has ended. Its
+  // other threads may still run and keep its ports open, so the number of threads counts as well.
   const hasEnded = fields?.[0] === 'Z' && Number(fields[17]) <= 1;
   return hasEnded ? undefined : fields?.[19];
 }
 
 /**
- * Whether a process runs. What nobody reaped, as in a container without an init, does not.
+ * True if a process runs. A process that has ended and was not reaped does not run (in a container without an init).
  * @param {number} pid
  */
 export const isAlive = (pid) => beginningOf(pid) !== undefined;
 
 /**
- * The name of the program that a process runs; undefined when there is none.
+ * The name of the program that a process runs. Undefined if there is no such process.
  * @param {number} pid
  * @returns {string | undefined}
  */
@@ -33,7 +34,7 @@ export function programOf(pid) {
 }
 
 /**
- * The fields after the program's name, which may itself hold blanks and parentheses.
+ * The fields after the name of the program. The name itself can contain spaces and parentheses.
  * @param {number} pid
  */
 function procStat(pid) {
@@ -46,7 +47,7 @@ function procStat(pid) {
  * @param {string} field
  */
 function ps(pid, field) {
-  // Two shells may differ in language and time zone, and must read the same beginning.
+  // The language and the time zone of a shell must not change the answer.
   const env = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
   return readOrUndefined(() => {
     const args = ['-o', `${field}=`, '-p', String(pid)];

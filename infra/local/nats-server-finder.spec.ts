@@ -29,7 +29,7 @@ describe('finding nats-server', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  /** A program that is a shell script; scripts are our stand-ins for nats-server, apt-get, dpkg-deb and docker. */
+  /** Makes a shell script. Scripts stand for nats-server, apt-get, dpkg-deb and docker here. */
   function program(path: string, script: string): string {
     const file = join(dir, path);
     mkdirSync(join(file, '..'), { recursive: true });
@@ -38,7 +38,7 @@ describe('finding nats-server', () => {
   }
   const version = (number: string) => `echo "nats-server: v${number}"`;
 
-  it('takes the one that it is told, before any other', async () => {
+  it('takes the one in NATS_SERVER before any other', async () => {
     program('bin/nats-server', version('2.10.0'));
     const explicit = program('mine', version('2.15.1'));
     expect(await findNatsServer({ ...options, explicit })).toEqual({
@@ -60,7 +60,7 @@ describe('finding nats-server', () => {
     });
   });
 
-  it('takes the first on the PATH that is new enough, then the cached one', async () => {
+  it('takes the first one on the PATH that is new enough, otherwise the one in the cache', async () => {
     program('old/nats-server', version('1.4.1'));
     program('broken/nats-server', 'exit 1');
     const cached = program('cache/nats-server', version('2.9.10'));
@@ -70,7 +70,7 @@ describe('finding nats-server', () => {
     expect(await findNatsServer({ ...options, path })).toMatchObject({ path: onPath, version: '3.0.0' });
   });
 
-  it('fetches the package into the cache, touching nothing else of the system', async () => {
+  it('downloads the package into the cache, and changes nothing else on the system', async () => {
     program(
       'bin/apt-get',
       `echo "$@" >> ${dir}/apt; case "$*" in *download*) touch nats-server_2.9.10_amd64.deb;; esac`,
@@ -88,16 +88,16 @@ describe('finding nats-server', () => {
       expect(call).toMatch(new RegExp(`lists=${dir}/cache/.* Dir::Cache=${dir}/cache/`));
   });
 
-  it('goes on to Docker when the download fails, and says why', async () => {
+  it('tries Docker if the download fails, and says why it failed', async () => {
     program('bin/apt-get', 'echo "E: no network" >&2; exit 100');
     program('bin/dpkg-deb', 'exit 1');
     const docker = program('bin/docker', `echo "$@" >> ${dir}/docker`);
     expect(await findNatsServer(options)).toEqual({ kind: 'docker', docker, image: 'nats:2.15-alpine' });
-    expect(lines).toContain('nats-server could not be fetched with apt-get: E: no network');
+    expect(lines).toContain('apt-get could not download nats-server: E: no network');
     expect(readFileSync(join(dir, 'docker'), 'utf8')).toContain('pull --quiet nats:2.15-alpine');
   });
 
-  it('says in one line how to get it where there is no way', async () => {
+  it('says in one line how to install it, if it finds none', async () => {
     program('bin/docker', 'echo "Cannot connect to the Docker daemon" >&2; exit 1');
     const error: Error = await findNatsServer(options).then(
       () => Promise.reject(new Error('found one')),
@@ -105,7 +105,7 @@ describe('finding nats-server', () => {
     );
     expect(error).toMatchObject({ code: 'nats_server_unavailable' });
     expect(error.message).toMatch(
-      /^No nats-server >= 2\.9 was found\. Get it \(.*\), or name it: NATS_SERVER=/,
+      /^There is no nats-server >= 2\.9 here\. Install it \(.*\), or give its path: NATS_SERVER=/,
     );
     expect(error.message).not.toContain('\n');
     expect(existsSync(join(dir, 'cache/nats-server'))).toBe(false);

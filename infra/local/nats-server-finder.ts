@@ -1,6 +1,11 @@
 /**
- * Finds a nats-server >= 2.9, in this order: the path in NATS_SERVER; the PATH and the usual folders; the download
- * cache; a fresh download by `apt-get download` (into private folders: no root, no change to the system); Docker.
+ * Finds a nats-server >= 2.9. It looks in this order:
+ *
+ * 1. the path in NATS_SERVER
+ * 2. the PATH and the usual folders
+ * 3. our download cache
+ * 4. `apt-get download`, into private folders: this needs no root and does not change the system
+ * 5. Docker
  */
 import { execFile } from 'node:child_process';
 import {
@@ -19,11 +24,11 @@ import { promisify } from 'node:util';
 import { packageName, projectRoot } from '../project.js';
 import { SetupError } from '../system/setup-error.js';
 
-/** How to run nats-server here. */
+/** How to run nats-server on this machine. */
 export type NatsProgram =
   { kind: 'binary'; path: string; version: string } | { kind: 'docker'; docker: string; image: string };
 
-/** Where to look; tests narrow it. `path` is searched for nats-server, apt-get, dpkg-deb and docker alike. */
+/** Where to look. `path` is searched for nats-server, apt-get, dpkg-deb and docker. Tests give narrow options. */
 export interface NatsFinderOptions {
   explicit?: string | undefined;
   path: string[];
@@ -36,7 +41,7 @@ const image = 'nats:2.15-alpine';
 const oldest: readonly [number, number] = [2, 9];
 const downloadTimeoutMs = 120_000;
 
-/** Finds it. @throws SetupError `nats_server_unavailable`, in one line that says how to get it on this system. */
+/** Finds a nats-server. @throws SetupError `nats_server_unavailable`, with one line that says how to get it. */
 export async function findNatsServer(options: NatsFinderOptions = defaultPlaces()): Promise<NatsProgram> {
   const { explicit, path, cacheDirs, log } = options;
   if (explicit) {
@@ -59,13 +64,13 @@ function defaultPlaces(): NatsFinderOptions {
     path: [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...usual],
     cacheDirs: [
       join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), packageName),
-      join(projectRoot, '.signet/cache'), // where there is no home to write to
+      join(projectRoot, '.signet/cache'), // if the home folder cannot be written
     ],
     log: console.log,
   };
 }
 
-/** Its version, if it runs and is new enough. */
+/** The version of the program, if it runs and is new enough. */
 async function usableVersion(program: string): Promise<string | undefined> {
   try {
     const { stdout } = await run(program, ['--version'], { timeout: 10_000 });
@@ -87,7 +92,7 @@ async function downloadWithApt(
   const unpack = findIn(path, 'dpkg-deb');
   const cacheDir = cacheDirs.find(isCreatable);
   if (!apt || !unpack || !cacheDir) return undefined;
-  log('fetching nats-server (apt-get download, into a private folder)');
+  log('downloading nats-server (apt-get download, into a private folder)');
   const work = mkdtempSync(join(cacheDir, 'download-'));
   try {
     for (const folder of ['lists/partial', 'cache/archives/partial'])
@@ -105,12 +110,12 @@ async function downloadWithApt(
     const unpacked = join(work, 'unpacked/usr/sbin/nats-server');
     const version = await usableVersion(unpacked);
     if (version === undefined) return undefined;
-    // Through a draft and a rename: another process may be looking for it right now.
+    // Copy, then rename: another process may be looking for it right now, and must never find half a file.
     copyFileSync(unpacked, join(work, 'nats-server'));
     renameSync(join(work, 'nats-server'), join(cacheDir, 'nats-server'));
     return { kind: 'binary', path: join(cacheDir, 'nats-server'), version };
   } catch (error) {
-    log(`nats-server could not be fetched with apt-get: ${firstLine(error)}`);
+    log(`apt-get could not download nats-server: ${firstLine(error)}`);
     return undefined;
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -136,13 +141,13 @@ function giveUp(): never {
     platform() === 'darwin'
       ? 'brew install nats-server'
       : 'apt-get install nats-server, or take it from https://github.com/nats-io/nats-server/releases';
-  throw unavailable(`No nats-server >= ${oldest.join('.')} was found. Get it (${advice})`);
+  throw unavailable(`There is no nats-server >= ${oldest.join('.')} here. Install it (${advice})`);
 }
 
 function unavailable(reason: string): SetupError {
   return new SetupError(
     'nats_server_unavailable',
-    `${reason}, or name it: NATS_SERVER=/path/to/nats-server npm start`,
+    `${reason}, or give its path: NATS_SERVER=/path/to/nats-server npm start`,
   );
 }
 

@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-it('tells what a nats-server said that does not answer', async () => {
+it('shows the last lines of a nats-server that does not answer', async () => {
   const path = join(dir, 'nats-server');
   writeFileSync(path, '#!/bin/sh\necho "the disk is slow today"\nexec sleep 60\n', { mode: 0o755 });
   const port = await freePort();

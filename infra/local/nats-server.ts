@@ -1,4 +1,4 @@
-/** A nats-server on a loopback port: started with a generated configuration, answering when the promise resolves. */
+/** Runs nats-server on a loopback port, with a generated configuration. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { SetupError } from '../system/setup-error.js';
 import type { NatsProgram } from './nats-server-finder.js';
 import { type Child, describeExit, saidBy, startChild } from './processes.js';
 
-/** What the server is made from; `dir` holds its configuration and streams. */
+/** How to start the server. `dir` holds its configuration and its streams. */
 export interface NatsOptions {
   program: NatsProgram;
   dir: string;
@@ -17,18 +17,18 @@ export interface NatsOptions {
   rows: readonly ServiceRow[];
   publicKeys: Readonly<Record<string, string>>;
   logFile: string;
-  /** Milliseconds for it to answer. Default 15,000. */
+  /** Milliseconds within which the server must answer. Default 15,000. */
   bootTimeoutMs?: number;
 }
 
-/** Writes the configuration and starts the server. @throws SetupError `child_failed`, `not_ready`. */
+/** Starts the server and waits until it answers. @throws SetupError `child_failed`, `not_ready`. */
 export async function startNatsServer(options: NatsOptions): Promise<Child> {
   const { program, dir, port, rows, publicKeys, logFile, bootTimeoutMs = 15_000 } = options;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const place =
     program.kind === 'binary'
       ? { listenHost: '127.0.0.1', storeDir: join(dir, 'jetstream') }
-      : { listenHost: '0.0.0.0', storeDir: '/nats/jetstream' }; // the container's own network and file system
+      : { listenHost: '0.0.0.0', storeDir: '/nats/jetstream' }; // the container has a network and a file system of its own
   const configFile = join(dir, 'nats.conf');
   writeFileSync(configFile, natsConfig({ rows, publicKeys, port, ...place }), { mode: 0o600 });
 
@@ -66,7 +66,7 @@ function commandLine(program: NatsProgram, dir: string, configFile: string, port
   };
 }
 
-/** A nats-server greets every connection with its INFO line. */
+/** True if a nats-server answers on this port. It begins every connection with a line INFO. */
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });

@@ -1,4 +1,4 @@
-/** The OpenAPI documents of the running services: valid, and good enough to make a client from. */
+/** The OpenAPI documents of the running services are valid, and a client can be generated from them. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -38,12 +38,12 @@ afterAll(async () => {
 }, 60_000);
 
 describe.each(names)('the OpenAPI document of %s', (name) => {
-  it('holds against the schema of the OpenAPI Initiative', async () => {
+  it('is valid by the schema of the OpenAPI Initiative', async () => {
     const validator = new Validator();
     expect(await validator.validate({ ...documents[name] })).toEqual({ valid: true });
   });
 
-  it('passes the rules of Redocly for a correct document', async () => {
+  it('passes the rules of Redocly', async () => {
     const config = await createConfig({
       rules: {
         struct: 'error',
@@ -59,8 +59,8 @@ describe.each(names)('the OpenAPI document of %s', (name) => {
   });
 });
 
-describe('a client made from the documents', () => {
-  it('compiles, refuses what the documents do not allow, and works', async () => {
+describe('a client that is generated from the documents', () => {
+  it('compiles, works, and does not compile with a request that the documents forbid', async () => {
     const folder = join(stateDir, 'client');
     mkdirSync(folder);
     for (const name of names) {
@@ -71,7 +71,7 @@ describe('a client made from the documents', () => {
     const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc');
     const strict = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', 'false'];
     const found = ['--typeRoots', join(projectRoot, 'node_modules/@types'), '--types', 'node'];
-    // Resolved as from a folder of the project, where the packages are.
+    // The client needs the packages of this repository.
     await run('ln', ['-s', join(projectRoot, 'node_modules'), join(folder, 'node_modules')]);
     await run(process.execPath, [tsc, ...strict, ...found, 'client.ts'], { cwd: folder }).catch(
       ({ stdout }: { stdout: string }) => {
@@ -94,7 +94,7 @@ describe('a client made from the documents', () => {
   }, 90_000);
 });
 
-/** What a user of the services would write. */
+/** A program that a user of the services could write. */
 const program = `
 import createClient from 'openapi-fetch';
 import type { paths as Auth } from './auth.js';

@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util';
 import { isGenerated } from '../system/environment.js';
 import { projectRoot } from '../project.js';
 
-/** What `.env` says, for every service, as it is under Docker Compose. */
+/** Reads `.env`. Every service gets these settings, as it does in containers. Generated variables are left out. */
 export function ownSettings(): Record<string, string> {
   const file = join(projectRoot, '.env');
   const all = existsSync(file) ? (parseEnv(readFileSync(file, 'utf8')) as Record<string, string>) : {};

@@ -8,7 +8,7 @@ const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
 );
 
 describe('ports', () => {
-  it('free ports pass', async () => {
+  it('accepts free ports', async () => {
     const base = await freePortBase([0, 1]);
     await assertPortsFree([
       { name: 'auth', port: base },
@@ -23,14 +23,14 @@ describe('ports', () => {
       const server = await listen(port, host);
       await expect(assertPortsFree([{ name: 'orders', port }])).rejects.toMatchObject({
         code: 'port_in_use',
-        message: `Port ${port} (orders) is in use by another program. End it, or move the whole system: npm start -- --port-base 4000`,
+        message: `Port ${port} (orders) is in use by another program. Stop it, or start Signet on other ports: npm start -- --port-base 4000`,
       });
       await new Promise((closed) => server.close(closed));
       expect(await isPortFree(port)).toBe(true);
     },
   );
 
-  it('names all that are taken', async () => {
+  it('names all ports that are taken', async () => {
     const base = await freePortBase([0, 1]);
     const servers = [await listen(base, '127.0.0.1'), await listen(base + 1, '127.0.0.1')];
     const claims = [

@@ -1,17 +1,17 @@
 import { createServer } from 'node:net';
 import { SetupError } from '../system/setup-error.js';
 
-/** A loopback port that something wants to listen on. */
+/** A loopback port, and the part of the system that will listen on it. */
 export interface PortClaim {
   name: string;
   port: number;
 }
 
-// Below the range from which systems take the ports of outgoing connections (Linux: 32768 and up), so that a port
-// found free is not taken by somebody's client a moment later.
+// Outgoing connections take their ports from a range above this one (Linux: from 32768). So no client takes a port between
+// the moment when we find it free and the moment when we use it.
 const testPorts = { from: 15_000, to: 31_000 };
 
-/** @throws SetupError `port_in_use`, naming every taken port and the way out. */
+/** Checks that all ports are free. @throws SetupError `port_in_use`, which names every taken port. */
 export async function assertPortsFree(claims: PortClaim[]): Promise<void> {
   const states = await Promise.all(
     claims.map(async (claim) => ({ ...claim, free: await isPortFree(claim.port) })),
@@ -21,22 +21,22 @@ export async function assertPortsFree(claims: PortClaim[]): Promise<void> {
   const ports = taken.length === 1 ? `Port ${taken[0]} is` : `Ports ${taken.join(', ')} are`;
   throw new SetupError(
     'port_in_use',
-    `${ports} in use by another program. End it, or move the whole system: npm start -- --port-base 4000`,
+    `${ports} in use by another program. Stop it, or start Signet on other ports: npm start -- --port-base 4000`,
   );
 }
 
-/** Whether a server could listen on this port of 127.0.0.1, and nothing else answers for `localhost` there on ::1. */
+/** True if a server can listen on this port of 127.0.0.1, and no server listens on it on ::1, which is also `localhost`. */
 export async function isPortFree(port: number): Promise<boolean> {
   const [v4, v6] = await Promise.all([listenError(port, '127.0.0.1'), listenError(port, '::1')]);
-  return v4 === undefined && v6 !== 'EADDRINUSE'; // a machine without IPv6 fails otherwise, and that is no obstacle
+  return v4 === undefined && v6 !== 'EADDRINUSE'; // without IPv6 there is another error, and it does not matter
 }
 
-/** A port that is free now, for tests. */
+/** Finds a free port, for tests. */
 export async function freePort(): Promise<number> {
   return freePortBase([0]);
 }
 
-/** A base such that base + each offset is free now, for tests that start a whole system. */
+/** Finds a port base for which base + offset is free for each offset. For tests that start a whole system. */
 export async function freePortBase(offsets: number[]): Promise<number> {
   for (;;) {
     const base = testPorts.from + Math.floor(Math.random() * (testPorts.to - testPorts.from));

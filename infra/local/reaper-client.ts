@@ -6,8 +6,8 @@ import { projectRoot } from '../project.js';
 let pipe: Writable | undefined;
 
 /**
- * Writes one line to this process's reaper (see `reaper.ts`), starting it at the first call. The pipe closes when
- * this process ends in whatever way, `kill -9` included, and that is the reaper's cue.
+ * Writes one line to the reaper of this process (`reaper.ts`). The first call starts the reaper. When this process ends,
+ * even by `kill -9`, the pipe closes, and the reaper begins its work.
  */
 export function tellReaper(line: string): void {
   pipe ??= startReaper();
@@ -22,7 +22,7 @@ function startReaper(): Writable {
     env: {},
   });
   reaper.on('error', () => undefined);
-  reaper.stdin.on('error', () => undefined); // without a reaper the children still end by `stop`
+  reaper.stdin.on('error', () => undefined); // without a reaper, `stop` still ends the children
   reaper.unref();
   (reaper.stdin as Writable & { unref(): void }).unref();
   return reaper.stdin;

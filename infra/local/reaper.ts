@@ -1,8 +1,13 @@
 /**
- * The reaper: a tiny process that outlives its launcher and clears away what the launcher left behind.
- * It reads lines from a pipe that only the launcher holds: `+ <pid> <signal>` and `- <pid>` for processes that start
- * and end, `rm <folder>` for temporary folders. When the pipe closes, every process still on the list gets its
- * signal, and five seconds later its whole group gets SIGKILL; then the folders are removed.
+ * The reaper: a small process that outlives its launcher, then ends the processes that the launcher has left and removes
+ * its temporary folders. It reads lines from a pipe that only the launcher holds:
+ *
+ *   + <pid> <signal>   a process has started, and this signal asks it to end
+ *   - <pid>            this process has ended
+ *   rm <folder>        remove this folder at the end
+ *
+ * When the pipe closes, each process on the list gets its signal. After at most five seconds, the process groups that still
+ * run get SIGKILL. Then the folders are removed.
  */
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -32,7 +37,7 @@ lines.on('close', () => {
   }, 50);
 });
 
-/** False when there is no such process any more. */
+/** Sends a signal. Returns false if there is no such process. */
 function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);

@@ -1,4 +1,4 @@
-/** `npm run reset [-- --state-dir DIR]`: stops the system if it runs, and removes its state. */
+/** `npm run reset [-- --state-dir DIR]`: stops the system if it runs, then removes its state. */
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,7 +26,7 @@ if (launcher !== undefined) {
 }
 if (folders.length === 0) console.log('Nothing to remove.');
 else if (liveLauncher(stateDir) === launcher && launcher !== undefined) {
-  console.error(`Process ${launcher} does not end. End it (kill -9 ${launcher}), then try again.`);
+  console.error(`Process ${launcher} does not end. Kill it (kill -9 ${launcher}), then try again.`);
   process.exitCode = 1;
 } else await remove();
 
@@ -51,6 +51,6 @@ function askToStop(pid: number): void {
   try {
     process.kill(pid, 'SIGTERM');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // gone already: what was wanted
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // it has ended already
   }
 }

@@ -1,4 +1,4 @@
-/** `npm run keys -- list | rotate | revoke | recover | reseal`: auth's own key commands, in the environment it runs in. */
+/** `npm run keys -- list | rotate | revoke | …`: runs auth's key commands (keys-cli) in the environment of the running auth. */
 import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { services } from '../system/services.js';
@@ -15,7 +15,7 @@ const stateDir = resolve(named ?? defaultStateDir);
 const running = readRunning(stateDir);
 if (!running) {
   console.error(
-    'Nothing runs here: the keys are in its database. Start it first, in another terminal: npm start',
+    'Signet does not run here, and the keys are in its database. Start it first, in another terminal: npm start',
   );
   process.exitCode = 1;
 } else {

@@ -13,10 +13,10 @@ import { isAlive } from '../process-identity.mjs';
 import { readRunning, type RunningFile, statePaths } from './state-dir.js';
 
 const startTimeoutMs = 120_000;
-/** What a shell may hold for other programs: it must not reach ours. */
+/** Variables that a shell may set for other programs. They must not reach our services. */
 const foreignSettings = { PGSSLMODE: 'require', PGOPTIONS: '-c nonsense=1', NODE_PG_FORCE_NATIVE: '1' };
 
-// The real thing: the commands of package.json, the built services, on a state folder and ports of its own.
+// Runs what the commands of package.json run, with the built services, and a state folder and ports of its own.
 describe('npm start', () => {
   let folder: string;
   let stateDir: string;
@@ -33,7 +33,7 @@ describe('npm start', () => {
   });
 
   it(
-    'brings up a system in which a user logs in and reads; Ctrl-C ends it without a trace',
+    'starts a system in which a user logs in and reads; Ctrl-C leaves no process running',
     async () => {
       const launcher = start();
       const running = await untilReady(launcher);
@@ -59,7 +59,7 @@ describe('npm start', () => {
   );
 
   it(
-    'comes back with the same keys and passwords, and ends with 1 and the last lines of a service that dies',
+    'continues with the same keys and passwords, and exits with 1 and the last lines of a service that ends',
     async () => {
       const before = readCredentials(stateDir);
       const launcher = start();
@@ -77,7 +77,7 @@ describe('npm start', () => {
   );
 
   it(
-    'leaves no process behind when it is killed, and npm run reset removes all that it kept',
+    'leaves no process running when it is killed, and npm run reset removes its data',
     async () => {
       const launcher = start();
       await untilReady(launcher);
@@ -102,7 +102,7 @@ describe('npm start', () => {
     return run('start', '--port-base', String(portBase));
   }
 
-  /** Runs what bootstrap.mjs runs once everything is installed and built. */
+  /** Runs what bootstrap.mjs runs after it has installed and built. */
   function run(program: 'start' | 'reset', ...args: string[]): Command {
     const file = join(projectRoot, `dist/infra/local/${program}.js`);
     const child = spawn(process.execPath, [file, '--state-dir', stateDir, ...args], {
@@ -128,7 +128,7 @@ describe('npm start', () => {
   }
 });
 
-/** The processes of the last start that still run. */
+/** The processes of the last start that are still running. */
 function alive(stateDir: string): number[] {
   const children = JSON.parse(readFileSync(statePaths.children(stateDir), 'utf8')) as { pid: number }[];
   return children.map(({ pid }) => pid).filter(isAlive);

@@ -1,4 +1,4 @@
-/** `npm start [-- --port-base N] [--state-dir DIR]`: starts the system and keeps it until a signal or a crash. */
+/** `npm start [-- --port-base N] [--state-dir DIR]`: starts the system and runs it until a signal or a crash. */
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readCredentials } from '../system/secrets.js';
@@ -11,7 +11,7 @@ import { type RunningSystem, startSystem } from './system.js';
 const begun = Date.now();
 const say = (line: string) => console.log(line);
 
-process.stdout.on('error', () => undefined); // the terminal may go before we do
+process.stdout.on('error', () => undefined); // the terminal may close before we have stopped
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
@@ -30,7 +30,7 @@ async function main(args: string[]): Promise<number> {
         system?.killAll();
         process.exit(130);
       }
-      say('\nStopping (once more: at once).');
+      say('\nStopping. Press Ctrl-C again to kill everything at once.');
       stopping.abort();
       resolveSignal();
     };
@@ -64,9 +64,9 @@ function readArguments(args: string[]): { portBase: number; stateDir: string } {
     });
     const given = values['port-base'] ?? String(defaultPortBase);
     const portBase = Number(given);
-    // `Number` alone would also take 0x1000 and 4e3.
+    // `Number` would also accept 0x1000 and 4e3.
     if (!/^[1-9]\d{3,4}$/.test(given) || portBase < 1024 || portBase > 65_000) {
-      throw new Error('--port-base takes a number from 1024 to 65000');
+      throw new Error('--port-base must be a number from 1024 to 65000');
     }
     return { portBase, stateDir: resolve(values['state-dir'] ?? defaultStateDir) };
   } catch (cause) {
@@ -92,5 +92,5 @@ ${logins.join('\n')}
 Try, in another terminal:
 ${demoData ? '  npm run tour\n' : ''}  curl -s ${running.issuer}/auth/login -H 'content-type: application/json' -d '${JSON.stringify(people[0]![1])}'
 
-Logs are in ${relative(process.cwd(), running.logsDir)}. Ctrl-C stops everything; npm start brings it back as it was.`);
+Logs are in ${relative(process.cwd(), running.logsDir)}. Ctrl-C stops everything. The next npm start continues with the same data.`);
 }

@@ -41,7 +41,7 @@ describe('the state folder', () => {
     (await claimStateDir(dir))();
   });
 
-  it('is free when its launcher is gone, and what that one said is forgotten', async () => {
+  it('is free after its launcher has ended, and its running.json is ignored', async () => {
     mkdirSync(statePaths.launchers(dir));
     writeFileSync(join(statePaths.launchers(dir), `${2 ** 22 - 1}-1`), '');
     writeRunning(dir, { pid: 1 } as RunningFile);
@@ -51,7 +51,7 @@ describe('the state folder', () => {
     expect(readRunning(dir)).toBeUndefined();
   });
 
-  it('is new as long as it holds a claim alone, and is removed whole', async () => {
+  it('is new while it holds only a claim, and is removed completely', async () => {
     const letGo = await claimStateDir(dir);
     expect(isNewStateDir(dir)).toBe(true);
     stamp(dir, 'auth', 'a');
@@ -60,7 +60,7 @@ describe('the state folder', () => {
     expect(existsSync(dir)).toBe(false);
   });
 
-  it('stays when somebody takes it while it is removed', async () => {
+  it('stays if another process claims it while it is removed', async () => {
     const letGo = await claimStateDir(dir);
     const other = join(statePaths.launchers(dir), '1-1');
     removeStateDir(dir, () => {
@@ -70,7 +70,7 @@ describe('the state folder', () => {
     expect(existsSync(other)).toBe(true);
   });
 
-  it('ends the noted children that still run, and forgives those that are gone', async () => {
+  it('kills the recorded children that still run, and ignores the ones that have ended', async () => {
     const [gone, running] = [1, 2].map(() =>
       spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)'], { detached: true }),
     );
@@ -80,11 +80,11 @@ describe('the state folder', () => {
     await ended;
     expect(await endLeftovers(dir)).toBe(1);
     expect(isAlive(running!.pid!)).toBe(false);
-    // Reaped as well: PostgreSQL takes an unreaped process of its lock file for a running one.
+    // It is reaped as well. PostgreSQL would take a process in its lock file that was not reaped for a running one.
     expect(() => process.kill(running!.pid!, 0)).toThrow('ESRCH');
   });
 
-  it('remembers for what work was done', () => {
+  it('remembers the digest of each work', () => {
     expect(isStamped(dir, 'auth', 'a')).toBe(false);
     stamp(dir, 'auth', 'a');
     expect([isStamped(dir, 'auth', 'a'), isStamped(dir, 'auth', 'b'), isStamped(dir, 'orders', 'a')]).toEqual(

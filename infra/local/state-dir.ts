@@ -1,9 +1,9 @@
 /**
  * The state folder of one system (`.signet/` by default):
  *
- *   launchers/        who runs it now; the claim that keeps a second launcher out, see claims.mjs
- *   running.json      what runs where, while the system is ready
- *   children.json     the processes of the last start, by which the next one finds what a crash left running
+ *   launchers/        names the launcher that runs the system now, and keeps a second one out (claims.mjs)
+ *   running.json      addresses and pids, while the system is ready
+ *   children.json     the processes of the last start; after a crash, the next start ends those that still run
  *   secrets/ public/ credentials.json    see infra/system/secrets.ts
  *   postgres/ nats/ logs/ stamps/
  */
@@ -16,7 +16,7 @@ import { projectRoot } from '../project.js';
 import { SetupError } from '../system/setup-error.js';
 import { signalGroup } from './processes.js';
 
-/** What `running.json` says while the system is ready. Paths are absolute. */
+/** The content of `running.json`. Paths are absolute. */
 export interface RunningFile {
   pid: number;
   portBase: number;
@@ -32,7 +32,7 @@ export interface RunningFile {
 /** The state folder of `npm start`. */
 export const defaultStateDir = join(projectRoot, '.signet');
 
-/** The paths inside a state folder that are not secrets. */
+/** The paths below a state folder, without its secrets. */
 export const statePaths = {
   launchers: (stateDir: string) => join(stateDir, 'launchers'),
   running: (stateDir: string) => join(stateDir, 'running.json'),
@@ -43,7 +43,7 @@ export const statePaths = {
   stamp: (stateDir: string, name: string) => join(stateDir, 'stamps', name),
 };
 
-/** A process for certain: a recycled pid has another beginning. */
+/** Identifies a process. A later process with the same pid has another start time. */
 interface Identity {
   pid: number;
   began: string;
@@ -52,7 +52,8 @@ interface Identity {
 const claimAttempts = 10;
 
 /**
- * Takes the folder for this process; call the result to let it go. Of several that try at once at most one gets it.
+ * Claims the folder for this process. The returned function ends the claim. If several processes try at the same time, at
+ * most one gets the folder.
  * @throws SetupError `already_running`.
  */
 export async function claimStateDir(stateDir: string): Promise<() => void> {
@@ -75,21 +76,21 @@ function alreadyRunning(stateDir: string, holder: number): SetupError {
   const issuer = readRunning(stateDir)?.issuer ?? 'not ready yet';
   return new SetupError(
     'already_running',
-    `The system of ${stateDir} runs already (process ${holder}, ${issuer}). Stop it with Ctrl-C there, or: kill ${holder}`,
+    `The system of ${stateDir} is already running (process ${holder}, ${issuer}). Stop it with Ctrl-C in its terminal, or: kill ${holder}`,
   );
 }
 
-/** The pid of the launcher that runs this folder's system now, if one does. */
+/** The pid of the launcher that runs the system of this folder now. Undefined if there is none. */
 export function liveLauncher(stateDir: string): number | undefined {
   return holderOf(statePaths.launchers(stateDir));
 }
 
-/** Whether nothing is in the folder but the claim on it. */
+/** True if the folder holds nothing but the claim on it. */
 export function isNewStateDir(stateDir: string): boolean {
   return readdirSync(stateDir).every((name) => join(stateDir, name) === statePaths.launchers(stateDir));
 }
 
-/** Removes all that the folder holds, then lets it go; the folder too, unless somebody takes it right now. */
+/** Removes everything in the folder, then ends the claim, then removes the folder, unless another process has claimed it. */
 export function removeStateDir(stateDir: string, letGo: () => void): void {
   const launchers = statePaths.launchers(stateDir);
   for (const name of readdirSync(stateDir)) {
@@ -103,40 +104,40 @@ export function removeStateDir(stateDir: string, letGo: () => void): void {
   }
 }
 
-/** What runs now according to the folder, or undefined when nothing does. */
+/** Reads running.json. Undefined if nothing runs. */
 export function readRunning(stateDir: string): RunningFile | undefined {
   return liveLauncher(stateDir) === undefined
     ? undefined
     : readJson<RunningFile>(statePaths.running(stateDir));
 }
 
-/** Publishes what runs where. */
+/** Writes running.json. */
 export function writeRunning(stateDir: string, running: RunningFile): void {
   writeFileSync(statePaths.running(stateDir), `${JSON.stringify(running, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** Notes the children of this launcher. */
+/** Writes the children of this launcher into children.json. */
 export function recordChildren(stateDir: string, pids: number[]): void {
   const file = statePaths.children(stateDir);
   writeFileSync(`${file}.draft`, JSON.stringify(pids.map(identityOf)), { mode: 0o600 });
-  renameSync(`${file}.draft`, file); // at any moment the old list or the new one
+  renameSync(`${file}.draft`, file); // so that the file always holds a whole list
 }
 
-/** For a parent, or process 1, to reap what was killed. In a container without an init nobody may. */
+/** How long to wait until the killed processes are reaped. In a container without an init, this may never happen. */
 const reapTimeoutMs = 5_000;
 
-/** Ends the noted children that still run: a launcher and its reaper were killed together. Returns how many. */
+/** Kills the processes of children.json that still run, because launcher and reaper were killed. Returns how many. */
 export async function endLeftovers(stateDir: string): Promise<number> {
   const leftovers = (readJson<Identity[]>(statePaths.children(stateDir)) ?? []).filter(isAlive);
   for (const { pid } of leftovers) signalGroup(pid, 'SIGKILL');
-  while (leftovers.some(isAlive)) await sleep(20); // SIGKILL cannot be refused
-  // PostgreSQL does not start while its lock file names a process that exists, and one that nobody reaped still does.
+  while (leftovers.some(isAlive)) await sleep(20); // this ends: no process can ignore SIGKILL
+  // PostgreSQL does not start while the process in its lock file exists. A process that was not reaped still exists.
   const deadline = performance.now() + reapTimeoutMs;
   while (leftovers.some(({ pid }) => exists(pid)) && performance.now() < deadline) await sleep(20);
   return leftovers.length;
 }
 
-/** Whether the named work was last done for exactly this digest. */
+/** True if the last digest of this work is `digest`, so the work need not be done again. */
 export function isStamped(stateDir: string, name: string, digest: string): boolean {
   try {
     return readFileSync(statePaths.stamp(stateDir, name), 'utf8') === digest;
@@ -145,14 +146,14 @@ export function isStamped(stateDir: string, name: string, digest: string): boole
   }
 }
 
-/** Notes that the named work is done for this digest. */
+/** Remembers that this work is done for this digest. */
 export function stamp(stateDir: string, name: string, digest: string): void {
   const file = statePaths.stamp(stateDir, name);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, digest);
 }
 
-/** Forgets all such notes. */
+/** Forgets all digests, so all work is done again. */
 export function clearStamps(stateDir: string): void {
   rmSync(dirname(statePaths.stamp(stateDir, 'any')), { recursive: true, force: true });
 }
@@ -161,7 +162,7 @@ function identityOf(pid: number): Identity {
   return { pid, began: beginningOf(pid) ?? '' };
 }
 
-/** Whether a process has this number, be it one that has ended and waits for its parent to notice. */
+/** True if a process has this pid. It may have ended and not been reaped yet. */
 function exists(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -178,6 +179,6 @@ function readJson<T>(file: string): T | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as T;
   } catch {
-    return undefined; // absent, or cut off by a crash: nobody stands behind it
+    return undefined; // there is no file, or a crash has cut it off
   }
 }

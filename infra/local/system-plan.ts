@@ -33,7 +33,7 @@ export function planAddresses(
   };
 }
 
-/** How to run one program of a service; `settings` come on top of the generated environment. */
+/** How to run one program of a service. `settings` are added to the generated environment. */
 export function planProgram(
   row: ServiceRow,
   program: Program,
@@ -51,7 +51,7 @@ export function planProgram(
   };
 }
 
-/** PostgreSQL's superuser, whom no service knows. @throws SetupError `state_damaged`. */
+/** The login of PostgreSQL's superuser. No service gets it. @throws SetupError `state_damaged`. */
 export function planSuperuser({ stateDir, postgresPort }: SystemAddresses): SuperuserLogin {
   return {
     host,
@@ -84,7 +84,7 @@ export function planRunningFile(
   };
 }
 
-/** Identifies the work of a service's `migrate` and `seed`: its compiled code and what the seed reads. */
+/** A digest of everything that `migrate` and `seed` of a service depend on: its built code, its settings and the logins. */
 export function digestOfPreparation(
   row: ServiceRow,
   appsDir: string,

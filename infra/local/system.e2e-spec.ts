@@ -10,7 +10,7 @@ import { isAlive } from '../process-identity.mjs';
 import { readRunning, statePaths } from './state-dir.js';
 import { type RunningSystem, startSystem, type SystemOptions } from './system.js';
 
-// Stand-ins for the services: what is under test is who starts, stops, kills and reports them.
+// Small programs stand for the services. This spec tests how they are started, stopped, killed and reported.
 const main = `
 const { createServer } = require('node:http');
 if (process.env.FAIL_AT_BOOT) { console.log('the setting X is missing'); process.exit(1); }
@@ -55,7 +55,7 @@ describe('a system of processes', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('prepares each database once: migrations as the owner, then the first data as the runtime role', async () => {
+  it('prepares each database once: first migrates as the owner, then seeds as the runtime role', async () => {
     system = await startSystem(options);
     const first = ran();
     expect([...first].sort()).toEqual([
@@ -78,7 +78,7 @@ describe('a system of processes', () => {
     ]);
   });
 
-  it('gives each service its own secrets and settings, and nothing of our environment', async () => {
+  it('gives each service its own secrets and settings, and no variable of our environment', async () => {
     process.env['LEAK'] = 'from the shell';
     system = await startSystem({ ...options, settings: { orders: { EXTRA: 'wanted' } } });
     delete process.env['LEAK'];
@@ -93,7 +93,7 @@ describe('a system of processes', () => {
     expect(secretsOfOthers).toEqual([]);
   });
 
-  it('says what runs where while it runs, and nothing afterwards', async () => {
+  it('running.json exists while the system runs, and not afterwards', async () => {
     system = await startSystem(options);
     const { running } = system;
     expect(readRunning(options.stateDir)).toEqual(running);
@@ -106,7 +106,7 @@ describe('a system of processes', () => {
     expect(readFileSync(join(running.logsDir, 'orders.log'), 'utf8')).toContain('drained');
   });
 
-  it('starts once when several start at the same time', async () => {
+  it('starts once, if several processes start it at the same time', async () => {
     const attempts = await Promise.allSettled([startSystem(options), startSystem(options)]);
     const started = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
     system = started[0];
@@ -118,7 +118,7 @@ describe('a system of processes', () => {
     expect(Object.values(all).map(({ pid }) => isAlive(pid))).toEqual(Object.values(all).map(() => true));
   });
 
-  it('refuses to start twice on one state folder', async () => {
+  it('refuses a second start on the same state folder', async () => {
     system = await startSystem(options);
     await expect(startSystem(options)).rejects.toMatchObject({
       code: 'already_running',
@@ -126,7 +126,7 @@ describe('a system of processes', () => {
     });
   });
 
-  it('reports a service that dies by itself with its last lines', async () => {
+  it('reports a service that ends by itself, with its last lines', async () => {
     system = await startSystem(options);
     await fetch(`${system.urls['orders']}/crash`).catch(() => undefined);
     const report = await system.crashed;
@@ -134,7 +134,7 @@ describe('a system of processes', () => {
     expect(report).toContain('  | about to fall over');
   });
 
-  it('kills, restarts and halts single parts without calling that a crash', async () => {
+  it('kills, restarts and stops single parts, and does not report that as a crash', async () => {
     system = await startSystem(options);
     let crashed = false;
     void system.crashed.then(() => (crashed = true));
@@ -152,10 +152,10 @@ describe('a system of processes', () => {
     await expect(system.halt('nobody')).rejects.toThrow('The system has no part named nobody.');
   });
 
-  it('ends what a launcher left that was killed together with its reaper', async () => {
+  it('kills the processes of a launcher that was killed together with its reaper', async () => {
     system = await startSystem(options);
     const { running } = system;
-    // As if it were gone: its claim counts for nothing, its children run.
+    // The launcher seems to have ended: its claim does not count, and its children still run.
     rmSync(statePaths.launchers(options.stateDir), { recursive: true });
     system = await startSystem(options);
     expect(Object.values(running.services).filter(({ pid }) => isAlive(pid))).toEqual([]);
@@ -168,10 +168,10 @@ describe('a system of processes', () => {
   ])('ends everything when a service %s', async (_, settings, code, detail) => {
     const failing = startSystem({ ...options, readyTimeoutMs: 1_000, settings: { inventory: settings } });
     await expect(failing).rejects.toMatchObject({ code, message: expect.stringContaining(detail) });
-    system = await startSystem(options); // every port is free again, and nobody holds the folder
+    system = await startSystem(options); // every port is free again, and the folder is not claimed
   });
 
-  it('ends everything when the start is aborted', async () => {
+  it('stops everything if the start is aborted', async () => {
     const abort = new AbortController();
     const log = (line: string) => {
       if (line.startsWith('NATS')) abort.abort();
@@ -182,7 +182,7 @@ describe('a system of processes', () => {
     system = await startSystem(options);
   });
 
-  it('names the port that is taken, before it starts anything', async () => {
+  it('refuses to start anything if a port is taken, and names the port', async () => {
     const server: Server = createServer().listen(options.portBase + 1, '127.0.0.1');
     await new Promise((listening) => server.once('listening', listening));
     await expect(startSystem(options)).rejects.toMatchObject({
@@ -193,16 +193,13 @@ describe('a system of processes', () => {
   });
 
   it.each([
-    ['a key file cut short', (dir: string) => writeFileSync(join(dir, 'secrets/auth/nats.nk'), '')],
+    ['an empty key file', (dir: string) => writeFileSync(join(dir, 'secrets/auth/nats.nk'), '')],
+    ['a lost superuser password', (dir: string) => rmSync(join(dir, 'secrets/postgres/superuser-password'))],
     [
-      'the superuser password lost',
-      (dir: string) => rmSync(join(dir, 'secrets/postgres/superuser-password')),
-    ],
-    [
-      'a file of PostgreSQL lost',
+      'a lost file of PostgreSQL',
       (dir: string) => rmSync(join(postgresDataParent(dir), 'data/global/pg_control')),
     ],
-  ])('names npm run reset when the state is damaged: %s', async (_, damage) => {
+  ])('advises npm run reset if the state is damaged: %s', async (_, damage) => {
     const stateDir = mkdtempSync(join(folder, 'damaged-'));
     await (await startSystem({ ...options, stateDir })).stop();
     damage(stateDir);

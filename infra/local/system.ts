@@ -1,6 +1,6 @@
 /**
- * A whole system of real processes for one state folder: PostgreSQL, nats-server and every service of the table.
- * `npm start` runs one; tests and scenarios start their own and stop, kill and restart its parts.
+ * Runs a whole system of real processes for one state folder: PostgreSQL, nats-server and every service of the table.
+ * `npm start` runs one system. Tests and scenarios run systems of their own, and stop, kill and restart single parts.
  */
 import { join, resolve } from 'node:path';
 import { planDatabase, provisionDatabase } from '../system/service-database.js';
@@ -36,36 +36,36 @@ import {
   planSuperuser,
 } from './system-plan.js';
 
-/** What to start, and where. */
+/** What to start. */
 export interface SystemOptions {
   stateDir: string;
   portBase: number;
-  /** Default: the table. */
+  /** Default: all services of the table. */
   rows?: readonly ServiceRow[];
-  /** The folder with `<service>/src/{main,migrate,seed}.js`. Default: the build. */
+  /** The folder with `<service>/src/{main,migrate,seed}.js`. Default: our build. */
   appsDir?: string;
   /** Default `development`. */
   nodeEnv?: SystemAddresses['nodeEnv'];
-  /** Settings of each service's `main` and `seed`, on top of the generated ones. */
+  /** Settings for `main` and `seed` of each service, added to the generated environment. */
   settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** False gives up PostgreSQL's crash safety for speed. Default true. */
+  /** If false, PostgreSQL is faster, but a crash can destroy its data. Default true. */
   durable?: boolean;
-  /** Milliseconds for a service to become ready. Default 60,000. */
+  /** Milliseconds within which a service must become ready. Default 60,000. */
   readyTimeoutMs?: number;
-  /** Takes one line for each step. */
+  /** Gets one line for each step. */
   log?: (line: string) => void;
-  /** Aborting ends a start that is under way: it rejects once everything has stopped. */
+  /** Aborts a start. The start then rejects, after everything has stopped. */
   signal?: AbortSignal;
 }
 
-/** Starts the system. When this rejects, nothing is left running. @throws SetupError of every code. */
+/** Starts the system. If this rejects, nothing is left running. @throws SetupError with any code. */
 export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
   const stateDir = resolve(options.stateDir);
   const letGo = await claimStateDir(stateDir);
   const system = new RunningSystem({ ...options, stateDir }, letGo);
   try {
     await endLeftovers(stateDir);
-    if (isNewStateDir(stateDir)) removePostgresData(stateDir); // its passwords went with the folder: nobody can open it
+    if (isNewStateDir(stateDir)) removePostgresData(stateDir); // data of an older folder with this path; its passwords are lost
     await system.boot();
     return system;
   } catch (error) {
@@ -74,9 +74,9 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   }
 }
 
-/** A running system, made by `startSystem`. A part is the name of a service, `nats` or `postgres`. */
+/** A running system. `startSystem` makes it. A part is named `postgres`, `nats` or by its service. */
 export class RunningSystem {
-  /** Resolves with a report when a part ends that nobody asked to end. */
+  /** Resolves with a report when a part ends by itself. */
   readonly crashed: Promise<string>;
 
   private readonly stateDir: string;
@@ -104,25 +104,25 @@ export class RunningSystem {
     const crash = new AbortController();
     this.crashed = new Promise((resolveCrash) => {
       this.reportCrash = (report) => {
-        crash.abort(new SetupError('child_failed', report)); // what is still waiting for a service gives up
+        crash.abort(new SetupError('child_failed', report)); // ends all waiting for services that become ready
         resolveCrash(report);
       };
     });
     this.aborted = AbortSignal.any([crash.signal, ...(options.signal ? [options.signal] : [])]);
   }
 
-  /** Base URL of each service. */
+  /** The base URL of each service. */
   get urls(): Readonly<Record<string, string>> {
     return this.addresses.urls;
   }
 
-  /** What runs where, as in running.json. */
+  /** The addresses and pids of all parts, as in running.json. */
   get running(): RunningFile {
     const pids = new Map([...this.parts].map(([name, child]) => [name, child.pid]));
     return planRunningFile(this.options.portBase, this.addresses, pids);
   }
 
-  /** Brings everything up, in order. */
+  /** Starts everything, in order. */
   async boot(): Promise<void> {
     await assertPortsFree(portClaims(this.options.portBase, this.rows));
     makeSecrets(this.stateDir, this.rows);
@@ -137,7 +137,7 @@ export class RunningSystem {
     await settleAll(this.rows.map((row) => this.step(`${row.name} is ready`, this.launch(row.name))));
   }
 
-  /** Stops everything: services first, which drain; then NATS, then PostgreSQL. */
+  /** Stops everything: first the services, which finish their requests, then NATS, then PostgreSQL. */
   async stop(): Promise<void> {
     for (const names of [this.rows.map((row) => row.name), ['nats'], ['postgres']]) {
       const children = names.flatMap((name) => this.parts.get(name) ?? []);
@@ -146,22 +146,22 @@ export class RunningSystem {
     this.letGo();
   }
 
-  /** Kills everything at once. */
+  /** Sends SIGKILL to everything. */
   killAll(): void {
     for (const child of this.parts.values()) void child.kill();
   }
 
-  /** Ends one part politely. */
+  /** Stops one part in an orderly way. */
   async halt(part: string): Promise<void> {
     await this.part(part).stop();
   }
 
-  /** Ends one part by SIGKILL, or sends it another signal and waits for its end. */
+  /** Sends a signal to one part (default SIGKILL) and waits until it has ended. */
   async kill(part: string, signal?: NodeJS.Signals): Promise<void> {
     await this.part(part).kill(signal);
   }
 
-  /** Starts a part that has ended; a service is ready when this resolves. */
+  /** Starts a part that has ended. A service is ready when this resolves. */
   async launch(part: string): Promise<void> {
     this.aborted.throwIfAborted();
     if (this.parts.get(part)?.running) return;
@@ -220,15 +220,15 @@ export class RunningSystem {
     });
   }
 
-  /** Migrations and seeds are idempotent but cost a process each, so they run only when the service's code or `.env` changed. */
+  /** `migrate` and `seed` can run any number of times. Each takes a process, so they run only after a change of code or settings. */
   private async prepareDatabase(row: ServiceRow): Promise<void> {
     this.aborted.throwIfAborted();
     const settings = this.options.settings?.[row.name];
     const digest = digestOfPreparation(row, this.appsDir, this.stateDir, settings);
     if (isStamped(this.stateDir, row.name, digest)) return;
-    await this.step(`${row.name}: database is migrated`, runToEnd(this.program(row, 'migrate')));
+    await this.step(`${row.name}: the database is migrated`, runToEnd(this.program(row, 'migrate')));
     if (row.seed !== 'none')
-      await this.step(`${row.name}: first data is in place`, runToEnd(this.program(row, 'seed', settings)));
+      await this.step(`${row.name}: the first data is there`, runToEnd(this.program(row, 'seed', settings)));
     stamp(this.stateDir, row.name, digest);
   }
 
@@ -264,7 +264,7 @@ export class RunningSystem {
   }
 }
 
-/** Waits for all to settle before it throws the first error, so that nothing is still starting behind our back. */
+/** Throws the first error only after all have settled. So nothing is still starting when the caller handles the error. */
 async function settleAll(work: Promise<unknown>[]): Promise<void> {
   const results = await Promise.allSettled(work);
   for (const result of results) if (result.status === 'rejected') throw result.reason;

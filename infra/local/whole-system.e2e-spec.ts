@@ -1,4 +1,4 @@
-/** The three services as real processes, started as `npm start` starts them. */
+/** Runs the three services as real processes, as `npm start` does. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ afterAll(async () => {
 }, 60_000);
 
 describe('the whole system', () => {
-  it('tells the tour, and again', async () => {
+  it('shows the tour twice', async () => {
     const { auth, orders, inventory } = system.urls as Record<'auth' | 'orders' | 'inventory', string>;
     const told: string[] = [];
     const { admin } = readCredentials(stateDir);
@@ -41,7 +41,7 @@ describe('the whole system', () => {
     expect(told.join('\n')).not.toContain(admin.password);
   }, 120_000);
 
-  it('verifies where no private key and no database of auth can be reached', async () => {
+  it('verifies tokens while auth is stopped and its private keys and its database are gone', async () => {
     const { demo } = readCredentials(stateDir);
     const answer = await fetch(`${system.urls['auth']}/auth/login`, {
       method: 'POST',
@@ -51,7 +51,7 @@ describe('the whole system', () => {
     const { access_token: token } = (await answer.json()) as { access_token: string };
 
     await system.halt('auth');
-    // The signing keys' seals, the key that opens them, and the anchor's private half: gone.
+    // This removes the key-encryption key and the private half of the anchor. The signing keys go with the database.
     renameSync(secretPaths.of(stateDir, 'auth'), join(stateDir, 'out-of-reach'));
     await dropDatabaseOf('auth');
     await Promise.all(['orders', 'inventory'].map((service) => system.restart(service)));
@@ -65,7 +65,7 @@ describe('the whole system', () => {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: '{"stock":1}',
     });
-    // Genuine, and for another audience.
+    // The token is genuine, but it is for another audience.
     expect(product.status).toBe(401);
     const { freshness, statements } = (await (await fetch(`${system.urls['orders']}/trust`)).json()) as {
       freshness: string;

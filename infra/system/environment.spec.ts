@@ -21,7 +21,7 @@ const system: SystemAddresses = {
 const [auth, orders, inventory] = services;
 
 describe('the environment of a program', () => {
-  it('a server knows the issuer, NATS, its database and those whom it calls', () => {
+  it('a server gets the addresses of the issuer, NATS, its database and the services that it calls', () => {
     expect(environmentFor(orders!, 'main', system)).toEqual({
       PATH: process.env['PATH'],
       NODE_ENV: 'development',
@@ -43,13 +43,13 @@ describe('the environment of a program', () => {
     });
   });
 
-  it('what it says of places and names is not for .env to change', () => {
+  it('.env cannot change its addresses, names and files', () => {
     const all = services.flatMap((row) => Object.keys(environmentFor(row, 'main', system)));
     const open = [...new Set(all)].filter((name) => name !== 'PATH' && !isGenerated(name));
     expect(open.sort()).toEqual(['JWKS_MAX_AGE_SECONDS', 'LOG_LEVEL']);
   });
 
-  it('the private halves are named to auth alone', () => {
+  it('only auth gets the names of the files with private halves', () => {
     const isPrivate = (value: string) => /private|key-encryption/.test(value);
     const privateTo = services.filter((row) =>
       Object.values(environmentFor(row, 'main', system)).some(isPrivate),
@@ -57,7 +57,7 @@ describe('the environment of a program', () => {
     expect(privateTo).toEqual([auth]);
   });
 
-  it('migrations run as the owner and know nothing but the database', () => {
+  it('migrations run as the owner, and get nothing but the database', () => {
     const environment = environmentFor(auth!, 'migrate', system);
     expect(environment).toMatchObject({
       DATABASE_USER: 'auth_owner',
@@ -67,7 +67,7 @@ describe('the environment of a program', () => {
     expect(others.sort()).toEqual(['LOG_LEVEL', 'NODE_ENV', 'PATH']);
   });
 
-  it('seeds run as the runtime role, and that of auth is told whom to make', () => {
+  it('seeds run as the runtime role, and only the seed of auth gets the logins', () => {
     expect(environmentFor(inventory!, 'seed', system)).toMatchObject({ DATABASE_USER: 'inventory' });
     expect(environmentFor(inventory!, 'seed', system)).not.toHaveProperty('SEED_CREDENTIALS_FILE');
     expect(environmentFor(auth!, 'seed', system)).toMatchObject({
@@ -76,7 +76,7 @@ describe('the environment of a program', () => {
     });
   });
 
-  it('a callee without an address is an error', () => {
+  it('a called service without an address is an error', () => {
     expect(() => environmentFor({ ...orders!, calls: ['billing'] }, 'main', system)).toThrow(
       'The service billing has no address.',
     );

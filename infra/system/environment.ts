@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { secretPaths } from './secrets.js';
 import type { ServiceRow } from './services.js';
 
-/** The programs of a service: the server, and two that run once before it. */
+/** The programs of a service. `main` is the server; `migrate` and `seed` run once before it. */
 export type Program = 'main' | 'migrate' | 'seed';
 
-/** Whether a variable says where things are or who is who: the table decides that, whatever stands in `.env`. */
+/** True if this module sets the variable. For such a variable `.env` is ignored: addresses, names, and files of secrets. */
 export function isGenerated(variable: string): boolean {
   return /^(NODE_ENV|ISSUER)$|(^|_)(HOST|PORT|URL|NAME|USER|FILES?)$/.test(variable);
 }
@@ -15,24 +15,24 @@ export interface SystemAddresses {
   stateDir: string;
   /** The address on which services listen. */
   listenHost: string;
-  /** What tokens and statements name as `iss`; compared, never dialled. */
+  /** The `iss` of tokens and statements. Services compare it, and never connect to it. */
   issuer: string;
-  /** PostgreSQL as each service reaches it, by name. */
+  /** The host at which each service reaches PostgreSQL, by the name of the service. */
   databaseHosts: Readonly<Record<string, string>>;
   postgresPort: number;
   natsHost: string;
   natsPort: number;
-  /** Base URL of each service, by name. */
+  /** The base URL of each service, by name. */
   urls: Readonly<Record<string, string>>;
-  /** HTTP port of each service, by name. */
+  /** The HTTP port of each service, by name. */
   ports: Readonly<Record<string, number>>;
   nodeEnv: 'development' | 'production' | 'test';
 }
 
 /**
- * The whole environment of one program of one service: its own secrets and no other's. `migrate` logs in as the
- * owner of the database, `main` and `seed` as the runtime role. Only PATH is taken from the caller's environment.
- * @throws Error when the table names a service that has no address.
+ * Makes the whole environment of one program. It names the secrets of its own service only. `migrate` logs in as the
+ * owner of the database; `main` and `seed` log in as the runtime role. Only PATH is copied from our own environment.
+ * @throws Error if a service has no address.
  */
 export function environmentFor(
   row: ServiceRow,
@@ -78,7 +78,7 @@ function serverEnvironment(row: ServiceRow, system: SystemAddresses): Record<str
   if (row.trust === 'issuer') {
     environment['TRUST_ANCHOR_PRIVATE_FILE'] = join(own, 'trust-anchor.private.pem');
     environment['KEY_ENCRYPTION_KEY_FILES'] = join(own, 'key-encryption-key');
-    // Third parties cache the plain JWKS this long; a short life lets a newcomer watch a rotation.
+    // Third parties cache the plain JWKS for this time. With a short time a rotation can be watched from outside.
     if (system.nodeEnv !== 'production') environment['JWKS_MAX_AGE_SECONDS'] = '10';
   }
   for (const callee of row.calls) environment[`${callee.toUpperCase()}_URL`] = known(system.urls, callee);

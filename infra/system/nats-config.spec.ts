@@ -6,7 +6,7 @@ import { eventually, startTestNats, type TestNats } from '#testing';
 import { natsConfig } from './nats-config.js';
 import { services, type ServiceRow } from './services.js';
 
-/** CVE-2025-30215: before 2.10.27 and 2.11.1 these change streams of every account for whoever may publish to them. */
+/** CVE-2025-30215: before 2.10.27 and 2.11.1, a client that may publish to these can change the streams of any account. */
 const unguardedAdministration = [
   '$JS.API.ACCOUNT.PURGE.TRUST',
   '$JS.API.SERVER.REMOVE',
@@ -41,7 +41,7 @@ describe('the accounts of nats-server', () => {
   });
 
   describe('what a service may do', () => {
-    it('hears a new statement and a new revocation live', async () => {
+    it('receives a new statement and a new revocation at once', async () => {
       const statements = await listen(orders, 'trust.keyset');
       const revocations = await listen(orders, 'trust.revocation.>');
       await jetstream(auth.nc).publish('trust.keyset', 'statement 2');
@@ -50,18 +50,18 @@ describe('the accounts of nats-server', () => {
       await eventually(() => expect(revocations).toEqual(['trust.revocation.4: revocation 4']));
     });
 
-    it('gets the last statement by direct get', async () => {
+    it('fetches the last statement by direct get', async () => {
       expect((await orders.nc.request(keysetGet, '', { timeout: 2_000 })).string()).toMatch(/^statement/);
     });
 
-    it('gets revocations by direct get, in order and by number', async () => {
+    it('fetches revocations by direct get, in order and by number', async () => {
       const inOrder = await direct({ seq: 1, next_by_subj: 'trust.revocation.>' });
       expect(inOrder.string()).toBe('revocation 1');
       const byNumber = await direct({ last_by_subj: 'trust.revocation.3' });
       expect(byNumber.string()).toBe('revocation 3');
     });
 
-    it('acknowledges to auth, under its own name', async () => {
+    it('sends acknowledgements to auth, under its own name', async () => {
       const acknowledgements = await listen(auth, 'trust.ack.>');
       orders.nc.publish('trust.ack.orders.one', 'held');
       inventory.nc.publish('trust.ack.inventory.one', 'held');
@@ -109,7 +109,7 @@ describe('the accounts of nats-server', () => {
   });
 
   it.each(unguardedAdministration)(
-    'auth, which makes the streams, may not publish to %s',
+    'auth may not publish to %s, though it makes the streams',
     async (subject) => {
       auth.refused.length = 0;
       auth.nc.publish(subject, '{}', { reply: '_INBOX_auth.answer' });
@@ -147,7 +147,7 @@ describe('the accounts of nats-server', () => {
     ['trust.ack.inventory.one', revocationsGet, { last_by_subj: 'trust.revocation.1' }],
     ['_INBOX_inventory.x', keysetGet, ''],
   ])(
-    'JetStream does not write to %s for orders, asked by the reply subject of %s',
+    'JetStream publishes nothing to %s if orders names it as the reply subject of %s',
     async (target, api, body) => {
       const before = await lastOf('TRUST', 'trust.keyset');
       const heardByAuth = await listen(auth, 'trust.ack.>');
@@ -158,7 +158,7 @@ describe('the accounts of nats-server', () => {
         '_INBOX_inventory.>',
       );
       orders.nc.publish(api, typeof body === 'string' ? body : JSON.stringify(body), { reply: target });
-      // The same question asked properly is answered after the one above has been dealt with.
+      // The server answers requests in order, so the request above is done when this one is answered.
       await orders.nc.request(api, typeof body === 'string' ? body : JSON.stringify(body), {
         timeout: 2_000,
       });
@@ -169,7 +169,7 @@ describe('the accounts of nats-server', () => {
     },
   );
 
-  it('refuses the anonymous and keys it does not know', async () => {
+  it('refuses a client without a key, and a client with an unknown key', async () => {
     await expect(connect({ servers: server.url, reconnect: false })).rejects.toThrow(/authorization/i);
     const stranger = nkeyAuthenticator(createUser().getSeed());
     await expect(connect({ servers: server.url, reconnect: false, authenticator: stranger })).rejects.toThrow(
@@ -177,7 +177,7 @@ describe('the accounts of nats-server', () => {
     );
   });
 
-  it('keeps its streams over a restart and loses them by a wipe', async () => {
+  it('keeps its streams after a restart, and loses them if its storage is removed', async () => {
     const other = await startTestNats();
     const asAuth = async () => {
       const { nc } = await client('auth', other);
@@ -199,7 +199,7 @@ describe('the accounts of nats-server', () => {
     await other.close();
   });
 
-  it('a row that collects events brings its own account, and an export for each other service', async () => {
+  it('a service that collects events gets its own account, with an export for each other service', async () => {
     const audit: ServiceRow = {
       ...services[1]!,
       name: 'audit',
@@ -221,16 +221,16 @@ describe('the accounts of nats-server', () => {
     await withAudit.close();
   });
 
-  it('does not render a configuration that lacks a key', () => {
+  it('refuses to write a configuration in which a service has no key', () => {
     const place = { listenHost: '127.0.0.1', port: 1, storeDir: '/x' };
     expect(() => natsConfig({ rows: services, publicKeys: {}, ...place })).toThrow(
-      'No public nkey for the service auth.',
+      'The service auth has no public nkey.',
     );
   });
 
   interface Client {
     nc: NatsConnection;
-    /** What the server refused this client, as it worded it. */
+    /** The errors that the server sent to this client. */
     refused: string[];
   }
 

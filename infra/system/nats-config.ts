@@ -1,22 +1,22 @@
 /**
- * The configuration of nats-server, generated from the service table: who may say what.
+ * Makes the configuration of nats-server from the table of services: which service may publish and receive what.
  *
- * Each service has an ACCOUNT of its own, because NATS checks no permission on the reply subject of a message and
- * JetStream answers with its own rights. In one shared account a service that may only read could make JetStream
- * write its answer to any subject (`reply: trust.keyset`). Between accounts only the exported subjects pass, so such
- * a reflection stays with its sender. No service may create a consumer or ask for stream information.
+ * Each service has an account of its own, for this reason. NATS checks no permission on the reply subject of a message,
+ * and JetStream answers with its own rights. In a shared account, a service that may only read could name
+ * `trust.keyset` as its reply subject. JetStream would then publish the answer there. Between accounts, only exported
+ * subjects pass, so such an answer reaches its sender only. No service may create a consumer or read stream information.
  */
 import type { ServiceRow } from './services.js';
 
-/** What the configuration is made from. */
+/** What the configuration depends on. */
 export interface NatsConfigOptions {
   rows: readonly ServiceRow[];
-  /** Public nkey of each service, by name. */
+  /** The public nkey of each service, by name. */
   publicKeys: Readonly<Record<string, string>>;
-  /** `127.0.0.1` unless the server has a network of its own. */
+  /** `127.0.0.1`, unless the server runs in a network of its own. */
   listenHost: string;
   port: number;
-  /** Where `/healthz` answers, to this machine or container alone; nowhere by default. */
+  /** The port on which `/healthz` answers on 127.0.0.1. Default: none. */
   monitorPort?: number;
   storeDir: string;
 }
@@ -34,7 +34,7 @@ interface Account {
 const keysetByDirectGet = '$JS.API.DIRECT.GET.TRUST.trust.keyset';
 const revocationsByDirectGet = '$JS.API.DIRECT.GET.REVOCATIONS';
 
-/** Renders the configuration for nats-server 2.9 and later. @throws Error when a public key is missing. */
+/** Writes the configuration for nats-server 2.9 and later. @throws Error if a public nkey is missing. */
 export function natsConfig(options: NatsConfigOptions): string {
   const { rows, publicKeys, listenHost, port, monitorPort, storeDir } = options;
   const accounts = rows.map((row) =>
@@ -42,7 +42,7 @@ export function natsConfig(options: NatsConfigOptions): string {
   );
   for (const account of accounts) {
     const key = publicKeys[account.nkey];
-    if (key === undefined) throw new Error(`No public nkey for the service ${account.nkey}.`);
+    if (key === undefined) throw new Error(`The service ${account.nkey} has no public nkey.`);
     account.nkey = key;
   }
   return `# Generated from infra/system/services.ts. Edit that, not this.
@@ -52,7 +52,7 @@ max_payload: 512KB       # a key-set statement has at most 256 KiB
 ping_interval: "5s"
 ping_max: 2
 write_deadline: "5s"
-authorization { timeout: 10 } # seconds; the default of 2 closes on a service that starts on a busy machine
+authorization { timeout: 10 } # seconds; the default of 2 is too short for a service that starts on a busy machine
 jetstream { store_dir: ${JSON.stringify(storeDir)}, max_memory_store: 64MB, max_file_store: 1GB }
 accounts {
 ${accounts.map(renderAccount).join('\n')}
@@ -70,7 +70,7 @@ function issuerAccount(issuer: ServiceRow, rows: readonly ServiceRow[]): Account
     publish: [
       'trust.keyset',
       'trust.revocation.>',
-      `trust.ack.${issuer.name}.*`, // its replicas verify too, and wait for each other
+      `trust.ack.${issuer.name}.*`, // replicas of the issuer verify tokens too, and a rotation waits for them
       keysetByDirectGet,
       '$JS.API.STREAM.CREATE.TRUST',
       '$JS.API.STREAM.CREATE.REVOCATIONS',
@@ -115,7 +115,7 @@ function verifierAccount(row: ServiceRow, rows: readonly ServiceRow[]): Account 
   };
 }
 
-/** One stream and one durable consumer, both named after the collector: `AUDIT` and `audit`. */
+/** A collector has one stream and one durable consumer, named after it: `AUDIT` and `audit`. */
 function collectorSubjects({ name }: ServiceRow): string[] {
   const stream = accountName(name);
   return [

@@ -21,7 +21,7 @@ describe('the secrets of an installation', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('each service has its own, and auth alone the anchor and the key-encryption key', () => {
+  it('each service has its own, and only auth has the anchor and the key-encryption key', () => {
     expect(all()).toEqual(
       [
         'credentials.json',
@@ -41,7 +41,7 @@ describe('the secrets of an installation', () => {
     expect(new Set(contents).size).toBe(contents.length);
   });
 
-  it('a key that is exchanged is given a successor, and what is there stays', () => {
+  it('an exchanged key gets a successor, and the files that exist stay', () => {
     const before = all().map((file) => [file, read(file)]);
     const made = [
       makeSuccessor(dir, services, 'trust-anchor'),
@@ -67,14 +67,14 @@ describe('the secrets of an installation', () => {
     expect(new Set(all().map(read)).size).toBe(all().length);
   });
 
-  it('only their owner can read them', () => {
+  it('only the user who made them can read them', () => {
     for (const file of all()) expect([file, statSync(join(dir, file)).mode & 0o777]).toEqual([file, 0o600]);
     for (const folder of ['.', 'secrets', 'public', 'secrets/auth']) {
       expect([folder, statSync(join(dir, folder)).mode & 0o777]).toEqual([folder, 0o700]);
     }
   });
 
-  it('are of the kinds that the services expect', () => {
+  it('have the formats that the services expect', () => {
     const anchor = createPrivateKey(read('secrets/auth/trust-anchor.private.pem'));
     expect(anchor.asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' });
     expect(read('public/trust-anchor.pem')).toBe(
@@ -88,7 +88,7 @@ describe('the secrets of an installation', () => {
     for (const { password } of [admin, demo]) expect(password.length).toBeGreaterThanOrEqual(20);
   });
 
-  it('are never overwritten; what is missing is made', () => {
+  it('are never overwritten, and a missing one is made', () => {
     const before = Object.fromEntries(all().map((file) => [file, read(file)]));
     rmSync(join(dir, 'public/trust-anchor.pem'));
     rmSync(join(dir, 'secrets/orders/database-password'));
@@ -101,7 +101,7 @@ describe('the secrets of an installation', () => {
   });
 
   it.each(['secrets/auth/trust-anchor.private.pem', 'secrets/orders/nats.nk', 'credentials.json'])(
-    'an emptied %s is a damaged state, not a reason for a new secret',
+    'an empty %s is an error, and no new secret is made',
     (file) => {
       writeFileSync(join(dir, file), '');
       expect(() => makeSecrets(dir, services)).toThrow(expect.objectContaining({ code: 'state_damaged' }));

@@ -1,12 +1,12 @@
 /**
- * This installation's secrets, made once and never overwritten. A service is given its own folder and `public/`:
+ * Makes the secrets of this installation, and never overwrites one. A service gets its own folder and `public/`:
  *
- *   secrets/<service>/         nats.nk  database-password  statements/, which the service writes
- *   secrets/<service>-owner/   database-password, of the role that migrates; the service itself never sees it
- *   secrets/auth/              also trust-anchor.private.pem  key-encryption-key
+ *   secrets/<service>/         nats.nk  database-password  statements/ (the service writes this folder)
+ *   secrets/<service>-owner/   database-password of the role that migrates; the service itself does not get it
+ *   secrets/auth/              also trust-anchor.private.pem and key-encryption-key
  *   secrets/postgres/          superuser-password
  *   public/                    trust-anchor.pem  <service>.nkey
- *   credentials.json           the first admin's and the demo user's passwords
+ *   credentials.json           the logins of the first administrator and of the demo user
  */
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,13 +15,13 @@ import { createUser, fromSeed } from '@nats-io/nkeys';
 import { SetupError } from './setup-error.js';
 import type { ServiceRow } from './services.js';
 
-/** The people that a new installation knows. */
+/** The logins of a new installation. */
 export interface Credentials {
   admin: { email: string; password: string };
   demo: { email: string; password: string };
 }
 
-/** The paths of an installation's secrets, relative to its state folder. */
+/** The paths of the secrets below a state folder. */
 export const secretPaths = {
   of: (stateDir: string, service: string) => join(stateDir, 'secrets', service),
   runtimePassword: (stateDir: string, service: string) =>
@@ -29,8 +29,8 @@ export const secretPaths = {
   ownerPassword: (stateDir: string, service: string) =>
     join(stateDir, 'secrets', `${service}-owner`, 'database-password'),
   /**
-   * The one folder that a service writes. The issuer keeps a copy here of the last statement that it made, a verifier
-   * the last that it accepted and what it knows to be revoked.
+   * The only folder that a service writes. The issuer keeps its statement copy here. A verifier keeps the last statement
+   * that it accepted, and its revocations.
    */
   statements: (stateDir: string, service: string) => join(stateDir, 'secrets', service, 'statements'),
   public: (stateDir: string) => join(stateDir, 'public'),
@@ -38,7 +38,7 @@ export const secretPaths = {
   credentials: (stateDir: string) => join(stateDir, 'credentials.json'),
 };
 
-/** Makes every secret that is not there yet: files of mode 0600 in folders of mode 0700. */
+/** Makes every secret that does not exist yet. Files have mode 0600, folders have mode 0700. */
 export function makeSecrets(stateDir: string, rows: readonly ServiceRow[]): void {
   for (const folder of secretFolders(stateDir, rows)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -55,10 +55,10 @@ export function makeSecrets(stateDir: string, rows: readonly ServiceRow[]): void
   for (const row of rows) makeServiceSecrets(stateDir, row);
 }
 
-/** The keys of the issuer that are exchanged for a successor while both are known. */
+/** The keys of the issuer that an operator can exchange. During the exchange, services know the old and the new one. */
 export const exchangedKeys = ['trust-anchor', 'key-encryption-key'] as const;
 
-/** Makes the successor of such a key, numbered after those that are there, and gives the names of its files. */
+/** Makes the next key of this kind, with the next free number, and returns the names of its files. */
 export function makeSuccessor(
   stateDir: string,
   rows: readonly ServiceRow[],
@@ -77,7 +77,7 @@ export function makeSuccessor(
   return { privateFile };
 }
 
-/** Every folder of an installation's secrets, the outer before the inner. */
+/** Every folder of secrets. An outer folder comes before the folders in it. */
 export function secretFolders(stateDir: string, rows: readonly ServiceRow[]): string[] {
   const names = ['postgres', ...rows.flatMap(({ name }) => [name, `${name}-owner`])];
   return [
@@ -89,7 +89,7 @@ export function secretFolders(stateDir: string, rows: readonly ServiceRow[]): st
   ];
 }
 
-/** The generated logins. @throws SetupError `state_damaged`. */
+/** Reads the generated logins. @throws SetupError `state_damaged`. */
 export function readCredentials(stateDir: string): Credentials {
   return JSON.parse(readSecret(secretPaths.credentials(stateDir))) as Credentials;
 }
@@ -103,7 +103,7 @@ export function readSecret(file: string): string {
   }
 }
 
-/** The public nkey of each service. @throws SetupError `state_damaged`. */
+/** Reads the public nkey of each service. @throws SetupError `state_damaged`. */
 export function publicNkeys(stateDir: string, rows: readonly ServiceRow[]): Record<string, string> {
   return Object.fromEntries(
     rows.map(({ name }) => [name, readSecret(join(secretPaths.public(stateDir), `${name}.nkey`)).trim()]),
@@ -115,7 +115,7 @@ function makeServiceSecrets(stateDir: string, row: ServiceRow): void {
   const publicFolder = secretPaths.public(stateDir);
   writeOnce(secretPaths.runtimePassword(stateDir, row.name), password);
   writeOnce(secretPaths.ownerPassword(stateDir, row.name), password);
-  // The public halves are derived from what is on disk, so that they always fit.
+  // Each public half is derived from the private half on disk, so the two always match.
   const seed = writeOnce(join(folder, 'nats.nk'), () => new TextDecoder().decode(createUser().getSeed()));
   writeOnce(join(publicFolder, `${row.name}.nkey`), () =>
     orDamaged(join(folder, 'nats.nk'), () => fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey()),
@@ -156,7 +156,7 @@ function password(): string {
   return randomBytes(18).toString('base64url');
 }
 
-/** The file's content, made by `make` if there is no such file. Linking a draft makes it whole or not at all. */
+/** Returns the content of the file. If there is no file, `make` makes the content. Linking a draft never leaves half a file. */
 function writeOnce(file: string, make: () => string): string {
   const existing = readIfThere(file);
   if (existing !== undefined) return existing;

@@ -13,7 +13,7 @@ describe('the databases and their roles', () => {
   });
   afterAll(() => Promise.all([auth.drop(), orders.drop()]));
 
-  it('the owner makes tables, and the runtime role reads and writes their rows', async () => {
+  it('the owner makes tables, and the runtime role reads and writes rows', async () => {
     await query(orders.runtime, `INSERT INTO lines (sku) VALUES ('a')`);
     await query(orders.runtime, `UPDATE lines SET sku = 'b'`);
     expect(await query(orders.runtime, 'SELECT sku FROM lines')).toEqual([{ sku: 'b' }]);
@@ -25,11 +25,11 @@ describe('the databases and their roles', () => {
     'DROP TABLE lines',
     'ALTER TABLE lines ADD x int',
     'TRUNCATE lines',
-  ])('the runtime role may not: %s', async (ddl) => {
+  ])('the runtime role cannot run %s', async (ddl) => {
     await expect(query(orders.runtime, ddl)).rejects.toMatchObject({ code: '42501' });
   });
 
-  it('the roles of one service enter its own database alone, and have no powers over others', async () => {
+  it('the roles of a service connect to its own database only, and cannot manage roles', async () => {
     for (const role of [orders.runtime, orders.owner]) {
       for (const database of [auth.runtime.database, 'postgres', 'template1']) {
         await expect(query({ ...role, database }, 'SELECT 1')).rejects.toMatchObject({ code: '42501' });
@@ -48,12 +48,12 @@ describe('the databases and their roles', () => {
     });
   });
 
-  it('many can be provisioned at once', async () => {
+  it('several databases can be made at the same time', async () => {
     const made = await Promise.all(Array.from({ length: 8 }, () => createTestDatabase('crowd')));
     await Promise.all(made.map((database) => database.drop()));
   });
 
-  it('provisioning again keeps the rows and takes a changed password', async () => {
+  it('a second run keeps the rows and sets a changed password', async () => {
     await query(orders.owner, `INSERT INTO lines (sku) VALUES ('kept')`);
     const { database } = orders.owner;
     const owner = { name: orders.owner.user, password: orders.owner.password };

@@ -1,3 +1,4 @@
+// Imported by path: all of `#service-kit` would bring NestJS into the image of the one-shot programs.
 import {
   escapeIdentifier as id,
   keptAlive,
@@ -5,16 +6,16 @@ import {
 } from '../../libs/service-kit/src/postgres-client.js';
 import { readSecret, secretPaths } from './secrets.js';
 
-/** One database and the two roles that may enter it. */
+/** The database of a service, and the two roles that may connect to it. */
 export interface DatabasePlan {
   database: string;
-  /** Owns database, schema and tables; runs migrations. */
+  /** Owns the database, its schema and its tables. Migrations run as this role. */
   owner: { name: string; password: string };
-  /** What the service runs as: reads and writes rows, no DDL. */
+  /** The service runs as this role. It reads and writes rows and cannot change tables. */
   runtime: { name: string; password: string };
 }
 
-/** Where the superuser logs in. */
+/** How the superuser of PostgreSQL logs in. */
 export interface SuperuserLogin {
   host: string;
   port: number;
@@ -22,7 +23,7 @@ export interface SuperuserLogin {
   password: string;
 }
 
-/** The database of a service and its roles, with their passwords. @throws SetupError `state_damaged`. */
+/** Names the database and the roles of a service, and reads their passwords. @throws SetupError `state_damaged`. */
 export function planDatabase(service: string, stateDir: string): DatabasePlan {
   return {
     database: service,
@@ -31,12 +32,12 @@ export function planDatabase(service: string, stateDir: string): DatabasePlan {
   };
 }
 
-/** Makes roles and database as planned, or brings them there: running it again changes nothing. */
+/** Makes the roles and the database, or corrects them if they exist. A second run changes nothing. */
 export async function provisionDatabase(superuser: SuperuserLogin, plan: DatabasePlan): Promise<void> {
   const { database, owner, runtime } = plan;
   await asSuperuser(superuser, 'postgres', async (client) => {
-    // Two sessions that change rights on one object at once fail ("tuple concurrently updated"); the lock goes with
-    // the session.
+    // Two sessions that change the rights on one object at the same time fail ("tuple concurrently updated").
+    // The lock ends with the session.
     await client.query(`SELECT pg_advisory_lock(hashtext('provision databases'))`);
     await client.query('REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC');
     for (const role of [owner, runtime]) await ensureRole(client, role);
@@ -56,7 +57,7 @@ export async function provisionDatabase(superuser: SuperuserLogin, plan: Databas
   });
 }
 
-/** Removes what `provisionDatabase` made, its connections included. */
+/** Removes what `provisionDatabase` made, and closes all connections to it. */
 export async function dropDatabase(superuser: SuperuserLogin, plan: DatabasePlan): Promise<void> {
   await asSuperuser(superuser, 'postgres', async (client) => {
     await client.query(`DROP DATABASE IF EXISTS ${id(plan.database)} WITH (FORCE)`);

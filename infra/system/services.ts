@@ -1,23 +1,23 @@
 /**
- * The one table of the system's services. Ports, databases, NATS accounts, secrets and environments are all derived
- * from it, by `npm start` as by every other way to run the system: to add a service, add its row.
+ * The table of services. Ports, databases, NATS accounts, secrets and environments are all derived from it, in every way
+ * to run the system. To add a service, add a row.
  */
 
 /** A row of the table. */
 export interface ServiceRow {
-  /** Also its audience, database, runtime role and NATS account (in capitals). */
+  /** The name is also the audience, the database, the runtime role and, in capitals, the NATS account. */
   name: string;
-  /** Its HTTP port is the port base plus this. */
+  /** The HTTP port is the port base plus this number. */
   portOffset: number;
-  /** The issuer publishes statements and revocations; every other service verifies with them. */
+  /** The issuer publishes statements and revocations. Every other service verifies tokens with them. */
   trust: 'issuer' | 'verifier';
-  /** The services whose REST interface it calls. */
+  /** The services whose REST interface this service calls. */
   calls: string[];
-  /** Whether it has a `seed` program, and whether that makes the accounts of credentials.json. */
+  /** `none`: there is no `seed` program. `accounts`: the seed makes the accounts of credentials.json. */
   seed: 'none' | 'data' | 'accounts';
-  /** Whether every other service may hand it events (`audit.<service>.>`), which it keeps in a stream. */
+  /** True if every other service may send it events (`audit.<service>.>`). It keeps them in a NATS stream. */
   collectsEvents: boolean;
-  /** The paths whose POST takes an `Idempotency-Key`: the proxy may repeat it, at another replica. */
+  /** The paths on which POST takes an `Idempotency-Key`. The proxy may repeat such a request at another replica. */
   idempotentPosts: string[];
 }
 
@@ -52,13 +52,13 @@ export const services: readonly ServiceRow[] = [
   },
 ];
 
-/** Offsets of the servers that are not ours. */
+/** The port offsets of PostgreSQL and NATS. */
 export const serverPortOffsets = { postgres: 10, nats: 11 } as const;
 
 /** The default of `--port-base`. */
 export const defaultPortBase = 3000;
 
-/** Every port that a system with this base listens on. */
+/** Every port on which a system with this port base listens. */
 export function portClaims(
   portBase: number,
   rows: readonly ServiceRow[] = services,

@@ -1,4 +1,4 @@
-/** Why this machine or its state folder cannot run the system; stable, for tests and callers. */
+/** Why this machine or its state folder cannot run the system. Codes are stable. */
 export type SetupErrorCode =
   | 'bad_argument'
   | 'already_running'
@@ -9,7 +9,7 @@ export type SetupErrorCode =
   | 'child_failed'
   | 'not_ready';
 
-/** A fault of the set-up, not of the code: its message is one clear line that says what to do. */
+/** A fault of the machine or of its state folder, not of the code. The message says what to do. */
 export class SetupError extends Error {
   constructor(
     readonly code: SetupErrorCode,
