@@ -36,6 +36,17 @@ const authRooms = [
   'recovery',
 ];
 
+// The rooms of infra, each with the rooms that it may import. All may import the files beside the rooms.
+const infraRooms = {
+  system: [],
+  local: ['system'],
+  compose: ['system'],
+  image: ['system', 'compose'],
+  generate: ['system', 'compose'],
+  tour: ['system', 'local'],
+  checks: ['system', 'local', 'generate'],
+};
+
 /** A rule by which modules of `from` use, of the modules that match `of`, none or only those that match `only`. */
 function forbid(name, comment, from, of, { fromNot, only, ...to } = {}) {
   const path = only === undefined ? { path: of } : { path: of, pathNot: only };
@@ -170,6 +181,23 @@ export default {
       '^apps/auth/src/',
       '^apps/auth/src/[^/]+/',
       { only: `^apps/auth/src/(${authRooms.join('|')}|database)/` },
+    ),
+
+    ...Object.entries(infraRooms).map(([room, others]) =>
+      forbid(
+        `infra-${room}-imports-the-rooms-below-it`,
+        'system holds the table of services; local and compose are two ways to run it.',
+        `^infra/${room}/`,
+        '^infra/[^/]+/',
+        { fromNot: tests, only: `^infra/(${[room, ...others].join('|')})/` },
+      ),
+    ),
+    forbid(
+      'infra-has-no-other-room',
+      'A new room of infra gets its place in the order: name it under infraRooms.',
+      ours,
+      '^infra/[^/]+/',
+      { only: `^infra/(${Object.keys(infraRooms).join('|')})/` },
     ),
 
     // Within one app, one library or infra; between them the rules above leave no way round.
