@@ -2,18 +2,18 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import type { TrustErrorCode } from '#trust';
 import { decode } from './tokens.js';
 
-/** A token that nobody signed, and what a verifier that knows its trade finds wrong with it. */
+/** A token that auth did not sign, and the reason for which a verifier must refuse it. */
 export interface Forgery {
   readonly what: string;
   readonly forged: string;
   readonly verdict: TrustErrorCode;
 }
 
-/** The forgeries that every verifier has to withstand, made of a genuine token and the public key that it names. */
+/** Makes forgeries that every verifier must refuse, from a genuine token and the public key that it names. */
 export function forgeries(token: string, publicKey: KeyObject): Forgery[] {
   const [header, payload, signature = ''] = token.split('.');
   const { header: head, claims } = decode(token);
-  // In the middle: the last character may hold bits that belong to no byte.
+  // Change a character in the middle. Some bits of the last character may belong to no byte.
   const at = Math.floor(signature.length / 2);
   const changed = signature.slice(0, at) + (signature[at] === 'A' ? 'B' : 'A') + signature.slice(at + 1);
   const hmacInput = `${encode({ ...head, alg: 'HS256' })}.${payload}`;

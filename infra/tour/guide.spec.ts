@@ -25,7 +25,7 @@ afterAll(() => {
   server.close();
 });
 
-it('shows what is asked and answered, and goes on while all is as told', async () => {
+it('prints each request with its answer, and goes on if the status is an expected one', async () => {
   const told = guide();
   const answer = await told.step('Knock', 'To see who is there.', () =>
     told.ask<{ code: string }>('orders', 'GET /closed', { expect: [401, 403] }),
@@ -49,9 +49,9 @@ it.each([
   [
     'a claim that does not hold',
     async (told: Guide) => told.check(false, 'the earth is flat', 'round'),
-    'not so: the earth is flat (found round)',
+    'not true: the earth is flat (found round)',
   ],
-])('names the step that met %s', async (_, act, message) => {
+])('names the step that failed with %s', async (_, act, message) => {
   const told = guide();
   await told.step('Fine', 'Nothing happens.', async () => undefined);
   await expect(told.step('Not fine', 'It fails.', async () => act(told))).rejects.toMatchObject({
@@ -61,10 +61,10 @@ it.each([
   });
 });
 
-it('sets claims and what was seen side by side', () => {
+it('prints each claim beside its evidence', () => {
   const told = guide();
   told.learned('short', 'yes');
-  told.learned('somewhat longer than the heading', 'no');
+  told.learned('longer than the heading', 'no');
   told.summary();
-  expect(lines.map((line) => line.search(/What was seen|yes|no$/))).toEqual([38, 38, 38]);
+  expect(lines.map((line) => line.search(/Evidence|yes|no$/))).toEqual([29, 29, 29]);
 });

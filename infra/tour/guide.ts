@@ -1,21 +1,21 @@
 import { exchange, type Exchange, type RequestParts } from './exchange.js';
 import { exchangeLines, painter, shortJson, wrapped, type Paint } from './presentation.js';
 
-/** The services that the tour visits. */
+/** The services that the tour uses. */
 export type ServiceName = 'auth' | 'orders' | 'inventory';
 
 export interface GuideOptions {
-  /** Base URL of each service, no slash at the end. */
+  /** The base URL of each service, without a slash at the end. */
   readonly urls: Readonly<Record<ServiceName, string>>;
-  /** Base URLs of each replica of each service, where there are several; their counters are added up. */
+  /** The base URLs of all replicas of each service, if there are several. The tour adds up their counters. */
   readonly replicas?: Readonly<Record<ServiceName, readonly string[]>>;
-  /** Takes one line. */
+  /** Prints one line. */
   readonly print: (line: string) => void;
   /** Default false. */
   readonly colour?: boolean;
 }
 
-/** Something was not as told. The message begins with the step. */
+/** The system did not do what the tour says. The message begins with the step. */
 export class TourDeviation extends Error {
   override readonly name = 'TourDeviation';
 
@@ -28,7 +28,7 @@ export class TourDeviation extends Error {
   }
 }
 
-/** Tells the story while it happens: prints what is sent and what comes back, and stops at the first deviation. */
+/** Explains each step, prints each request with its answer, and stops at the first deviation. */
 export class Guide {
   private readonly paint: Paint;
   private readonly seen: { claim: string; evidence: string }[] = [];
@@ -38,7 +38,7 @@ export class Guide {
     this.paint = painter(options.colour ?? false);
   }
 
-  /** A numbered step; whatever fails in it fails under its name. @throws TourDeviation */
+  /** Runs a numbered step. An error in it gets the name of the step. @throws TourDeviation */
   async step<T>(title: string, why: string, act: () => Promise<T>): Promise<T> {
     this.number += 1;
     const name = `${this.number} (${title})`;
@@ -50,7 +50,7 @@ export class Guide {
     }
   }
 
-  /** Sends a request, shows it with its answer, and insists on the status. */
+  /** Sends a request and prints it with its answer. @throws Error unless the status is an expected one */
   async ask<Body = unknown>(
     service: ServiceName,
     route: string,
@@ -67,13 +67,13 @@ export class Guide {
     return answer;
   }
 
-  /** Sends a request and shows nothing. @param route such as `GET /orders` */
+  /** Sends a request and prints nothing. @param route for example `GET /orders` */
   send<Body = unknown>(service: ServiceName, route: string, parts?: RequestParts): Promise<Exchange<Body>> {
     const [method = '', path = ''] = route.split(' ');
     return exchange<Body>(method, this.options.urls[service] + path, parts);
   }
 
-  /** Asks every replica of a service, showing nothing: each knows its own counters alone. */
+  /** Sends a request to every replica of a service and prints nothing. Each replica knows only its own counters. */
   sendToEach<Body = unknown>(service: ServiceName, route: string): Promise<Exchange<Body>[]> {
     const [method = '', path = ''] = route.split(' ');
     const { urls, replicas } = this.options;
@@ -86,31 +86,31 @@ export class Guide {
     this.print(...wrapped(text));
   }
 
-  /** Lines that are shown as they are, a table for instance. */
+  /** Prints lines as they are, for example a table. */
   lines(lines: readonly string[]): void {
     this.print(...lines.map((line) => `     ${line}`));
   }
 
-  /** Which key was used for what, and by whom. */
+  /** Says which key was used for what. */
   key(text: string): void {
     this.print(...wrapped(text, '   key  ').map((line) => this.paint('key', line)));
   }
 
-  /** Insists on what the story says, and says so. */
+  /** Prints a claim that holds. @throws Error if it does not hold */
   check(holds: boolean, told: string, found?: unknown): void {
     if (!holds)
-      throw new Error(`not so: ${told}${found === undefined ? '' : ` (found ${shortJson(found)})`}`);
+      throw new Error(`not true: ${told}${found === undefined ? '' : ` (found ${shortJson(found)})`}`);
     this.print(...wrapped(told, '    ok  ').map((line) => this.paint('good', line)));
   }
 
-  /** Notes a claim and what was seen of it, for the end. */
+  /** Remembers a claim and its evidence for the summary. */
   learned(claim: string, evidence: string): void {
     this.seen.push({ claim, evidence });
   }
 
-  /** Everything learned, side by side. */
+  /** Prints every claim beside its evidence. */
   summary(): void {
-    const rows = [{ claim: 'What was claimed', evidence: 'What was seen' }, ...this.seen];
+    const rows = [{ claim: 'Claim', evidence: 'Evidence' }, ...this.seen];
     const column = Math.max(...rows.map(({ claim }) => claim.length));
     for (const [index, { claim, evidence }] of rows.entries()) {
       const line = `   ${claim.padEnd(column)}   ${evidence}`;

@@ -6,7 +6,7 @@ const answers = (...statuses: number[]) => {
   return () => Promise.resolve({ status: statuses.length > 1 ? statuses.shift()! : statuses[0]! });
 };
 
-it('counts what was refused and what had no answer', async () => {
+it('counts requests that were refused and requests without an answer', async () => {
   const statuses = [200, 503, 401];
   let calls = 0;
   const request = () => {
@@ -30,13 +30,13 @@ it('stops the load when the work fails', async () => {
   expect(calls).toBe(1);
 });
 
-it('waits for the first 401, and for nothing else', async () => {
+it('waits for the first 401, and fails at any other status', async () => {
   const begun = performance.now();
   expect((await untilRefused(begun, answers(200, 200, 401))).afterMs).toBeGreaterThan(0);
   await expect(untilRefused(begun, answers(200, 503))).rejects.toThrow('answered 503');
   await expect(untilRefused(begun - 6_000, answers(200))).rejects.toThrow('still accepted');
 });
 
-it('gives up after its time, and says what it waited for', async () => {
+it('fails after its time, and says what it waited for', async () => {
   await expect(until('a miracle', 0, async () => undefined)).rejects.toThrow('a miracle: not within 0 s');
 });

@@ -1,24 +1,24 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Requests that are made one after another, at most one every `everyMs`. */
+/** A sequence of requests, one after another, at most one every `everyMs` milliseconds. */
 export interface Lane {
   readonly name: string;
   readonly everyMs: number;
-  /** @throws or resolves with anything but 200 if the request was refused */
+  /** Returns the status. Anything but 200, or an error, counts as a failure. */
   readonly request: () => Promise<number>;
 }
 
-/** What came of a lane. */
+/** The result of a lane. */
 export interface Tally {
   readonly name: string;
   readonly requests: number;
   readonly slowestMs: number;
-  /** What went wrong, in order. */
+  /** The failures in order: a status or an error message. */
   readonly failures: readonly string[];
 }
 
-/** Runs all lanes while `work` is under way; its result comes with what became of each lane. */
+/** Runs all lanes until `work` has finished. Returns its result and the result of each lane. */
 export async function whileUnderLoad<T>(
   lanes: readonly Lane[],
   work: () => Promise<T>,
@@ -53,7 +53,7 @@ async function run({ name, everyMs, request }: Lane, stopping: AbortSignal): Pro
   return { name, requests, slowestMs, failures };
 }
 
-/** Asks until `probe` gives something. @throws Error after `withinMs` */
+/** Repeats `probe` until it returns a value. @throws Error after `withinMs` milliseconds */
 export async function until<T>(
   what: string,
   withinMs: number,
@@ -71,8 +71,8 @@ export async function until<T>(
 /**
  * Repeats a request until it is answered 401.
  *
- * @returns `afterMs`: from `begun` to the arrival of the first 401
- * @throws Error on another refusal, or after 5 s
+ * @returns `afterMs`: milliseconds from `begun` until the first 401 arrived
+ * @throws Error if another status than 200 or 401 arrives, or after 5 s
  */
 export async function untilRefused(
   begun: number,
@@ -82,8 +82,8 @@ export async function untilRefused(
     const { status } = await request();
     const afterMs = performance.now() - begun;
     if (status === 401) return { afterMs };
-    if (status !== 200) throw new Error(`answered ${status} where 200 or 401 was to come`);
+    if (status !== 200) throw new Error(`answered ${status} instead of 200 or 401`);
     if (afterMs > 5_000) throw new Error('the token was still accepted 5 s after its key was revoked');
-    await sleep(2); // so that the question does not delay its own answer
+    await sleep(2); // so that these requests do not keep the service busy
   }
 }

@@ -1,4 +1,4 @@
-/** Who takes part in the tour, and the two requests that show whether a service accepts a token. */
+/** The people of the tour, and for each service the request that shows whether it accepts a token. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Exchange } from './exchange.js';
 import type { Guide, ServiceName } from './guide.js';
@@ -9,29 +9,29 @@ export interface Login {
   readonly password: string;
 }
 
-/** A product as inventory shows it. */
+/** A product, as inventory answers it. */
 export interface Product {
   readonly sku: string;
   readonly priceCents: number;
   readonly stock: number;
 }
 
-/** A token with its kid and whom it is for. */
+/** A token and its audience. */
 export interface Grant {
   readonly token: string;
   readonly audience: Audience;
 }
 
-/** The resource services that take a token. */
+/** The resource services that accept tokens. */
 export type Audience = Extract<ServiceName, 'orders' | 'inventory'>;
 
-/** Somebody nobody has heard of. */
+/** A new login that is not registered yet. */
 export const stranger = (): Login => ({
   email: `tour-${randomUUID()}@example.com`,
   password: randomBytes(18).toString('base64url'),
 });
 
-/** Logs in without showing it. @throws Error if the login is refused */
+/** Logs in and prints nothing. @throws Error if the login is refused */
 export async function tokenFor(guide: Guide, { email, password }: Login, audience: string): Promise<string> {
   const body = { email, password, audience };
   const answer = await guide.send<{ access_token: string }>('auth', 'POST /auth/login', { body });
@@ -39,17 +39,17 @@ export async function tokenFor(guide: Guide, { email, password }: Login, audienc
   return answer.body.access_token;
 }
 
-/** A request that each resource service answers with 200 if it accepts the token, and that changes nothing. */
+/** For each service, a request that it answers with 200 if it accepts the token. The request changes nothing. */
 export function knock(product: Product) {
   const { sku, stock } = product;
   return {
     orders: { route: 'GET /orders' },
-    // The stock that it has already: inventory has no protected route that only reads.
+    // Sets the stock to its present value, because inventory has no protected route that only reads.
     inventory: { route: `PUT /products/${sku}/stock`, body: { stock } },
   } as const satisfies Record<Audience, { route: string; body?: unknown }>;
 }
 
-/** Knocks without showing it. */
+/** Sends this request and prints nothing. */
 export function knockAt(guide: Guide, product: Product, { token, audience }: Grant): Promise<Exchange> {
   const { route, ...parts } = knock(product)[audience];
   return guide.send(audience, route, { token, ...parts });

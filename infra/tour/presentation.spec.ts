@@ -6,7 +6,7 @@ const signature = 'k'.repeat(86);
 const token = `${part({ alg: 'ES256', kid: 'a'.repeat(43) })}.${part({ sub: 'somebody' })}.${signature}`;
 const secret = 'correct horse battery staple';
 
-describe('what is printed of an exchange', () => {
+describe('the lines of a request and its answer', () => {
   const lines = exchangeLines(
     {
       method: 'POST',
@@ -24,31 +24,31 @@ describe('what is printed of an exchange', () => {
   );
   const text = lines.join('\n');
 
-  it('holds no password and no whole part of a token, in header or body', () => {
+  it('hold no password and no whole part of a token, in header or body', () => {
     for (const hidden of [secret, ...token.split('.')]) expect(text).not.toContain(hidden);
     expect(text).toContain('"password":"(hidden)"');
     expect(text).toContain('authorization: Bearer eyJhbG….eyJzdW….kkkkkk…');
   });
 
-  it('shortens kids and shows method, status and time', () => {
+  it('show method, status and time, and shorten kids', () => {
     expect(text).toContain('→ POST http://localhost:3000/admin/keys/aaaaaaaa…/revoke');
     expect(text).toContain('← 200 in 12 ms');
   });
 });
 
-it('shortens a token without a signature, and one that is cut off by the limit of a body', () => {
+it('shortens a token without a signature, and a token that the length limit would cut', () => {
   expect(shortJson(token.replace(signature, ''))).toBe('eyJhbG….eyJzdW….');
   expect(shortJson({ padding: 'x '.repeat(140), token })).not.toContain(token.slice(0, 20));
 });
 
-it('breaks lines at words and keeps paragraphs', () => {
+it('breaks lines between words and keeps paragraphs', () => {
   const lines = wrapped(`${'word '.repeat(30).trim()}\nnext`);
   expect(lines).toHaveLength(3);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(100);
   expect(lines[2]).toBe('   next');
 });
 
-it('paints only where colour is wanted', () => {
+it('colours text only if colour is wanted', () => {
   expect(painter(false)('bad', '401')).toBe('401');
   expect(painter(true)('bad', '401')).toBe('\u001b[31m401\u001b[39m');
 });

@@ -1,6 +1,6 @@
 /**
- * How things look on the screen. Everything that is printed of a request or an answer passes through here, so that no
- * password and no whole token is ever shown.
+ * Formats what the tour prints. Every request and every answer is formatted here, so the tour never prints a password or a
+ * whole token.
  */
 import { styleText } from 'node:util';
 import type { Exchange } from './exchange.js';
@@ -13,7 +13,7 @@ export type Style = 'title' | 'faint' | 'good' | 'bad' | 'key';
 
 const styles = { title: 'bold', faint: 'dim', good: 'green', bad: 'red', key: 'yellow' } as const;
 
-/** Paints text, or leaves it as it is where colour is not wanted. */
+/** Colours text. Without colour it returns the text as it is. */
 export type Paint = (style: Style, text: string) => string;
 
 export const painter =
@@ -21,21 +21,21 @@ export const painter =
   (style, text) =>
     colour ? styleText(styles[style], text, { validateStream: false }) : text;
 
-/** The beginning of a kid: enough to tell keys apart. */
+/** The beginning of a kid. It is enough to tell keys apart. */
 export const shortKid = (kid: string): string => `${kid.slice(0, 8)}…`;
 
-/** The first characters of each of a token's parts. */
+/** The first characters of each part of a token. */
 export const shortToken = (token: string): string =>
   token
     .split('.')
     .map((part) => (part.length > 8 ? `${part.slice(0, 6)}…` : part))
     .join('.');
 
-/** Shortens whatever looks like a token or a kid; what a reader of this screen could use is not on it. */
+/** Shortens everything that looks like a token or a kid, so nobody can use what is printed. */
 export const redact = (text: string): string =>
   text.replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, shortToken).replace(/(?<![\w-])[\w-]{43}(?![\w-])/g, shortKid);
 
-/** A value as one line of JSON: secrets hidden, tokens and kids shortened, cut where it gets long. */
+/** A value as one line of JSON. Passwords are hidden, tokens and kids are shortened, and a long line is cut. */
 export function shortJson(value: unknown): string {
   const text =
     typeof value === 'string'
@@ -45,7 +45,7 @@ export function shortJson(value: unknown): string {
   return line.length > longestBody ? `${line.slice(0, longestBody)} …` : line;
 }
 
-/** Breaks text into lines of equal indentation. */
+/** Breaks text into lines with the same indentation. */
 export function wrapped(text: string, indent = '   '): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split('\n')) {
@@ -62,7 +62,7 @@ export function wrapped(text: string, indent = '   '): string[] {
   return lines;
 }
 
-/** Request and answer, a few lines each. */
+/** The lines of a request and its answer. */
 export function exchangeLines(
   { method, url, sent, status, headers, body, ms }: Exchange,
   paint: Paint,

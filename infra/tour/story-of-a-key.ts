@@ -1,45 +1,44 @@
-/**
- * Steps 9 to 12: the keys change while the system is in use, by plan and in an emergency.
- */
+/** Steps 9 to 12: keys change while the system is in use. First in rotations, then after a theft. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guide } from './guide.js';
-import * as keys from './key-rings.js';
+import { rotateTo, untilStandbyIsHeld, type Revoked } from './key-administration.js';
 import { untilRefused, whileUnderLoad, type Lane } from './load.js';
+import { showRings, untilRingsAgree, untilRingsSay } from './observations.js';
 import { knock, knockAt, tokenFor, type Audience, type Grant, type Login, type Product } from './people.js';
 import { shortKid } from './presentation.js';
 import { decode, kidOf } from './tokens.js';
 
-/** Who acts in these steps, and on what. */
+/** The people in these steps, and the product that they use. */
 export interface Cast {
   readonly customer: Login;
   readonly admin: Login;
   readonly product: Product;
 }
 
-/** Step 9. Returns the administrator's token, by the key that was active before. */
+/** Step 9. Returns the token of the administrator. The old key signed it. */
 export const rotateUnderLoad = (guide: Guide, token: string, cast: Cast) =>
   guide.step(
     'Rotate the key under load',
-    'Now auth gets a signing key of another algorithm, RS256, while requests keep coming to both services with old ' +
-      'tokens and with fresh ones. The new key signs nothing before every verifier has acknowledged that it holds ' +
-      'it; the old one verifies on until its last token has expired. So nobody is refused.',
+    'auth now rotates to a signing key with another algorithm, RS256. Meanwhile this program sends requests to both ' +
+      'services, with old tokens and with new ones. The new key signs nothing until every verifier has acknowledged ' +
+      'it. The old key still verifies until its last token has expired. So no good token is refused.',
     async () => {
       const login = { body: cast.admin, expect: 200 };
       const { body } = await guide.ask<{ access_token: string }>('auth', 'POST /auth/login', login);
       const adminToken = body.access_token;
       const { alg, kid: oldKid } = decode(token).header;
       guide.say('Before:');
-      keys.showRings(guide, await keys.untilRingsAgree(guide));
+      showRings(guide, await untilRingsAgree(guide));
       const [newKid, tallies] = await whileUnderLoad(await lanesOf(guide, token, cast), async () => {
         await sleep(1_000);
-        const kid = await keys.rotateTo(guide, adminToken, 'RS256');
+        const kid = await rotateTo(guide, adminToken, 'RS256');
         await sleep(2_000);
         return kid;
       });
       guide.say('After:');
-      await keys.untilRingsSay(guide, oldKid, 'retiring');
-      keys.showRings(guide, await keys.untilRingsSay(guide, newKid, 'active'));
+      await untilRingsSay(guide, oldKid, 'retiring');
+      showRings(guide, await untilRingsSay(guide, newKid, 'active'));
       for (const { name, requests, failures, slowestMs } of tallies) {
         const counts = `${name}: ${requests} requests, ${failures.length} failed, slowest ${slowestMs.toFixed(0)} ms`;
         guide.check(requests > 0 && failures.length === 0, counts, failures.slice(0, 5));
@@ -49,15 +48,15 @@ export const rotateUnderLoad = (guide: Guide, token: string, cast: Cast) =>
         `orders verified the old token with the public half of ${shortKid(oldKid)}, which is retiring`,
       );
       guide.key(
-        `${shortKid(newKid)} (RS256) signs from now on; the private half of the old key is destroyed`,
+        `${shortKid(newKid)} (RS256) signs from now on; auth has destroyed the private half of the old key`,
       );
       const total = tallies.reduce((sum, { requests }) => sum + requests, 0);
-      guide.learned('Rotation under load refuses nobody', `${alg} to RS256: ${total} requests, 0 failed`);
+      guide.learned('A rotation refuses no good token', `${alg} to RS256: ${total} requests, 0 failed`);
       return adminToken;
     },
   );
 
-/** Old tokens and fresh logins at both services, at a rate that leaves the machine some air. */
+/** The load: at both services, requests with an old token and with a new login each time. It leaves the CPU some time. */
 async function lanesOf(guide: Guide, token: string, { customer, admin, product }: Cast): Promise<Lane[]> {
   const old: Record<Audience, string> = {
     orders: token,
@@ -80,13 +79,13 @@ async function lanesOf(guide: Guide, token: string, { customer, admin, product }
 export const rotateBack = (guide: Guide, token: string, adminToken: string) =>
   guide.step(
     'Rotate back',
-    'To ES256 again: a key of that algorithm has been standing by, published and acknowledged.',
+    'Back to ES256. A standby with this algorithm is there: published and acknowledged.',
     async () => {
-      const kid = await keys.rotateTo(guide, adminToken, 'ES256');
-      keys.showRings(guide, await keys.untilRingsSay(guide, kid, 'active'));
+      const kid = await rotateTo(guide, adminToken, 'ES256');
+      showRings(guide, await untilRingsSay(guide, kid, 'active'));
       await guide.ask('orders', 'GET /orders', { token, expect: 200 });
-      guide.key(`${shortKid(kid)} (ES256) signs; the first token, two rotations old, is still good`);
-      guide.learned('An old token outlives rotations', '200 at orders after two of them');
+      guide.key(`${shortKid(kid)} (ES256) signs; the first token is still good after two rotations`);
+      guide.learned('An old token stays good after rotations', '200 at orders after two rotations');
     },
   );
 
@@ -94,22 +93,22 @@ export const rotateBack = (guide: Guide, token: string, adminToken: string) =>
 export const revoke = (guide: Guide, adminToken: string, { customer, admin, product }: Cast) =>
   guide.step(
     'Revoke a stolen key',
-    'Suppose that the key that signs now is stolen. All its tokens must stop at once, the thief’s and everyone’s, ' +
-      'and yet everyone must be able to log in again at once. That is what the standby is for.',
+    'Imagine that the active key is stolen. All its tokens must be refused at once, also those of good customers. ' +
+      'And everybody must be able to log in again at once. The standby makes this possible.',
     async () => {
       const stolen: Grant[] = [
         { audience: 'orders', token: await tokenFor(guide, customer, 'orders') },
         { audience: 'inventory', token: await tokenFor(guide, admin, 'inventory') },
       ];
-      const { active, standby } = await keys.untilStandbyIsHeld(guide, adminToken);
+      const { active, standby } = await untilStandbyIsHeld(guide, adminToken);
       const isTheirs = stolen.every(({ token }) => kidOf(token) === active);
-      guide.check(isTheirs, `two fresh tokens, one for each service, are signed by ${shortKid(active)}`);
-      guide.check(true, `${shortKid(standby)} stands by, and every verifier has acknowledged it`);
+      guide.check(isTheirs, `two new tokens, one for each service: ${shortKid(active)} signed both`);
+      guide.check(true, `${shortKid(standby)} is the standby, and every verifier has acknowledged it`);
       await askWithEach(guide, stolen, product, 200);
-      const body = { reason: 'compromised', note: 'the tour: suppose that it was stolen' };
+      const body = { reason: 'compromised', note: 'the tour: imagine that it was stolen' };
       const begun = performance.now();
       const [revoked, ...refusals] = await Promise.all([
-        guide.ask<keys.Revoked>('auth', `POST /admin/keys/${active}/revoke`, {
+        guide.ask<Revoked>('auth', `POST /admin/keys/${active}/revoke`, {
           token: adminToken,
           body,
           expect: 200,
@@ -123,30 +122,30 @@ export const revoke = (guide: Guide, adminToken: string, { customer, admin, prod
       const times = stolen
         .map(({ audience }, index) => `${audience} ${refusals[index]!.afterMs.toFixed(0)} ms`)
         .join(', ');
-      guide.check(true, `from the request’s start to the first 401: ${times}`);
-      guide.check(silent.length === 0, `all had acknowledged after ${waitedMs} ms: none was silent`, silent);
+      guide.check(true, `time from the start of the revocation to the first 401: ${times}`);
+      guide.check(silent.length === 0, `all verifiers had acknowledged after ${waitedMs} ms`, silent);
       guide.check(
         activeKid === standby && kidOf(again) === standby,
-        `the next login took ${loginMs} ms, by the standby`,
+        `the next login took ${loginMs} ms, and the standby signed its token`,
       );
       await guide.ask('orders', 'GET /orders', { token: again, expect: 200 });
-      guide.say('The stolen key’s tokens, once more:');
+      guide.say('The tokens of the stolen key again:');
       await askWithEach(guide, stolen, product, 401);
-      keys.showRings(guide, await keys.untilRingsSay(guide, active, 'gone'));
+      showRings(guide, await untilRingsSay(guide, active, 'gone'));
       guide.key(
-        `${shortKid(active)} is in no ring; the administrator’s own token lives on, an older key signed it`,
+        `${shortKid(active)} is in no key ring; the token of the administrator is still good, because an older key signed it`,
       );
-      guide.say(moral);
+      guide.say(sessionsAndTokens);
       guide.learned('A revoked key is refused everywhere', times);
-      guide.learned('The standby signs with no gap', `the next login took ${loginMs} ms`);
+      guide.learned('The standby signs at once', `the next login took ${loginMs} ms`);
     },
   );
 
-const moral =
-  'A session is ended by deleting a row, and for that every server looks the row up at every request. A token needs ' +
-  'no look-up, so ending it takes news: one signed statement went to every verifier, and all that the key had ever ' +
-  'signed was dead in the time above. A verifier that no news can reach, neither by NATS nor by HTTP, goes on until ' +
-  'its statement expires, 15 minutes at most, and then answers 503.';
+const sessionsAndTokens =
+  'A system with session ids ends a session by deleting a row. For that, every server reads the row at every request. ' +
+  'A token needs no such read. So auth has to tell the verifiers: it sent one signed statement to each of them, and in ' +
+  'the time above every token of the stolen key was refused. A verifier that no statement reaches, neither over NATS ' +
+  'nor over HTTP, still accepts those tokens until its own statement expires, 15 minutes at most. Then it answers 503.';
 
 async function askWithEach(
   guide: Guide,
@@ -162,11 +161,11 @@ async function askWithEach(
 
 /** Step 12. */
 export const sumUp = (guide: Guide, adminToken: string) =>
-  guide.step('What was claimed, what was seen', 'By this program, on this machine, just now.', async () => {
-    const { active, standby } = await keys.untilStandbyIsHeld(guide, adminToken);
+  guide.step('Summary', 'This program has just seen all of this on this machine.', async () => {
+    const { active, standby } = await untilStandbyIsHeld(guide, adminToken);
     guide.learned(
-      'The system is as it was before',
-      `${shortKid(active)} active, ${shortKid(standby)} standing by`,
+      'The system is ready for the next tour',
+      `${shortKid(active)} is active, ${shortKid(standby)} is the standby`,
     );
     guide.summary();
   });

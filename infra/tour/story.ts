@@ -1,21 +1,21 @@
 /**
- * The story of this system, told while it happens. Each step asks the running services over HTTP, as any client would,
- * and stops the tour if an answer is not as told. The steps are in `story-of-a-token.ts` and `story-of-a-key.ts`.
+ * The tour: it explains the system and shows each claim on the running services, over HTTP, as any client could. If an
+ * answer is not the expected one, the tour stops. The steps are in `story-of-a-token.ts` and `story-of-a-key.ts`.
  */
 import { Guide, type GuideOptions } from './guide.js';
 import type { Login } from './people.js';
 import { revoke, rotateBack, rotateUnderLoad, sumUp } from './story-of-a-key.js';
 import * as token from './story-of-a-token.js';
 
-/** Where the system is, and who administers it. */
+/** Where the system is, and the login of its administrator. */
 export interface TourOptions extends GuideOptions {
   readonly admin: Login;
 }
 
 /**
- * Tells the whole story, as often as you like; it leaves the system with an active ES256 key and a standby.
+ * Runs all steps. It can run any number of times: at the end there is an active ES256 key and a standby.
  *
- * @throws TourDeviation naming the step, at the first thing that is not as told
+ * @throws TourDeviation with the name of the step, at the first unexpected answer
  */
 export async function runTour({ admin, ...options }: TourOptions): Promise<void> {
   const guide = new Guide(options);

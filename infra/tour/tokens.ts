@@ -1,4 +1,4 @@
-/** Tokens as anyone sees them who gets hold of one. */
+/** Reads a token as everybody can who has it. */
 
 export type ClaimKind = 'registered' | 'public' | 'private';
 
@@ -7,17 +7,17 @@ export interface TokenParts {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Reads a token without any key, as anyone can. Nothing in it is proven by that. */
+/** Decodes a token without a key. This proves nothing: the signature is not checked. */
 export function decode(token: string): TokenParts {
   const [header = '', claims = ''] = token.split('.');
   const read = (part: string): unknown => JSON.parse(Buffer.from(part, 'base64url').toString());
   return { header: read(header), claims: read(claims) } as TokenParts;
 }
 
-/** The kid that a token names. */
+/** The kid in the header of a token. */
 export const kidOf = (token: string): string => decode(token).header.kid;
 
-// https://www.iana.org/assignments/jwt lists the public ones, each with the RFC that brought it.
+// https://www.iana.org/assignments/jwt lists the public claims, each with the document that defines it.
 const registered = new Set(['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti']);
 const publicNames: Readonly<Record<string, string>> = {
   client_id: 'RFC 8693',
@@ -28,7 +28,7 @@ const publicNames: Readonly<Record<string, string>> = {
   roles: 'RFC 7643',
 };
 
-/** Sorts claim names into the three kinds of RFC 7519 §4. */
+/** Sorts the names of claims into the three kinds of RFC 7519 §4. */
 export function kindsOfClaims(claims: TokenParts['claims']): Record<ClaimKind, string[]> {
   const kinds: Record<ClaimKind, string[]> = { registered: [], public: [], private: [] };
   for (const name of Object.keys(claims)) {

@@ -1,6 +1,7 @@
 /**
- * `npm run tour [-- --port-base N] [--state-dir DIR]`: tells the story on the running system; 0 if all is as told.
- * Through the proxy of the composition also `--replicas`, to find the replicas of each service by its name, and `--https`.
+ * `npm run tour [-- --port-base N] [--state-dir DIR]`: shows the tour on the running system. Exits with 0 if every answer was
+ * the expected one. In containers there is also `--replicas`, which finds all replicas of a service by its name, and
+ * `--https`.
  */
 import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
@@ -16,11 +17,11 @@ import { runTour, type TourOptions } from './story.js';
 const usage = 'npm run tour [-- --port-base 3000 --state-dir .signet]';
 const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
 
-process.stdout.on('error', () => process.exit(1)); // nobody reads on: `npm run tour | head`
+process.stdout.on('error', () => process.exit(1)); // for example after `npm run tour | head`
 try {
   const system = await findSystem();
   await runTour({ ...system, colour, print: (line) => console.log(line) });
-  console.log(`\n   ${painter(colour)('good', 'Everything was as told.')} Once more: npm run tour`);
+  console.log(`\n   ${painter(colour)('good', 'Every claim was true.')} To run it again: npm run tour`);
 } catch (error) {
   const { message } = error as Error;
   console.error(`\n${painter(colour)('bad', message)}`);
@@ -33,8 +34,8 @@ async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin' | 'repli
   for (const url of Object.values(urls)) await requireAnswer(url);
   const file = secretPaths.credentials(stateDir);
   if (!existsSync(file)) {
-    const problem = `${file} is not there, so the tour has no administrator`;
-    throw new SetupError('bad_argument', `${problem}. Name the state folder: ${usage}`);
+    const problem = `The file ${file} does not exist, so the tour has no login of an administrator`;
+    throw new SetupError('bad_argument', `${problem}. Give the state folder: ${usage}`);
   }
   const admin = readCredentials(stateDir).admin;
   return replicated ? { urls, admin, replicas: await findReplicas() } : { urls, admin };
@@ -59,9 +60,9 @@ function readArguments(): Arguments {
     });
     const given = values['port-base'];
     const portBase = given === undefined ? undefined : Number(given);
-    // `Number` alone would also take 0x1000 and 4e3.
+    // `Number` would also accept 0x1000 and 4e3.
     if (given !== undefined && !(/^[1-9]\d{0,4}$/.test(given) && Number(given) <= 65_000))
-      throw new Error('--port-base takes a number up to 65000');
+      throw new Error('--port-base must be a number up to 65000');
     return {
       portBase,
       stateDir: resolve(values['state-dir'] ?? defaultStateDir),
@@ -75,7 +76,8 @@ function readArguments(): Arguments {
 
 function urlsOfRunning(stateDir: string): TourOptions['urls'] {
   const running = readRunning(stateDir);
-  if (running === undefined) throw notRunning(`No system of ${relative(process.cwd(), stateDir)} is ready`);
+  if (running === undefined)
+    throw notRunning(`The system of ${relative(process.cwd(), stateDir)} is not ready`);
   return toUrls((name) => running.services[name]?.url);
 }
 
@@ -86,7 +88,7 @@ function urlsAt(portBase: number, scheme: string): TourOptions['urls'] {
   });
 }
 
-/** Where containers run, the name of a service stands for the addresses of all of its replicas. */
+/** In containers, the name of a service resolves to the addresses of all its replicas. */
 async function findReplicas(): Promise<NonNullable<TourOptions['replicas']>> {
   const replicasOf = async (service: string): Promise<string[]> => {
     const port = defaultPortBase + services.find(({ name }) => name === service)!.portOffset;
@@ -121,6 +123,6 @@ async function requireAnswer(url: string): Promise<void> {
 function notRunning(problem: string): SetupError {
   return new SetupError(
     'not_ready',
-    `${problem}. Start it in another terminal and wait until it is ready: npm start`,
+    `${problem}. Start Signet in another terminal and wait until it is ready: npm start`,
   );
 }
