@@ -84,7 +84,7 @@ export default {
     ),
     forbid(
       'infra-is-outside',
-      'infra runs the services; only libs/testing may use it.',
+      'infra runs the services. Of the libraries, only libs/testing uses it, to start servers for tests.',
       '^(apps|libs)/',
       '^infra/',
       {

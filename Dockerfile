@@ -1,8 +1,8 @@
-# One image for each PART: a service of infra/system/services.ts, or `tools`, the one-shots of the composition.
+# Builds one image for each PART: a service of infra/system/services.ts, or `tools`, the one-shot programs.
 #   docker build --build-arg PART=orders .
 ARG NODE_IMAGE=node:24.21-bookworm-slim
 
-# Compiles everything once, for all parts. The packages are in a layer of their own: a changed source leaves it alone.
+# Compiles everything once, for all parts. The packages have a layer of their own, which a changed source file keeps.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
@@ -13,12 +13,12 @@ COPY infra infra
 COPY apps apps
 RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json
 
-# Of that, what this part reaches by its imports.
+# Takes the built files and the list of packages that this part uses.
 FROM build AS part
 ARG PART
 RUN node dist/infra/image/assemble.js "${PART}" /part
 
-# Exactly the packages that it reaches, in the versions of the lock file. Only its list of packages is an input.
+# Installs exactly these packages, in the versions of the lock file. Nothing but the list of packages is an input.
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY --from=part /part/package.json /part/package-lock.json /build/.npmrc ./
@@ -31,7 +31,7 @@ ENV NODE_ENV=production
 COPY --from=packages /app/node_modules node_modules
 COPY --from=part /part/package.json package.json
 COPY --from=part /part/dist dist
-# A new volume that is mounted over one of these folders belongs to the user below, as they do.
+# These folders belong to the user below. A new volume that is mounted there gets the same owner.
 COPY --from=part --chown=node:node /part/state /state
 USER node
 STOPSIGNAL SIGTERM

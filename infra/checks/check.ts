@@ -4,15 +4,15 @@ import { projectRoot } from '../project.js';
 
 /** One static check. */
 export interface Check {
-  /** Its name in the report and on the command line. */
+  /** The name of the check in the report and on the command line. */
   name: string;
-  /** What to do when it fails, in one line. */
+  /** One line that says what to do if the check fails. */
   remedy: string;
-  /** Returns what is wrong, for a person to read; nothing when all is well. */
+  /** Returns the faults, as text for a person. Empty if there is none. */
   run(): string[] | Promise<string[]>;
 }
 
-/** A check that is a tool of node_modules, run in the project's root; what it prints when it fails is what is wrong. */
+/** Makes a check that runs a tool in node_modules, in the root folder. If the tool fails, its output is the fault. */
 export function toolCheck(name: string, remedy: string, program: string, args: string[]): Check {
   return { name, remedy, run: () => runTool(join(projectRoot, 'node_modules', program), args) };
 }

@@ -10,7 +10,7 @@ const page = [
 ].join('\n');
 
 describe('dependencyReasonFaults', () => {
-  it('is content when both name the same', () => {
+  it('finds nothing if both name the same packages', () => {
     expect(
       dependencyReasonFaults({ devDependencies: { '@a/b': '1' } }, page.replace(/.*`c`.*\n/, '')),
     ).toEqual([]);
@@ -20,7 +20,7 @@ describe('dependencyReasonFaults', () => {
     expect(dependencyReasonFaults({ dependencies: { c: '1' }, overrides: { d: '1' } }, page)).toEqual([
       'c of package.json has no reason',
       'd of package.json has no reason',
-      '@a/b has a reason and is not in package.json',
+      '@a/b has a reason, but is not in package.json',
     ]);
   });
 });

@@ -3,10 +3,10 @@ import { readManifest, readProjectFile, type Manifest } from '../project.js';
 
 const page = 'docs/decisions/0002-dependencies.md';
 
-/** Every package that package.json asks for has its reason on one page, and the page names no other. */
+/** Every package in package.json has a reason on one page, and the page names no other package. */
 export const dependencyReasons: Check = {
   name: 'dependency-reasons',
-  remedy: `Give each its line in ${page}: | \`name\` | reason |`,
+  remedy: `Write a line for each package in ${page}: | \`name\` | reason |`,
   run: () => dependencyReasonFaults(readManifest(), readProjectFile(page)),
 };
 
@@ -20,6 +20,6 @@ export function dependencyReasonFaults(manifest: Partial<Manifest>, text: string
     ...asked.filter((name) => !reasons.get(name)).map((name) => `${name} of package.json has no reason`),
     ...[...reasons.keys()]
       .filter((name) => !asked.includes(name))
-      .map((name) => `${name} has a reason and is not in package.json`),
+      .map((name) => `${name} has a reason, but is not in package.json`),
   ];
 }

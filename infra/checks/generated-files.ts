@@ -5,5 +5,5 @@ import type { Check } from './check.js';
 export const generatedFiles: Check = {
   name: 'generated-files',
   remedy: 'npm run generate',
-  run: async () => (await staleFiles()).map((path) => `${path} is not what its generator makes now`),
+  run: async () => (await staleFiles()).map((path) => `${path} differs from what its generator makes now`),
 };

@@ -1,5 +1,5 @@
-// The `#alias` imports of package.json as dependency-cruiser must see them: as sources, not as their build in dist/.
-// It takes aliases from a webpack configuration alone, so this is one.
+// Tells dependency-cruiser that the `#alias` imports of package.json are source files, not their build in dist/.
+// dependency-cruiser reads aliases from a webpack configuration only, so this file has that form.
 import { readFileSync } from 'node:fs';
 
 const root = new URL('../../', import.meta.url);

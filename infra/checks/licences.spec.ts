@@ -15,13 +15,13 @@ describe('licenceFaults', () => {
     'refuses %s',
     (license) => {
       expect(licenceFaults(locked(license))).toEqual([
-        `@x/thing@1.0.0 is under ${license}, which is not on the list`,
+        `@x/thing@1.0.0 has the licence ${license}, which is not on the list`,
       ]);
     },
   );
 
-  it('refuses a package that names none, unless it is known where its licence stands', () => {
-    expect(licenceFaults(locked())).toEqual(['@x/thing@1.0.0 names no licence']);
+  it('refuses a package without a licence, unless we know where its licence is', () => {
+    expect(licenceFaults(locked())).toEqual(['@x/thing@1.0.0 has no licence']);
     expect(licenceFaults({ 'node_modules/pause': { version: '0.0.1' } })).toEqual([]);
   });
 });

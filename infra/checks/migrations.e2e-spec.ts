@@ -35,12 +35,12 @@ describe('schemaDifferences', () => {
   });
   afterEach(() => database.drop());
 
-  it('finds none where the migrations make what the entities describe', async () => {
+  it('finds nothing if the migrations make what the entities describe', async () => {
     const classes = { entities: [Stamp], migrations: [WithMotto1700000000001] };
     expect(await schemaDifferences(database.owner, classes)).toEqual([]);
   });
 
-  it('names the SQL for a column that no migration makes', async () => {
+  it('returns the SQL for a column that no migration makes', async () => {
     const classes = { entities: [Stamp], migrations: [WithoutMotto1700000000001] };
     expect(await schemaDifferences(database.owner, classes)).toEqual([
       'ALTER TABLE "stamp" ADD "motto" text NOT NULL',

@@ -1,8 +1,9 @@
 /**
- * The migrations of every app make exactly the tables that its entities describe. TypeORM's own comparison decides,
- * on a database that the migrations have just made, as the owner role, in a PostgreSQL of its own.
+ * Checks that the migrations of every app make exactly the tables that its entities describe. It starts a PostgreSQL of
+ * its own, migrates an empty database as the owner role, and lets TypeORM compare the database with the entities.
  *
- * An app is any folder of apps/ with a src/database; a forgotten line in the lists of its index.ts is found as well.
+ * An app is any folder of apps/ with a src/database. The check also finds an entity or a migration that is missing in the
+ * lists of its database/index.ts.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
@@ -22,7 +23,7 @@ import type { Check } from './check.js';
 type DatabaseClass = new () => object;
 type Exports = Record<string, unknown>;
 
-/** What an app's `database/index.ts` exports. */
+/** What `database/index.ts` of an app exports. */
 export interface DatabaseClasses {
   entities: DatabaseClass[];
   migrations: DatabaseClass[];
@@ -31,8 +32,8 @@ export interface DatabaseClasses {
 export const migrations: Check = {
   name: 'migrations',
   remedy:
-    'Write a migration that does it, or declare on the entity what the migrations made (@Check, @Index, @Unique, ' +
-    '@ForeignKey, each with the name it has in the database).',
+    'Write a migration that runs this SQL, or declare on the entity what the migrations have made (@Check, @Index, ' +
+    '@Unique, @ForeignKey, each with its name in the database).',
   run: async () => {
     const apps = readdirSync(join(projectRoot, 'apps')).filter((app) =>
       existsSync(built(app, 'database/index.js')),
@@ -59,12 +60,13 @@ async function appFaults(app: string, superuser: SuperuserLogin): Promise<string
   return [
     ...(await unlistedClasses(app, classes)),
     ...differences.map(
-      (sql) => `apps/${app}: to match the entities, the migrated database would still need: ${sql}`,
+      (sql) =>
+        `apps/${app}: after all migrations, the database does not match the entities. This SQL is missing: ${sql}`,
     ),
   ];
 }
 
-/** Runs the migrations on an empty database and returns the SQL that would still turn it into what entities describe. */
+/** Runs the migrations on an empty database. Returns the SQL that is still missing to match the entities. */
 export async function schemaDifferences(owner: PostgresLogin, classes: DatabaseClasses): Promise<string[]> {
   const options = dataSourceOptions(
     {
@@ -90,7 +92,7 @@ export async function schemaDifferences(owner: PostgresLogin, classes: DatabaseC
   }
 }
 
-/** Entities and migrations that have a file and no place in the lists of `database/index.ts`. */
+/** Finds entities and migrations that have a file, but are not in the lists of `database/index.ts`. */
 async function unlistedClasses(app: string, { entities, migrations }: DatabaseClasses): Promise<string[]> {
   const files = readdirSync(built(app, ''), { recursive: true, encoding: 'utf8' });
   const classesOf = async (pattern: RegExp): Promise<unknown[]> => {
@@ -109,7 +111,7 @@ async function unlistedClasses(app: string, { entities, migrations }: DatabaseCl
       .filter((value) => !list.includes(value))
       .map(
         (value) =>
-          `apps/${app}: ${(value as DatabaseClass).name} is not among the ${name} of database/index.ts`,
+          `apps/${app}: ${(value as DatabaseClass).name} is not in the list "${name}" of database/index.ts`,
       );
   return [
     ...unlisted(entityClasses, entities, 'entities'),
@@ -119,7 +121,7 @@ async function unlistedClasses(app: string, { entities, migrations }: DatabaseCl
 
 async function startThrowAwayPostgres(): Promise<{ superuser: SuperuserLogin; stop: () => Promise<void> }> {
   const stateDir = mkdtempSync(join(tmpdir(), 'check-postgres-'));
-  // By the reaper, so that they go even when the check is interrupted.
+  // The reaper removes them, so they are removed even if the check is killed.
   for (const folder of [stateDir, postgresDataParent(stateDir)]) tellReaper(`rm ${folder}`);
   const { child, superuser } = await startPostgres({
     stateDir,

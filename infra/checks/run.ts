@@ -1,6 +1,6 @@
 /**
- * `npm run check:static [-- NAME...]`: every check, or the named ones. All of them run whatever fails before; the
- * report has a line for each, then what is wrong, then a last line, and the exit code is 1 if anything is.
+ * `npm run check:static [-- NAME...]`: runs all checks, or the named ones. A failed check does not stop the others. The
+ * report has a line for each check, then the faults, then a summary. The exit code is 1 if a check has failed.
  */
 import pLimit from 'p-limit';
 import { toolCheck, type Check } from './check.js';
@@ -10,15 +10,19 @@ import { licences } from './licences.js';
 import { lockFile } from './lock-file.js';
 import { migrations } from './migrations.js';
 
-/** The long ones first: two run at a time. */
+/** Two checks run at the same time, so the slow ones come first. */
 const checks: Check[] = [
-  toolCheck('lint', 'Some of it: npx eslint . --fix', 'eslint/bin/eslint.js', ['.', '--max-warnings', '0']),
+  toolCheck('lint', 'For some of it: npx eslint . --fix', 'eslint/bin/eslint.js', [
+    '.',
+    '--max-warnings',
+    '0',
+  ]),
   toolCheck('types', 'npx tsc -p tsconfig.json', 'typescript/bin/tsc', ['-p', 'tsconfig.json']),
   toolCheck('format', 'npm run format', 'prettier/bin/prettier.cjs', ['--check', '.']),
   migrations,
   toolCheck(
     'boundaries',
-    'Each rule and its reason: .dependency-cruiser.mjs',
+    'See each rule and its reason in .dependency-cruiser.mjs',
     'dependency-cruiser/bin/dependency-cruise.mjs',
     ['--output-type', 'err-long', 'apps', 'libs', 'infra', 'scenarios', 'bench'],
   ),
@@ -32,7 +36,7 @@ const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !checks.some((check) => check.name === name));
 if (unknown.length > 0) {
   const names = checks.map(({ name }) => name).join(', ');
-  console.error(`No such check: ${unknown.join(', ')}. There are: ${names}`);
+  console.error(`There is no check named ${unknown.join(', ')}. The checks are: ${names}`);
   process.exit(1);
 }
 

@@ -2,9 +2,11 @@ import type { ServiceRow } from '../system/services.js';
 import { portOf, proxyData } from './layout.js';
 
 /**
- * The proxy's configuration: one site a service, its replicas found by DNS. A request that reached no replica is sent
- * to another; one that may have been worked on only if it is safe to repeat. Over TLS the proxy is its own authority.
- * What it answers itself has the shape of the services' answers, and the request id that a replica was told.
+ * Makes the configuration of the proxy: a site for each service, whose replicas it finds by DNS.
+ *
+ * A request that reached no replica goes to another one. A request that a replica may have processed is repeated only if
+ * that is safe. With `https` the proxy is its own certificate authority. Its own errors have the form of the services'
+ * errors, with the request id that the replica got.
  */
 export function caddyfile(rows: readonly ServiceRow[], scheme: 'http' | 'https'): string {
   return `# Generated from infra/compose/caddyfile.ts by \`npm run generate\`.
@@ -14,7 +16,7 @@ export function caddyfile(rows: readonly ServiceRow[], scheme: 'http' | 'https')
 	grace_period 10s
 	servers {
 		timeouts {
-			# As the services. A limit for bodies is theirs: here it would become an empty answer with 200 (tried on 2.11).
+			# The same as in the services. The services limit bodies: a limit here gave an empty answer with 200 (Caddy 2.11).
 			read_header 10s
 		}
 	}
@@ -22,13 +24,13 @@ ${scheme === 'http' ? '	auto_https off' : `	auto_https disable_redirects\n	skip_
 }
 
 (replicas) {
-	# A request id that could not stand in a log line or in an answer is replaced.
+	# A request id with other characters is replaced, so that it is safe in log lines and answers.
 	map {header.X-Request-Id} {request_id} {
 		~^[A-Za-z0-9._-]{1,64}$ \${0}
 		default {http.request.uuid}
 	}
 	request_header X-Request-Id {request_id}
-	# Metrics are for those inside, who ask each replica for its own.
+	# No metrics for the outside. A collector inside the network asks each replica for its own metrics.
 	@inside path /metrics /metrics/*
 	handle @inside {
 		error 404
@@ -42,7 +44,7 @@ ${reverseProxy('{args[0]} {args[1]}', ['lb_retry_match method GET HEAD OPTIONS']
 			502 service_unreachable "The service gave no answer"
 			503 service_unreachable "The service cannot be reached"
 			504 service_timeout "The service did not answer in time"
-			default proxy_error "The request could not be passed on"
+			default proxy_error "The proxy could not forward the request"
 		}
 		header {
 			Content-Type "application/problem+json; charset=utf-8"
@@ -62,7 +64,7 @@ http://127.0.0.1:2020 {
 `;
 }
 
-/** How a request reaches a replica, which is a name and a port, and which requests are sent again. */
+/** How a request reaches a replica (a name and a port), and which requests are repeated. */
 function reverseProxy(replica: string, repeats: readonly string[]): string {
   return `		reverse_proxy {
 			dynamic a ${replica} {
@@ -74,7 +76,7 @@ function reverseProxy(replica: string, repeats: readonly string[]): string {
 			${repeats.join('\n\t\t\t')}
 			transport http {
 				dial_timeout 500ms
-				# Shorter than SHUTDOWN_DELAY_MS, so that no replica closes a connection on which a request may be coming.
+				# Shorter than SHUTDOWN_DELAY_MS. So a replica that stops never closes a connection with a request on its way.
 				keepalive 1s
 				response_header_timeout 30s
 			}
@@ -89,10 +91,10 @@ function site(row: ServiceRow, scheme: 'http' | 'https'): string {
   return `${address} {\n${tls}${idempotentPosts(row)}\timport replicas ${row.name} ${port}\n}\n`;
 }
 
-/** The service answers such a POST once, however often it comes. The body is kept, to be sent again. */
+/** A POST with an Idempotency-Key takes effect once, however often it arrives. The proxy keeps its body to repeat it. */
 function idempotentPosts(row: ServiceRow): string {
   if (row.idempotentPosts.length === 0) return '';
-  return `	# Safe to repeat: the service answers it once.
+  return `	# Safe to repeat: it takes effect once.
 	@idempotent {
 		method POST
 		path ${row.idempotentPosts.join(' ')}

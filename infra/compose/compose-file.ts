@@ -1,6 +1,6 @@
 /**
- * `docker-compose.yml` and `compose.tls.yml`, from the service table: a service that is added to the table joins the
- * composition with its replicas, database, network, volumes and one-shots.
+ * Makes `docker-compose.yml` and `compose.tls.yml` from the table of services. A new row of the table gets its replicas,
+ * database, network, volumes and one-shot programs.
  */
 import { join } from 'node:path';
 import { environmentFor, isGenerated, type Program } from '../system/environment.js';
@@ -21,20 +21,20 @@ import {
   volumes,
 } from './layout.js';
 
-/** How many processes of each service are started; `docker compose up --scale orders=3` says otherwise. */
+/** The number of replicas of each service. `docker compose up --scale orders=3` changes it. */
 const replicas: Readonly<Record<string, number>> = { auth: 2, orders: 2 };
 
-/** Files that `.env` may name all the same: while a key is exchanged, those of two (see operations.md). */
+/** Generated variables that `.env` may still set: during a key exchange they name the files of two keys (operations.md). */
 const exchanged = ['KEY_ENCRYPTION_KEY_FILES', 'TRUST_ANCHOR_PRIVATE_FILE', 'TRUST_ANCHOR_PUBLIC_FILE'];
 
 const generated =
   '# Generated from infra/compose/compose-file.ts by `npm run generate`. Edit that, not this.\n';
 
-/** The whole composition. */
+/** Makes docker-compose.yml. */
 export function composeFile(rows: readonly ServiceRow[]): string {
-  return `${generated}# \`docker compose up\` needs nothing else: no .env, no secret made by hand. See docs/operations.md.
+  return `${generated}# \`docker compose up\` needs no .env and no secrets made by hand. See docs/operations.md.
 
-# What every container of ours is held to: no capability, no new privilege, a root file system that is only read, bounded.
+# The limits of every container: no capability, no new privileges, a read-only root file system, bounded memory.
 x-held: &held
   cap_drop: [ALL]
   security_opt: ['no-new-privileges:true']
@@ -43,12 +43,12 @@ x-held: &held
   pids_limit: 128
   mem_limit: 384m
 
-# A program that runs to its end before others start.
+# A one-shot program. Other containers start after it has ended.
 x-once: &once
   <<: *held
   restart: 'no'
 
-# A process that comes back when it crashes. One that is stopped ends by itself within 20 s.
+# A server. It is restarted after a crash. When it is stopped, it ends by itself within 20 s.
 x-server: &server
   <<: *held
   restart: unless-stopped
@@ -59,12 +59,12 @@ x-tools: &tools
   build: { context: ., args: { PART: tools } }
 
 services:
-  # Makes the secrets of this installation, each into the volume of whoever reads it; later it finds them there.
+  # Makes the secrets of this installation, each in the volume of its reader. In a later run they stay as they are.
   setup:
     <<: [*tools, *once]
     command: [dist/infra/compose/setup.js]
     network_mode: none
-    # To hand the superuser's password to PostgreSQL, which has a user of its own.
+    # PostgreSQL has a user of its own, which must be able to read the superuser's password.
     group_add: ['${postgresGroup}']
     volumes:
 ${list(volumes(rows).map(({ path }) => mount(path, 'rw')))}
@@ -85,7 +85,7 @@ ${list(volumes(rows).map(({ path }) => mount(path, 'rw')))}
     networks:
 ${rows.map(({ name }) => `      data-${name}: { aliases: [${databaseHost(name)}] }`).join('\n')}
     depends_on: ${after({ setup: 'done' })}
-    # Over TCP: while it initialises, PostgreSQL answers on its socket alone.
+    # Over TCP: during initialisation PostgreSQL answers on its Unix socket only.
     healthcheck: ${healthcheck('pg_isready', '--quiet', '--host=127.0.0.1', '--username=postgres')}
 
   nats:
@@ -100,7 +100,7 @@ ${rows.map(({ name }) => `      data-${name}: { aliases: [${databaseHost(name)}]
     depends_on: ${after({ setup: 'done' })}
     healthcheck: ${healthcheck('wget', '--quiet', '--output-document=-', `http://127.0.0.1:${natsMonitorPort}/healthz`)}
 
-  # A database and two roles for each service; the only program that knows PostgreSQL's superuser.
+  # Makes a database and two roles for each service. Only this program logs in as PostgreSQL's superuser.
   databases:
     <<: [*tools, *once]
     command: [dist/infra/compose/provision-databases.js]
@@ -111,8 +111,8 @@ ${list(databaseFolders(rows).map((path) => mount(path)))}
     depends_on: ${after({ postgres: 'healthy' })}
 
 ${rows.map((row) => serviceBlocks(row, rows)).join('\n')}
-  # The only container that this machine can reach. It needs a capability to be started at all, since its program
-  # asks for it; it listens above port 1024.
+  # The only container that this machine can reach. Its program file asks for NET_BIND_SERVICE and does not start without
+  # it. The proxy itself listens above port 1024.
   proxy:
     <<: *server
     image: caddy:2.11
@@ -149,7 +149,7 @@ ${list(rows.map((row) => `'127.0.0.1:${publishedPort(row)}:${portOf(row)}'`))}
       - ${mount(secretPaths.public(stateDir), 'rw')}
     depends_on: ${after({ setup: 'done' })}
 
-  # docker compose run --rm tour: in the proxy's network, so that the addresses are those that you use, too.
+  # docker compose run --rm tour. It shares the network of the proxy, so it uses the same URLs as you do.
   tour:
     <<: [*tools, *once]
     profiles: [tools]
@@ -159,8 +159,8 @@ ${list(rows.map((row) => `'127.0.0.1:${publishedPort(row)}:${portOf(row)}'`))}
       - ${mount(stateDir)}
     depends_on: ${after({ proxy: 'healthy' })}
 
-# Internal networks have no way out. A service meets the proxy on edge, NATS and other services on bus, and its
-# database on a network of its own.
+# From an internal network nothing outside can be reached. A service reaches the proxy on edge, NATS and other services on
+# bus, and its database on a network of its own.
 networks:
   outside:
   edge: { internal: true }
@@ -175,7 +175,7 @@ ${volumes(rows)
 `;
 }
 
-/** What is different when the proxy speaks TLS: the issuer is https, so the services can run in production mode. */
+/** Makes compose.tls.yml. The proxy speaks TLS, so the issuer is https, and the services run in production mode. */
 export function tlsComposeFile(rows: readonly ServiceRow[]): string {
   const { nodeEnv, issuer } = containerAddresses(rows, 'production');
   const once = (row: ServiceRow) =>
@@ -238,7 +238,7 @@ ${list(folders.map((path) => mount(path)))}
     <<: *server
     ${image}
     deploy: { replicas: ${replicas[name] ?? 1} }
-    # Settings of your own, if there is such a file; docs/config.md lists them.
+    # Your own settings, if this file exists. docs/config.md lists all settings.
     env_file: [{ path: .env, required: false }]
     environment:
 ${environment(row, rows, 'main')}
@@ -249,7 +249,7 @@ ${list([
 ])}
     networks: [edge, bus, data-${name}]
     depends_on: ${after({ [prepared]: 'done', nats: 'healthy', ...(isIssuer ? {} : { [issuerOf(rows)]: 'healthy' }) })}
-    # ${isIssuer ? 'Live is enough: it serves the key set without a database, too.' : 'Ready: it has a current key set and its database.'}
+    # ${isIssuer ? 'Live is enough: without its database, auth still serves its last statement.' : 'Ready: it has a current key set and its database.'}
     healthcheck: ${healthcheck('node', '-e', probe(row))}
 `,
   ];
@@ -279,7 +279,7 @@ function issuerOf(rows: readonly ServiceRow[]): string {
   return rows.find(({ trust }) => trust === 'issuer')!.name;
 }
 
-/** Without a shell, and without a program that the image does not have anyway. */
+/** A health check in JavaScript: the image has Node, so it needs no shell and no other program. */
 function probe(row: ServiceRow): string {
   const url = `http://127.0.0.1:${portOf(row)}/health/${row.trust === 'issuer' ? 'live' : 'ready'}`;
   return `fetch('${url}').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
@@ -297,7 +297,7 @@ function after(needs: Readonly<Record<string, string>>): string {
   return `{ ${entries.join(', ')} }`;
 }
 
-/** A new volume takes its owner from the folder of the image of `setup`, which mounts all of them first. */
+/** A new volume takes its owner from the folder of the first image that mounts it. This is the image of `setup`. */
 function mount(path: string, mode: 'ro' | 'rw' = 'ro'): string {
   return mode === 'ro' ? `${volumeName(path)}:${path}:ro` : `${volumeName(path)}:${path}`;
 }

@@ -1,4 +1,4 @@
-/** `docker compose run --rm credentials [demo|admin]`: the generated logins, to read or, one of them, as JSON. */
+/** `docker compose run --rm credentials [demo|admin]`: prints the generated logins, or one of them as JSON. */
 import { readCredentials } from '../system/secrets.js';
 import { stateDir } from './layout.js';
 

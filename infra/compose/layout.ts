@@ -1,40 +1,40 @@
 /**
- * Where things are when the system runs in containers: names instead of loopback ports, one volume for each reader.
- * `docker-compose.yml` and what runs in the one-shot containers are both made from this.
+ * Names, ports, folders and volumes of the system in containers. docker-compose.yml and the one-shot programs both use
+ * this file.
  */
 import { join } from 'node:path';
 import type { SystemAddresses } from '../system/environment.js';
 import { secretFolders, secretPaths } from '../system/secrets.js';
 import { defaultPortBase, type ServiceRow } from '../system/services.js';
 
-/** The state folder of every container; each mounts the parts that it may read. */
+/** The state folder in every container. A container mounts only the parts that it may read. */
 export const stateDir = '/state';
 
-/** PostgreSQL's own user in the official Alpine image; its group may read the superuser's password. */
+/** The user and the group of PostgreSQL in the official Alpine image. The group may read the superuser's password. */
 export const postgresGroup = 70;
 
-/** The name that PostgreSQL has on the data network of a service, and on no other. */
+/** The host name of PostgreSQL on the data network of a service. No other network knows this name. */
 export const databaseHost = (service: string) => `${service}-database`;
 
-/** Where nats-server finds its configuration and keeps its streams. */
+/** The folders of nats-server: its configuration and its streams. */
 export const natsPaths = {
   config: join(stateDir, 'nats-config'),
   data: join(stateDir, 'nats'),
 };
 
-/** The port on which nats-server answers its own health check, and nobody else. */
+/** The port on which nats-server answers the health check of its own container only. */
 export const natsMonitorPort = 8222;
 
-/** Where the proxy keeps the certificates that it makes for itself (compose.tls.yml). */
+/** The folder in which the proxy keeps its own certificates (compose.tls.yml). */
 export const proxyData = join(stateDir, 'proxy');
 
-/** The port of a service inside its container and, by default, on this machine. */
+/** The port of a service in its container. By default, it is also the port on this machine. */
 export const portOf = ({ portOffset }: ServiceRow) => defaultPortBase + portOffset;
 
-/** The variable of `.env` that moves a service to another port of this machine. */
+/** The variable in `.env` that changes the port of a service on this machine. */
 export const portVariable = ({ name }: ServiceRow) => `${name.toUpperCase().replaceAll('-', '_')}_PORT`;
 
-/** The port of a service on this machine, for Compose to fill in. */
+/** The port of a service on this machine, as an expression that Compose evaluates. */
 export const publishedPort = (row: ServiceRow) => `\${${portVariable(row)}:-${portOf(row)}}`;
 
 /** The addresses of the system in containers. */
@@ -60,13 +60,13 @@ export function containerAddresses(
   };
 }
 
-/** A named volume and where it is mounted, in `setup` and in whoever reads it. */
+/** A named volume and its mount point. The mount point is the same in `setup` and in each reader. */
 export interface Volume {
   name: string;
   path: string;
 }
 
-/** One volume for each reader, so that nobody is given another's secrets. The outer folders first. */
+/** Each reader has a volume of its own, so it cannot read the secrets of another. Outer folders come first. */
 export function volumes(rows: readonly ServiceRow[]): Volume[] {
   const secrets = secretFolders(stateDir, rows)
     .filter((folder) => folder !== join(stateDir, 'secrets'))
@@ -83,7 +83,7 @@ export function volumeName(path: string): string {
   return path === stateDir ? 'credentials' : path.slice(stateDir.length + 1).replaceAll('/', '-');
 }
 
-/** What the server of a service reads alone: its own secrets and what is public. */
+/** The folders that the server of a service reads: its own secrets and the public halves. */
 export function serverFolders({ name }: ServiceRow): string[] {
   return [secretPaths.of(stateDir, name), secretPaths.public(stateDir)];
 }

@@ -1,4 +1,4 @@
-/** The one-shot `databases` of the composition: each service's database and its two roles. Safe to run again. */
+/** The one-shot program `databases`: makes the database and the two roles of each service. A second run changes nothing. */
 import { planDatabase, provisionDatabase } from '../system/service-database.js';
 import { readSecret, secretPaths } from '../system/secrets.js';
 import { services } from '../system/services.js';
@@ -10,4 +10,4 @@ for (const { name } of services) {
   const superuser = { host: databaseHost(name), port, user: 'postgres', password };
   await provisionDatabase(superuser, planDatabase(name, stateDir));
 }
-console.log(`Databases and roles are in place: ${services.map(({ name }) => name).join(', ')}`);
+console.log(`The databases and roles are ready: ${services.map(({ name }) => name).join(', ')}`);

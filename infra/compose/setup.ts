@@ -1,6 +1,6 @@
 /**
- * The one-shot `setup` of the composition: makes this installation's secrets, each in the volume of whoever reads it,
- * and the configuration of nats-server. Run again it changes no secret.
+ * The one-shot program `setup`: makes the secrets of this installation, each in the volume of its reader, and the
+ * configuration of nats-server. A second run changes no secret.
  */
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,10 +13,10 @@ makeSecrets(stateDir, services);
 letPostgresRead(secretPaths.superuserPassword(stateDir));
 writeNatsConfig();
 console.log(
-  'The secrets of this installation are in their volumes. Logins: docker compose run --rm credentials',
+  'The secrets of this installation are in their volumes. To see the logins: docker compose run --rm credentials',
 );
 
-/** PostgreSQL runs as its own user. The group of a file may be changed to any that one is a member of. */
+/** PostgreSQL runs as a user of its own. This process is a member of PostgreSQL's group, so it may give files to it. */
 function letPostgresRead(file: string): void {
   for (const [path, mode] of [
     [file, 0o640],

@@ -1,4 +1,4 @@
-/** `docker compose run --rm successor trust-anchor|key-encryption-key`: makes the next key, see docs/operations.md. */
+/** `docker compose run --rm successor trust-anchor|key-encryption-key`: makes the next key (docs/operations.md). */
 import { exchangedKeys, makeSuccessor } from '../system/secrets.js';
 import { services } from '../system/services.js';
 import { stateDir } from './layout.js';

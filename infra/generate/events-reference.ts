@@ -1,7 +1,7 @@
-/** `docs/security-events.md`, from the table of security events. */
+/** Makes `docs/security-events.md` from the table of security events. */
 import { securityEvents } from '#service-kit';
 
-/** One row for each event, with its fields. */
+/** The page has a row for each event, with its fields. */
 export function eventsReference(): string {
   const rows = Object.entries(securityEvents).map(([name, { meaning, fields }]) => {
     const told = Object.entries(fields).map(([field, text]) => `\`${field}\`: ${text}`);

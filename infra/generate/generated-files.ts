@@ -8,7 +8,7 @@ import { services } from '../system/services.js';
 import { eventsReference } from './events-reference.js';
 import { configReference, environmentExample } from './settings-reference.js';
 
-/** The files of the repository that are made from code, and what makes each. */
+/** The files that are made from code, each with its generator. */
 const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'docker-compose.yml': () => composeFile(services),
   'compose.tls.yml': () => tlsComposeFile(services),
@@ -19,7 +19,7 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   '.env.example': environmentExample,
 };
 
-/** The generated files that differ from what their generators make now. */
+/** Finds generated files that differ from what their generators make now. */
 export async function staleFiles(): Promise<string[]> {
   const stale = await Promise.all(
     Object.keys(files).map(async (path) => ((await render(path)) === readIfThere(path) ? [] : [path])),
@@ -27,7 +27,7 @@ export async function staleFiles(): Promise<string[]> {
   return stale.flat();
 }
 
-/** Writes them all. */
+/** Writes all generated files. */
 export async function writeGeneratedFiles(): Promise<void> {
   for (const path of Object.keys(files)) {
     mkdirSync(dirname(join(projectRoot, path)), { recursive: true });
@@ -35,7 +35,7 @@ export async function writeGeneratedFiles(): Promise<void> {
   }
 }
 
-/** In the repository's format, where prettier knows the language. */
+/** Makes the text of a file. Prettier formats it, if it knows the language. */
 async function render(path: string): Promise<string> {
   const text = await files[path]!();
   if (!/\.(yml|md)$/.test(path)) return text;

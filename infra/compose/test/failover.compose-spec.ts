@@ -1,6 +1,6 @@
 /**
- * Replicas are killed and servers restarted under load. Reads fail at no time but while PostgreSQL restarts, and then
- * with 503 and Retry-After; no order is lost or made twice.
+ * Kills replicas and restarts servers under load. No read fails, except while PostgreSQL restarts. Those reads get 503 with
+ * Retry-After. No order is lost or made twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -19,7 +19,7 @@ describe('under load', () => {
   it.each(['orders', 'inventory', 'auth'])('a replica of %s is killed, and no read fails', async (name) => {
     const [victim] = await containersOf(name);
     const restarts = await restartsOf(victim!);
-    // The way of a crash: `docker kill` would be taken for a wish, and the container not be started again.
+    // The process must crash by itself. After `docker kill`, Docker would not start the container again.
     await inside(victim!, `process.kill(-1, 'SIGKILL'); process.kill(process.pid, 'SIGKILL');`).catch(
       () => undefined,
     );
@@ -68,7 +68,7 @@ describe('under load', () => {
     expect(failed.filter(({ outcome, retryAfter }) => outcome !== '503' || retryAfter === null)).toEqual([]);
   });
 
-  it('no order was lost, none made twice', async () => {
+  it('no order was lost or made twice', async () => {
     await load.stop();
     const listed: string[] = [];
     let cursor: string | null = '';
@@ -102,12 +102,12 @@ describe('under load', () => {
   });
 });
 
-/** An order that was not answered is repeated by its buyer, so it counts in the end and not here. */
+/** The failed requests without orders: buyers repeat an order until it succeeds, and the last test counts the orders. */
 function failedReads(event: string) {
   return load.take(event).filter(({ lane }) => lane !== 'order');
 }
 
-/** How often Docker has started a container again after it crashed. */
+/** How often Docker has restarted a container after a crash. */
 async function restartsOf(container: string): Promise<number> {
   return Number(await docker('inspect', '--format', '{{.RestartCount}}', container));
 }

@@ -1,4 +1,4 @@
-/** What each container holds and may do, found out by trying, in the running composition. */
+/** What each running container holds and may do. The specs try it. */
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { services } from '../../system/services.js';
@@ -6,7 +6,7 @@ import { exchange } from '../../tour/exchange.js';
 import { portOf } from '../layout.js';
 import { compose, containersOf, docker, inside, urlOf } from './docker.js';
 
-/** What `docker inspect` says, as far as it is read here. */
+/** What this spec reads from `docker inspect`. */
 interface Facts {
   HostConfig: Record<'CapDrop' | 'CapAdd' | 'SecurityOpt', string[] | null> &
     Record<'Memory' | 'PidsLimit', number> &
@@ -48,8 +48,8 @@ describe.each(services.map(({ name }) => name))('the image of %s', (name) => {
 describe('a service that only verifies', () => {
   const only = ['orders', 'inventory'];
 
-  // passport-jwt brings jsonwebtoken along, which our code imports nowhere: the bearer strategy verifies by itself.
-  it.each(only)('%s holds no code that signs tokens, makes keys or opens sealed ones', async (name) => {
+  // passport-jwt installs jsonwebtoken. Our code never imports it: the bearer strategy verifies with libs/trust.
+  it.each(only)('%s holds no code that signs tokens, makes keys or decrypts keys', async (name) => {
     const found = await inside<{ packages: string[]; code: string[] }>(
       containers[name]!,
       `${files}
@@ -62,7 +62,7 @@ describe('a service that only verifies', () => {
     expect(found).toEqual({ packages: [], code: [] });
   });
 
-  it.each(only)('%s can read its own secrets and no other private key', async (name) => {
+  it.each(only)('%s can read its own secrets, and no private key', async (name) => {
     const found = await inside<{ folders: string[]; own: string[]; keys: string[] }>(
       containers[name]!,
       `${files}
@@ -77,7 +77,7 @@ describe('a service that only verifies', () => {
   });
 
   it.each(only)(
-    '%s keeps the last statement that it accepted where all its replicas find it',
+    '%s keeps its last accepted statement in a file that all its replicas share',
     async (name) => {
       const seen = await Promise.all(
         (await containersOf(name)).map((container) =>
@@ -90,15 +90,17 @@ describe('a service that only verifies', () => {
           ),
         ),
       );
-      // It is written within a second, and a statement comes every five.
+      // The file is written within a second, and there is a new statement every five seconds.
       for (const { kept, accepted } of seen) expect(Math.abs(accepted - kept)).toBeLessThanOrEqual(1);
     },
   );
 
-  it.each(only)('%s cannot resolve the database of another, nor reach the world', async (name) => {
-    const outcome = await inside<Record<string, string>>(
-      containers[name]!,
-      `const { lookup } = await import('node:dns/promises');
+  it.each(only)(
+    '%s cannot resolve the database host of another service, and cannot reach the Internet',
+    async (name) => {
+      const outcome = await inside<Record<string, string>>(
+        containers[name]!,
+        `const { lookup } = await import('node:dns/promises');
       const { connect } = await import('node:net');
       const look = (host) => lookup(host).then(() => 'found', (error) => error.code);
       const world = await new Promise((done) => {
@@ -106,12 +108,13 @@ describe('a service that only verifies', () => {
         socket.on('connect', () => done('reached')).on('timeout', () => done('no answer')).on('error', (error) => done(error.code));
       });
       return { own: await look('${name}-database'), other: await look('auth-database'), world };`,
-    );
-    expect(outcome).toMatchObject({ own: 'found', other: expect.stringMatching(/ENOTFOUND|EAI_AGAIN/) });
-    expect(outcome['world']).not.toBe('reached');
-  });
+      );
+      expect(outcome).toMatchObject({ own: 'found', other: expect.stringMatching(/ENOTFOUND|EAI_AGAIN/) });
+      expect(outcome['world']).not.toBe('reached');
+    },
+  );
 
-  it.each(only)('%s enters its own database alone, and makes no table there', async (name) => {
+  it.each(only)('%s can connect to its own database only, and cannot make a table there', async (name) => {
     const codes = await inside(
       containers[name]!,
       `const { readFileSync } = await import('node:fs');
@@ -140,7 +143,7 @@ describe('a service that only verifies', () => {
     });
   });
 
-  it('orders is refused the subjects of auth and inventory, and NATS takes no anonymous client', async () => {
+  it('NATS refuses orders on the subjects of auth and inventory, and refuses a client without a key', async () => {
     const outcome = await inside(
       containers['orders']!,
       `const { readFileSync } = await import('node:fs');
@@ -158,13 +161,13 @@ describe('a service that only verifies', () => {
     expect(outcome).toEqual({ anonymous: 'refused', refused: 4 });
   });
 
-  it('orders cannot have JetStream answer to those subjects either', async () => {
+  it('orders cannot make JetStream publish to these subjects either', async () => {
     const connected = (name: string) => `
       const { readFileSync } = await import('node:fs');
       const { connect, nkeyAuthenticator } = await import('@nats-io/transport-node');
       const seed = readFileSync('/state/secrets/${name}/nats.nk');
       const connection = await connect({ servers: process.env.NATS_URL, authenticator: nkeyAuthenticator(seed), inboxPrefix: '_INBOX_${name}' });`;
-    // What a direct get answers: a message of a stream, or an error.
+    // The answer to a direct get: a message of a stream, or an error.
     const isAnswer = `(message) => Boolean(message.headers?.has('Nats-Stream') || message.headers?.hasError)`;
     const heard = (name: string, subjects: string[]) =>
       inside<{ messages: number; answers: string[] }>(
@@ -202,7 +205,7 @@ describe('a service that only verifies', () => {
       return own;`,
     );
     expect(answered).toBeGreaterThan(0);
-    // Each hears the heartbeat meanwhile, so it would have heard those.
+    // Each listener received other messages in this time, so it would have received these answers.
     for (const { messages, answers } of await listening) {
       expect(messages).toBeGreaterThan(0);
       expect(answers).toEqual([]);
@@ -212,7 +215,7 @@ describe('a service that only verifies', () => {
 
 describe('the proxy', () => {
   it.each(services.map((row) => [row.name, row] as const))(
-    'routes no way to the metrics of %s, which are there',
+    'does not forward requests for the metrics of %s, which exist',
     async (name, row) => {
       const metrics = `fetch('http://127.0.0.1:${portOf(row)}/metrics').then((answer) => answer.text())`;
       expect(await inside(containers[name]!, `return ${metrics};`)).toContain('# HELP');
@@ -220,13 +223,13 @@ describe('the proxy', () => {
       for (const path of ['/metrics', '/metrics/', '/metrics?a', '/%6detrics', '/Metrics', '//metrics']) {
         const answer = await exchange('GET', url + path);
         expect([path, answer.status]).toEqual([path, 404]);
-        // In the shape of the services, whoever answered.
+        // The answer has the same form, whether the proxy or the service made it.
         expect(answer.body).toMatchObject({ code: 'route_not_found', requestId: expect.any(String) });
       }
     },
   );
 
-  it('lets no client choose the address that its failed logins are counted under', async () => {
+  it('does not let a client choose the address under which its failed logins are counted', async () => {
     const [auth] = services;
     const email = `nobody-${randomUUID()}@example.com`;
     const sql = `SELECT json_object_agg(key, points) FROM failed_login WHERE key LIKE 'address:%'`;
@@ -242,20 +245,20 @@ describe('the proxy', () => {
     const grown = Object.entries(await counted()).filter(([key, points]) => points !== (before[key] ?? 0));
     expect(grown).toHaveLength(1);
     expect(grown[0]![0]).not.toBe(`address:${claimed}`);
-    // Not the proxy's own either: that would be one count for all.
+    // It is not the address of the proxy either: then all clients would share one counter.
     expect(grown[0]![0]).not.toBe(`address:${await addressOf('proxy', 'edge')}`);
   });
 });
 
 describe('every container', () => {
-  it('has no capability, no new privileges, no root, a root file system to read only, and bounds', async () => {
+  it('has no capability, no new privileges, no root user, a read-only root file system, and limits', async () => {
     for (const [name, id] of Object.entries(containers)) {
       const [facts] = JSON.parse(await docker('inspect', id)) as [Facts];
       const { CapDrop, CapAdd, ReadonlyRootfs, SecurityOpt, Memory, PidsLimit, Init } = facts.HostConfig;
       const expected = {
         name,
         CapDrop: ['ALL'],
-        // Caddy's program asks for this one and is not started without it.
+        // The program file of Caddy asks for NET_BIND_SERVICE and does not start without it.
         added: name === 'proxy' ? 1 : 0,
         ReadonlyRootfs: true,
         SecurityOpt: ['no-new-privileges:true'],
@@ -269,10 +272,12 @@ describe('every container', () => {
     }
   });
 
-  it.each(services.map(({ name }) => name))('of %s is what was asked for, seen from inside', async (name) => {
-    const seen = await inside(
-      containers[name]!,
-      `const { readFileSync, rmSync, writeFileSync } = await import('node:fs');
+  it.each(services.map(({ name }) => name))(
+    'of %s has these limits also when seen from inside',
+    async (name) => {
+      const seen = await inside(
+        containers[name]!,
+        `const { readFileSync, rmSync, writeFileSync } = await import('node:fs');
       const status = readFileSync('/proc/self/status', 'utf8');
       const write = (path) => { try { writeFileSync(path, 'x'); return 'written'; } catch (error) { return error.code; } };
       const ours = '/state/secrets/${name}/statements/x';
@@ -280,21 +285,22 @@ describe('every container', () => {
       rmSync(ours, { force: true });
       return { capabilities: /CapBnd:\\s*0+\\n/.test(status) ? 'none' : 'some', privileges: /NoNewPrivs:\\s*1/.test(status) ? 'none new' : 'some',
         uid: process.getuid(), app: write('/app/x'), tmp: write('/tmp/x'), secret: write('/state/secrets/${name}/x'), public: write('/state/public/x'), statements };`,
-    );
-    expect(seen).toEqual({
-      capabilities: 'none',
-      privileges: 'none new',
-      uid: 1000,
-      app: 'EROFS',
-      tmp: 'EROFS',
-      secret: 'EROFS',
-      public: 'EROFS',
-      // Its memory, and all that it may write.
-      statements: 'written',
-    });
-  });
+      );
+      expect(seen).toEqual({
+        capabilities: 'none',
+        privileges: 'none new',
+        uid: 1000,
+        app: 'EROFS',
+        tmp: 'EROFS',
+        secret: 'EROFS',
+        public: 'EROFS',
+        // The only folder that it may write.
+        statements: 'written',
+      });
+    },
+  );
 
-  it('but the proxy is published to nobody', async () => {
+  it('publishes no port, unless it is the proxy', async () => {
     for (const [name, id] of Object.entries(containers)) {
       const ports = await docker('port', id);
       if (name !== 'proxy') expect([name, ports]).toEqual([name, '']);
@@ -303,7 +309,7 @@ describe('every container', () => {
   });
 });
 
-/** The address of a container in one network of the composition. */
+/** The address of a container in one network. */
 async function addressOf(name: string, network: string): Promise<string> {
   const [facts] = JSON.parse(await docker('inspect', containers[name]!)) as [
     { NetworkSettings: { Networks: Record<string, { IPAddress: string }> } },

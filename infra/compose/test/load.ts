@@ -1,4 +1,4 @@
-/** Readers of each service and buyers, who come through the proxy as any client does, and count what fails. */
+/** Load for the running containers: readers of each service and buyers. They use the proxy and count their failures. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { services } from '../../system/services.js';
@@ -6,22 +6,22 @@ import { exchange } from '../../tour/exchange.js';
 import { portOf } from '../layout.js';
 import { compose, urlOf } from './docker.js';
 
-/** A request that was not answered as it should: with another status, or, if `outcome` is no number, not at all. */
+/** A failed request. `outcome` is the unexpected status, or an error message if there was no answer. */
 export interface Failure {
-  /** The service, or `order` for an attempt of the buyer. */
+  /** The service, or `order` for a request of a buyer. */
   lane: string;
   outcome: string;
   retryAfter: string | null;
 }
 
-/** Load on the running composition, from `start` until `stop`. */
+/** The load. It runs from `start` until `stop`. */
 export class Load {
   reads = 0;
-  /** When a service last answered a read, in ms since the epoch. */
+  /** The time of the last answered read of each service, in milliseconds since 1970. */
   readonly lastRead = new Map<string, number>();
-  /** The Idempotency-Key of each order that was wanted, and the id of the order that it became. */
+  /** The Idempotency-Key of each wanted order, and the id of the order. Undefined: not answered yet. */
   readonly wanted = new Map<string, string | undefined>();
-  /** Access tokens of the buyer, for orders; the newest is used. */
+  /** The access tokens of the buyer, for orders. The last one is used. */
   readonly tokens: string[] = [];
   private failures: Failure[] = [];
   private readonly stopping = new AbortController();
@@ -33,11 +33,11 @@ export class Load {
 
   private constructor(readonly urls: Readonly<Record<string, string>>) {}
 
-  /** `lanes` readers of each service and as many buyers, each with a pause between two requests. */
+  /** Starts `lanes` readers of each service and as many buyers. Each pauses between two requests. */
   static async start({ lanes, pauseMs } = { lanes: 1, pauseMs: 25 }): Promise<Load> {
     const load = new Load(await publishedUrls());
     const { status } = await exchange('POST', `${load.urls['auth']}/auth/register`, { body: load.person });
-    if (status !== 201) throw new Error(`the buyer was not registered: ${status}`);
+    if (status !== 201) throw new Error(`the buyer could not be registered: ${status}`);
     await load.logIn();
     const lane = () => [
       load.read('orders', '/orders?limit=1', pauseMs, () => ({ token: load.tokens.at(-1)! })),
@@ -49,17 +49,17 @@ export class Load {
     return load;
   }
 
-  /** The token of a login now, which the readers and the buyer use from here on. */
+  /** Logs in. From now on, the readers and the buyers use the new token. */
   async logIn(): Promise<void> {
     const body = { ...this.person, audience: 'orders' };
     const answer = await exchange<{ access_token: string }>('POST', `${this.urls['auth']}/auth/login`, {
       body,
     });
-    if (answer.status !== 200) throw new Error(`the buyer was not let in: ${answer.status}`);
+    if (answer.status !== 200) throw new Error(`the buyer could not log in: ${answer.status}`);
     this.tokens.push(answer.body.access_token);
   }
 
-  /** What failed since the last time, told in a line of the report. */
+  /** Returns the failures since the last call, and prints a line about them. */
   take(event: string): Failure[] {
     const taken = this.failures;
     this.failures = [];
@@ -69,7 +69,7 @@ export class Load {
     return taken;
   }
 
-  /** Ends when the requests on their way are answered. */
+  /** Stops the load. Resolves when all open requests are answered. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.ended;
@@ -89,7 +89,7 @@ export class Load {
     }
   }
 
-  /** Places orders, and repeats each under its Idempotency-Key until it is answered 201, as a careful client does. */
+  /** Places orders. Repeats each with its Idempotency-Key until the answer is 201, as a careful client does. */
   private async buy(pauseMs: number): Promise<void> {
     const body = { lines: [{ sku: 'WAX-RED', quantity: 1 }] };
     while (!this.stopping.signal.aborted) {
@@ -105,7 +105,7 @@ export class Load {
     }
   }
 
-  /** The body of the answer, if it has the status that is expected. */
+  /** Sends a request. Returns the body of the answer if it has the expected status. */
   private async attempt<Body>(
     lane: string,
     method: string,
@@ -125,7 +125,7 @@ export class Load {
   }
 }
 
-/** A line of the report, without the place in the code that jest would add. */
+/** Prints a line of the report. `console.log` is not used: jest would add the place in the code. */
 export function say(line: string): void {
   process.stderr.write(`  ${line}\n`);
 }
@@ -138,13 +138,13 @@ export async function healthy(service: string): Promise<void> {
   }, 60_000);
 }
 
-/** Starts what does not run yet, with as many replicas as the specs expect. */
+/** Starts all containers that do not run yet, with the number of replicas that the specs expect. */
 export async function startScaled(): Promise<void> {
   const scale = ['auth=2', 'orders=3', 'inventory=2'].flatMap((replicas) => ['--scale', replicas]);
   await compose('up', '--detach', '--wait', '--no-build', ...scale);
 }
 
-/** Asks until something holds. @throws Error when it does not within the time */
+/** Repeats a check until it is true. @throws Error after `withinMs` milliseconds */
 export async function until(holds: () => boolean | Promise<boolean>, withinMs: number): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await holds())) {

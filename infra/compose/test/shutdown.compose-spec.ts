@@ -1,4 +1,4 @@
-/** What is stopped in an orderly way loses nothing: neither one replica under load, nor the whole composition. */
+/** An orderly stop loses no request: the stop of one replica under load, and the stop of all containers. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
@@ -19,11 +19,11 @@ const product = () => ({
 });
 
 let load: Load;
-/** Begins a request that makes something, and leaves it half sent. */
+/** Begins a POST for each service and sends only the first half of it. */
 let half: Record<string, () => HalfSent>;
 beforeAll(async () => {
   await startScaled();
-  // Many at a time, so that there is always a request on its way when a connection is closed.
+  // Many requests at the same time, so that one is always on its way when a connection is closed.
   load = await Load.start({ lanes: 6, pauseMs: 0 });
   const { auth, orders, inventory } = load.urls;
   const [demo, admin] = [await login('demo'), await login('admin')];
@@ -53,16 +53,16 @@ describe('one replica after the other', () => {
   );
 });
 
-describe('what is in flight', () => {
+describe('an open request', () => {
   it.each(services.map(({ name }) => name))(
-    'is finished when every replica of %s is stopped',
+    'is finished although every replica of %s is stopped',
     async (name) => {
       await load.stop();
       const replicas = await containersOf(name);
       const inFlight = Array.from({ length: 10 }, half[name]!);
       await sleep(500);
       const stopped = stopCleanly(replicas);
-      // Past the delay: now it is the server that waits for them.
+      // After the shutdown delay, the server itself waits for them.
       await sleep(3_000);
       const answers = await Promise.all(inFlight.map((upload) => upload.finish()));
       await stopped;
@@ -72,7 +72,7 @@ describe('what is in flight', () => {
     },
   );
 
-  it('is finished by docker compose stop, and every process ends by itself', async () => {
+  it('is finished during docker compose stop, and every process ends by itself', async () => {
     const inFlight = Array.from({ length: 5 }, () => services.map(({ name }) => half[name]!())).flat();
     await sleep(500);
     const stopped = compose('stop');
@@ -86,7 +86,7 @@ describe('what is in flight', () => {
   });
 });
 
-/** Stops containers at once; all must end by themselves, and well. */
+/** Stops containers at the same time. All must end by themselves, with code 0. */
 async function stopCleanly(containers: readonly string[]): Promise<void> {
   await docker('stop', ...containers);
   const codes = await docker('inspect', '--format', '{{.State.ExitCode}}', ...containers);
@@ -94,11 +94,11 @@ async function stopCleanly(containers: readonly string[]): Promise<void> {
 }
 
 interface HalfSent {
-  /** Sends the rest; gives the status of the answer. */
+  /** Sends the rest, and returns the status of the answer. */
   finish(): Promise<number>;
 }
 
-/** A POST whose headers and first bytes are sent. */
+/** Sends the headers and the first bytes of a POST. */
 function halfSent(url: string, body: unknown, token?: string): HalfSent {
   const bytes = Buffer.from(JSON.stringify(body));
   const sent: ClientRequest = request(url, {
