@@ -162,7 +162,8 @@ describe('auth', () => {
     httpGate.open();
     await eventually(async () => expect(await judged()).toEqual(good), later);
     natsGate.open();
-    await moveOn();
+    const { nats: before } = verifiers[0].ring.facts().statements.accepted;
+    await eventually(() => verifiers[0].ring.facts().statements.accepted.nats > before, later);
   }, 60_000);
 
   it('and NATS are away: the same, and either that returns is enough', async () => {
