@@ -32,6 +32,29 @@ export interface RouteContext {
   getClass(): Target;
 }
 
+/**
+ * Keeps what the routes of one application ask of their callers, so that it is read from the decorators once for each
+ * route. A route is a class and a handler: two controllers can inherit one handler, and one of them can be public.
+ */
+export class RouteRequirements {
+  private readonly byClass = new WeakMap<Target, WeakMap<Target, Expectation | 'public'>>();
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly audience: string,
+  ) {}
+
+  /** As {@link requirementsOf}. */
+  of(context: RouteContext): Expectation | undefined {
+    const [controller, handler] = [context.getClass(), context.getHandler()];
+    const byHandler = this.byClass.get(controller) ?? new WeakMap<Target, Expectation | 'public'>();
+    const required =
+      byHandler.get(handler) ?? requirementsOf(context, this.reflector, this.audience) ?? 'public';
+    this.byClass.set(controller, byHandler.set(handler, required));
+    return required === 'public' ? undefined : required;
+  }
+}
+
 /** What the decorators of a route ask of its callers; undefined for a public route. */
 export function requirementsOf(
   context: RouteContext,

@@ -4,29 +4,31 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
 import { TrustError } from '../trust-error.js';
 import { refusalFor } from './challenge.js';
-import { requirementsOf } from './requirements.js';
+import { RouteRequirements } from './requirements.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
 /** The global guard: a route is closed unless it is marked `@Public()`. */
 @Injectable()
 export class TokenGuard extends AuthGuard() {
   private readonly log = new Logger('trust');
+  private readonly requirements: RouteRequirements;
 
   constructor(
-    private readonly reflector: Reflector,
-    @Inject(TRUST_OPTIONS) private readonly trust: TrustModuleOptions,
+    reflector: Reflector,
+    @Inject(TRUST_OPTIONS) { audience }: TrustModuleOptions,
     options: AuthModuleOptions,
   ) {
     super(options);
+    this.requirements = new RouteRequirements(reflector, audience);
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    return this.requirements(context) === undefined || (await super.canActivate(context)) === true;
+    return this.requirements.of(context) === undefined || (await super.canActivate(context)) === true;
   }
 
   override getAuthenticateOptions(context: ExecutionContext) {
     // `session: false` is passport's word for: no cookie, no server-side login state.
-    return { session: false, expected: this.requirements(context) } as { session: boolean };
+    return { session: false, expected: this.requirements.of(context) } as { session: boolean };
   }
 
   override handleRequest<Claims>(
@@ -45,14 +47,10 @@ export class TokenGuard extends AuthGuard() {
   private refuse(error: TrustError, context: ExecutionContext): HttpException {
     if (error.code === 'internal') this.log.error(error.message, error.cause);
     else this.log.debug(`refused: ${error.code}: ${error.message}`);
-    const { challenge, ...facts } = refusalFor(error, this.requirements(context)?.scopes ?? []);
+    const { challenge, ...facts } = refusalFor(error, this.requirements.of(context)?.scopes ?? []);
     const response = context.switchToHttp().getResponse<{ header(name: string, value: string): void }>();
     if (challenge) response.header('WWW-Authenticate', challenge);
     if (facts.status === 503) response.header('Retry-After', '1');
     return new HttpException({ type: 'about:blank', ...facts }, facts.status, { cause: error });
-  }
-
-  private requirements(context: ExecutionContext) {
-    return requirementsOf(context, this.reflector, this.trust.audience);
   }
 }

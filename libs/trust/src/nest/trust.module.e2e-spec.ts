@@ -113,6 +113,21 @@ class BankController {
   }
 }
 
+/** Its one handler is inherited by two controllers. */
+abstract class Shelves {
+  @Get('shelf')
+  look() {
+    return { books: 3 };
+  }
+}
+
+@Public()
+@Controller('library')
+class LibraryController extends Shelves {}
+
+@Controller('archive')
+class ArchiveController extends Shelves {}
+
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
@@ -139,7 +154,7 @@ async function startService(
 ) {
   const module = await Test.createTestingModule({
     imports: [TrustModule.forRoot(options), ...imports],
-    controllers: [CatsController, ShopController, BankController],
+    controllers: [CatsController, ShopController, BankController, LibraryController, ArchiveController],
   }).compile();
   const app: INestApplication = module.createNestApplication(new FastifyAdapter(), { logger: false });
   await app.listen(0, '127.0.0.1');
@@ -241,6 +256,18 @@ describe('a service with three facts', () => {
     const { url } = await setUp();
     expect(await get(`${url}/bank/window`)).toMatchObject({ status: 200, body: { open: true } });
     expect(await get(`${url}/bank`)).toMatchObject({ status: 401 });
+  });
+
+  test.each([
+    ['the public one', ['library', 'archive']],
+    ['the closed one', ['archive', 'library']],
+  ])('two controllers that inherit one handler stay apart when %s is asked first', async (_which, order) => {
+    const { url, token } = await setUp();
+    for (const controller of [...order, ...order]) {
+      const { status } = await get(`${url}/${controller}/shelf`);
+      expect([controller, status]).toEqual([controller, controller === 'library' ? 200 : 401]);
+    }
+    expect(await get(`${url}/archive/shelf`, token())).toMatchObject({ status: 200, body: { books: 3 } });
   });
 
   test('403 names the scopes of the route', async () => {
