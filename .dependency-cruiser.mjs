@@ -1,12 +1,12 @@
-// Who may import whom. Paths are those of the sources; `$1` is the first group of the rule's `from`.
+// Which file may import which. Paths are paths of source files. `$1` is the first group in `from` of the rule.
 //
 //   apps -> service-kit -> trust/nest -> trust -> statements -> jws
 //
-// and nothing but apps/auth reaches what signs. To allow an edge is to change the security argument of README.md.
+// Only apps/auth imports code that signs. A new allowed import changes the security argument of README.md.
 const specs = '[.](e2e-|compose-)?spec[.]ts$';
 const tests = `${specs}|^(apps/[^/]+|infra/compose)/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
-// What is started by name: programs, configuration, and what jest loads.
+// Files that no file imports: programs, configuration, and what jest loads.
 const entryPoints = [
   '/(main|migrate|seed|keys-cli)[.]ts$',
   '^libs/[^/]+/src/index[.]ts$',
@@ -47,7 +47,7 @@ const infraRooms = {
   checks: ['system', 'local', 'generate'],
 };
 
-/** A rule by which modules of `from` use, of the modules that match `of`, none or only those that match `only`. */
+/** A rule: modules in `from` may not import modules in `of`, except those in `only`. */
 function forbid(name, comment, from, of, { fromNot, only, ...to } = {}) {
   const path = only === undefined ? { path: of } : { path: of, pathNot: only };
   return {
@@ -61,21 +61,15 @@ function forbid(name, comment, from, of, { fromNot, only, ...to } = {}) {
 
 export default {
   forbidden: [
-    forbid('no-app-imports-an-app', 'Services talk over HTTP and NATS.', '^apps/([^/]+)/', '^apps/', {
+    forbid('no-app-imports-an-app', 'Services communicate over HTTP and NATS.', '^apps/([^/]+)/', '^apps/', {
       only: '^apps/$1/',
     }),
-    forbid(
-      'auth-is-private',
-      'Nothing outside apps/auth may reach the code that signs.',
-      ours,
-      '^apps/auth/',
-      {
-        fromNot: '^apps/auth/',
-      },
-    ),
+    forbid('auth-is-private', 'Only apps/auth may import code that signs.', ours, '^apps/auth/', {
+      fromNot: '^apps/auth/',
+    }),
     forbid(
       'apps-use-libs-only',
-      'Of our code an app uses itself and the libraries.',
+      'Of our code, an app imports only itself and the libraries.',
       '^apps/([^/]+)/',
       ours,
       {
@@ -93,14 +87,14 @@ export default {
     ),
     forbid(
       'libs-and-infra-import-no-app',
-      'Dependencies point from the apps to the libs.',
+      'Apps import libraries, and not the other way round.',
       '^(libs|infra)/',
       '^apps/',
     ),
 
     forbid(
       'jws-stands-alone',
-      'Parsing and checking signatures must be readable alone.',
+      'A reader must understand how signatures are parsed and checked without any other library.',
       '^libs/jws/',
       ours,
       {
@@ -110,7 +104,7 @@ export default {
     ),
     forbid(
       'statements-use-jws-only',
-      'What verifies the keys knows signatures alone.',
+      'The code that verifies key sets needs signatures only.',
       '^libs/statements/',
       ours,
       {
@@ -118,10 +112,16 @@ export default {
         only: '^libs/(statements|jws)/',
       },
     ),
-    forbid('trust-uses-statements-and-jws-only', 'Trust knows no service.', '^libs/trust/', ours, {
-      fromNot: tests,
-      only: '^libs/(trust|statements|jws)/',
-    }),
+    forbid(
+      'trust-uses-statements-and-jws-only',
+      'The verifier does not depend on any service.',
+      '^libs/trust/',
+      ours,
+      {
+        fromNot: tests,
+        only: '^libs/(trust|statements|jws)/',
+      },
+    ),
     forbid(
       'trust-core-knows-no-nest',
       'Outside libs/trust/src/nest the verifier runs without a framework.',
@@ -131,7 +131,7 @@ export default {
     ),
     forbid(
       'service-kit-uses-no-verifier',
-      'It reads JSON and anchors as the verifier does, and opens its health routes.',
+      'It reads JSON and anchors with the code of the verifier, and uses @Public() for its health routes.',
       '^libs/service-kit/',
       ours,
       {
@@ -141,7 +141,7 @@ export default {
     ),
     forbid(
       'testing-is-for-tests',
-      'Programs must not hold test issuers and test servers.',
+      'Programs must not contain test issuers and test servers.',
       ours,
       '^libs/testing/',
       {
@@ -151,14 +151,14 @@ export default {
 
     forbid(
       'only-auth-signs-tokens',
-      'Tokens are signed in apps/auth alone.',
+      'Only apps/auth signs tokens.',
       ours,
       '^node_modules/(@nestjs/jwt|jsonwebtoken)/',
       { fromNot: '^apps/auth/' },
     ),
     forbid(
       'only-auth-and-tests-use-jose',
-      'jose signs; verification is libs/jws.',
+      'auth signs with jose. Everybody verifies with libs/jws.',
       ours,
       '^node_modules/jose/',
       { fromNot: `^apps/auth/|${tests}` },
@@ -200,10 +200,10 @@ export default {
       { only: `^infra/(${Object.keys(infraRooms).join('|')})/` },
     ),
 
-    // Within one app, one library or infra; between them the rules above leave no way round.
+    // Within one app, one library or infra. Between them, the rules above allow no cycle.
     forbid(
       'no-circular',
-      'A cycle has no order to read it in, and entities in one do not load.',
+      'A cycle cannot be read in order, and entities in a cycle do not load.',
       '^((?:apps|libs)/[^/]+|infra)/',
       '^$1/',
       { circular: true, viaOnly: { path: '^$1/' } },
@@ -218,10 +218,10 @@ export default {
     forbid('no-undeclared-package', 'List it in package.json.', ours, '', {
       dependencyTypes: ['npm-no-pkg', 'npm-unknown'],
     }),
-    forbid('no-unresolvable', 'It is not there.', ours, '', { couldNotResolve: true }),
+    forbid('no-unresolvable', 'This file or package does not exist.', ours, '', { couldNotResolve: true }),
     {
       name: 'no-orphan',
-      comment: 'Nothing imports it and nothing starts it: remove it, or name it under entryPoints.',
+      comment: 'Nothing imports or starts this file. Remove it, or name it under entryPoints.',
       severity: 'error',
       from: {},
       module: { path: ours, pathNot: entryPoints, numberOfDependentsLessThan: 1 },
@@ -230,7 +230,7 @@ export default {
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^dist/' },
-    // Also what is imported for its type alone: knowing is depending.
+    // An import of a type counts as well.
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     webpackConfig: { fileName: 'infra/checks/import-aliases.mjs' },

@@ -1,5 +1,5 @@
-// What the compiler and prettier do not see: promises nobody waits for, `any`, settings read in the wrong place,
-// private keys outside the issuer. Who may import whom is in .dependency-cruiser.mjs.
+// Finds what the compiler and prettier do not find: promises without await, `any`, settings that are read in the wrong
+// place, and private keys outside of the issuer. .dependency-cruiser.mjs says which file may import which.
 import js from '@eslint/js';
 import prettier from 'eslint-config-prettier/flat';
 import tseslint from 'typescript-eslint';
@@ -65,17 +65,17 @@ export default tseslint.config(
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      // It spares files with decorators by itself, where Nest needs the class that a constructor names.
+      // The rule ignores files with decorators: there Nest needs the class at run time.
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-unused-vars': [
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
       ],
-      // `string | 'none'` says more than `string`.
+      // For a reader, `string | 'none'` says more than `string`.
       '@typescript-eslint/no-redundant-type-constituents': 'off',
-      // What was caught is unknown, and may be thrown on.
+      // A caught value has the type unknown, and may be thrown again.
       '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true }],
-      // async says what a function returns, also where today's body awaits nothing.
+      // `async` shows that a function returns a promise, also if its body has no await.
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
@@ -104,7 +104,7 @@ export default tseslint.config(
     rules: { 'no-restricted-imports': ['error', { patterns: [nestErrors, nestAddress] }] },
   },
   {
-    // Where settings enter a process, where a driver is kept from the rest, and where jest hands its servers to its workers.
+    // These read process.env: settings, the variables of a database driver, and what jest passes to its workers.
     files: [
       'libs/service-kit/src/run-service.ts',
       'libs/service-kit/src/driver-environment.ts',
@@ -113,17 +113,17 @@ export default tseslint.config(
     rules: { 'no-restricted-properties': ['error', ...focusedTests] },
   },
   {
-    // Where Nest wants an HTTP exception of its guard, and where all of them end.
+    // Nest needs an HTTP exception from the guard, and the filter handles all HTTP exceptions.
     files: ['libs/trust/src/nest/token.guard.ts', 'libs/service-kit/src/problem.ts'],
     rules: { 'no-restricted-imports': ['error', { paths: privateKeyCode }] },
   },
   {
     files: tests,
     rules: {
-      // A spec says aloud what it could not try.
+      // A spec prints a warning about what it could not test.
       'no-console': ['error', { allow: ['warn'] }],
       'no-restricted-imports': 'off',
-      // Tests read JSON answers of any shape; a wrong guess fails the test.
+      // Tests read JSON answers of any form. If the form is wrong, the test fails.
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-call': 'off',

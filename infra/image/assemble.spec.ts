@@ -1,4 +1,4 @@
-/** What goes into the image of each part, found out by assembling it from the build. */
+/** What the image of each part holds. The spec assembles each part from the build. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -28,7 +28,7 @@ describe.each(parts)('the image of %s', (part) => {
     expect(others.filter((file) => /spec\.|\/test\//.test(file))).toEqual([]);
   });
 
-  it('asks for production packages only, in the versions of the repository', () => {
+  it('needs production packages only, in the versions of the repository', () => {
     const { dependencies } = readManifest();
     const asked = manifestOf(part);
     expect(Object.keys(asked.dependencies)).not.toHaveLength(0);
@@ -72,7 +72,7 @@ describe.each(services)('the image of the service $name', ({ name, seed, trust }
 
 describe('a package that only auth uses', () => {
   it.each(['@nestjs/jwt', '@node-rs/argon2', '@zxcvbn-ts/language-common', 'jose', 'rate-limiter-flexible'])(
-    '%s is in its image alone',
+    '%s is in the image of auth only',
     (name) => {
       expect(manifestOf('auth').dependencies).toHaveProperty([name]);
       for (const part of [...verifiers, 'tools'])
@@ -92,7 +92,7 @@ describe('the image of tools', () => {
   });
 });
 
-it('a part that does not exist has no image', async () => {
+it('refuses a part that does not exist', async () => {
   await expect(assemble('billing', join(folder, 'billing'))).rejects.toThrow('Usage: assemble.js');
 });
 

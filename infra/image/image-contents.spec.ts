@@ -52,7 +52,7 @@ describe('imageContents', () => {
     });
   });
 
-  it('names the packages of all programs, not their paths, and leaves out what Node brings', () => {
+  it('names the packages of all programs, without paths in them and without modules of Node', () => {
     const files = {
       'dist/main.js': `import '@scope/direct/deep/file.js'; import 'node:fs';`,
       'dist/other.js': `import 'driver/lib';`,
@@ -60,7 +60,7 @@ describe('imageContents', () => {
     expect(contentsOf(files, 'dist/main.js', 'dist/other.js').packages).toEqual(['@scope/direct', 'driver']);
   });
 
-  it('brings the peers of a package along, if package.json depends on them', () => {
+  it('includes the peers of a package, if package.json depends on them', () => {
     expect(contentsOf({ 'dist/main.js': `import 'direct';` }, 'dist/main.js').packages).toEqual([
       'direct',
       'driver',

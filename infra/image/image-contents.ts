@@ -16,7 +16,7 @@ export interface ImageContents {
   packages: string[];
 }
 
-/** What the contents are found in. */
+/** The repository with its build. */
 export interface BuiltProject {
   root: string;
   manifest: Pick<Manifest, 'imports' | 'dependencies'>;
@@ -64,7 +64,7 @@ function packageOf(specifier: string): string {
     .join('/');
 }
 
-/** A package imports its peers by itself, as TypeORM imports its driver. So a peer comes along if we depend on it. */
+/** Adds the peers of the packages, if we depend on them. A package imports its peers itself, as TypeORM imports `pg`. */
 function withPeers(direct: ReadonlySet<string>, { manifest, lock }: BuiltProject): Set<string> {
   const all = new Set(direct);
   for (const name of all) {

@@ -51,7 +51,7 @@ describe('finding nats-server', () => {
   it.each([
     ['missing', undefined],
     ['too old', '2.8.4'],
-  ])('does not fall back when the one it is told is %s', async (_, number) => {
+  ])('takes no other one if the one in NATS_SERVER is %s', async (_, number) => {
     program('bin/nats-server', version('2.10.0'));
     const explicit = number === undefined ? join(dir, 'nowhere') : program('mine', version(number));
     await expect(findNatsServer({ ...options, explicit })).rejects.toMatchObject({

@@ -17,7 +17,7 @@ describe('ports', () => {
   });
 
   it.each(['127.0.0.1', '0.0.0.0', ...(hasIpv6 ? ['::1'] : [])])(
-    'names a port on which somebody listens at %s, and the way out',
+    'names a port on which another program listens at %s, and says what to do',
     async (host) => {
       const port = await freePort();
       const server = await listen(port, host);
