@@ -131,7 +131,7 @@ export default {
     ),
     forbid(
       'service-kit-uses-no-verifier',
-      'It reads JSON and anchors with the code of the verifier, and uses @Public() for its health routes.',
+      'It reads JSON and anchors with the code of the verifier, opens its health routes, and gives a service its guard.',
       '^libs/service-kit/',
       ours,
       {

@@ -46,10 +46,10 @@ class WorkController {
 
 @Module({ controllers: [WorkController], imports: [HealthModule.forRoot({ checks: [] })] })
 class JoseService {
-  static with(settings: PeerSettings): DynamicModule {
+  static forRoot(settings: PeerSettings): DynamicModule {
     const guard = { provide: APP_GUARD, useFactory: () => new JoseGuard(settings) };
     return { module: JoseService, providers: [guard] };
   }
 }
 
-await runService(JoseService.with, { service: 'bench', version: '0', settings: peerSettings });
+await runService(JoseService.forRoot, { service: 'bench', version: '0', settings: peerSettings });

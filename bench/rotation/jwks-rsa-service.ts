@@ -38,10 +38,10 @@ class WorkController {
 
 @Module({ controllers: [WorkController], imports: [HealthModule.forRoot({ checks: [] })] })
 class JwksRsaService {
-  static with(settings: PeerSettings): DynamicModule {
+  static forRoot(settings: PeerSettings): DynamicModule {
     const strategy = { provide: JwtStrategy, useFactory: () => new JwtStrategy(settings) };
     return { module: JwksRsaService, providers: [strategy] };
   }
 }
 
-await runService(JwksRsaService.with, { service: 'bench', version: '0', settings: peerSettings });
+await runService(JwksRsaService.forRoot, { service: 'bench', version: '0', settings: peerSettings });

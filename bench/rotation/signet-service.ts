@@ -36,7 +36,7 @@ class WorkController {
 
 @Module({ controllers: [WorkController] })
 class SignetService {
-  static with({ serviceName, audience, ...rest }: Settings<typeof settings>): DynamicModule {
+  static forRoot({ serviceName, audience, ...rest }: Settings<typeof settings>): DynamicModule {
     return {
       module: SignetService,
       imports: [
@@ -57,4 +57,4 @@ class SignetService {
   }
 }
 
-await runService(SignetService.with, { service: 'bench', version: '0', settings });
+await runService(SignetService.forRoot, { service: 'bench', version: '0', settings });

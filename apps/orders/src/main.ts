@@ -3,7 +3,7 @@ import { ordersSettings, SERVICE } from './config.js';
 import { ordersProblems } from './errors.js';
 import { OrdersModule } from './orders.module.js';
 
-await runService(OrdersModule.with, {
+await runService(OrdersModule.forRoot, {
   service: SERVICE,
   version: '0.1.0',
   settings: ordersSettings,

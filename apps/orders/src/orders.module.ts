@@ -1,19 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
-import {
-  databaseCheck,
-  databaseModule,
-  HealthModule,
-  instanceName,
-  NATS_LINK,
-  natsCheck,
-  NatsModule,
-  ServiceClient,
-  type NatsLink,
-} from '#service-kit';
-import { KeyRing } from '#trust';
-import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
+import { ResourceServiceModule, ServiceClient } from '#service-kit';
 import { Catalogue } from './catalogue/catalogue.js';
 import { SERVICE, type OrdersSettings } from './config.js';
 import { entities } from './database/index.js';
@@ -21,49 +7,19 @@ import { IdempotentRequests } from './idempotency/idempotent-requests.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { OrdersService } from './orders/orders.service.js';
 
-/** The whole service: what it is made of, and who gets what. */
+/** The whole service: what every resource service has, its own orders, and its client of inventory. */
 @Module({})
 export class OrdersModule {
-  static with(settings: OrdersSettings): DynamicModule {
+  static forRoot(settings: OrdersSettings): DynamicModule {
+    const { inventoryUrl: baseUrl, inventoryTimeoutMs: timeoutMs } = settings;
     return {
       module: OrdersModule,
-      imports: [
-        databaseModule(settings, entities),
-        TypeOrmModule.forFeature(entities),
-        NatsModule.forRoot(SERVICE, settings),
-        TrustModule.forRootAsync({
-          inject: [NATS_LINK],
-          useFactory: ({ connection }: NatsLink) => ({
-            issuer: settings.issuer,
-            issuerFetchUrl: settings.issuerFetchUrl,
-            audience: SERVICE,
-            anchors: settings.trustAnchorPublic,
-            maxLifetimeSeconds: settings.maxTokenSeconds,
-            statementFile: settings.trustStatementFile,
-            nats: { connection, service: SERVICE, instance: instanceName },
-          }),
-        }),
-        TrustMetricsModule,
-        HealthModule.forRoot({
-          inject: [DataSource, KeyRing, NATS_LINK],
-          checks: (dataSource: DataSource, ring: KeyRing, nats: NatsLink) => [
-            databaseCheck(dataSource),
-            trustCheck(ring),
-            natsCheck(nats),
-          ],
-        }),
-      ],
+      imports: [ResourceServiceModule.forRoot({ service: SERVICE, settings, entities })],
       controllers: [OrdersController],
       providers: [
         OrdersService,
         IdempotentRequests,
-        {
-          provide: Catalogue,
-          useFactory: () =>
-            new Catalogue(
-              new ServiceClient({ baseUrl: settings.inventoryUrl, timeoutMs: settings.inventoryTimeoutMs }),
-            ),
-        },
+        { provide: Catalogue, useFactory: () => new Catalogue(new ServiceClient({ baseUrl, timeoutMs })) },
       ],
     };
   }

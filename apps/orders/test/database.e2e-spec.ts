@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import { dataSourceOptions, runMigrations } from '#service-kit';
-import { createTestDatabase, type TestDatabase } from '#testing';
+import { createTestDatabase, testSettings, type TestDatabase } from '#testing';
 import { entities, migrations } from '../src/database/index.js';
-import { connect, settingsFor } from './orders-app.js';
+import { connect } from './orders-app.js';
 
 describe('the database of orders', () => {
   let database: TestDatabase;
   let owner: DataSource;
   let runtime: DataSource;
   const id = '7d444840-9dc0-41d1-b245-5ffdce74fad2';
-  const options = () => dataSourceOptions(settingsFor(database.owner), { entities, migrations });
+  const options = () => dataSourceOptions(testSettings(database.owner), { entities, migrations });
   const insert = (table: string, row: object) => {
     const names = Object.keys(row);
     const places = names.map((_name, index) => `$${index + 1}`);

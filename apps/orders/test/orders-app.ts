@@ -1,21 +1,8 @@
-/**
- * orders as specs run it: the real application over HTTP, with a real database, an issuer of the spec's own, and an
- * inventory that does as it is told.
- */
+/** orders as specs run it, with an inventory that does as it is told. */
 import type { ServerResponse } from 'node:http';
-import { DataSource } from 'typeorm';
-import { createHttpApp, dataSourceOptions, runMigrations } from '#service-kit';
-import {
-  client,
-  createTestDatabase,
-  createTestIssuer,
-  eventually,
-  serve,
-  testSettings,
-  type PostgresLogin,
-} from '#testing';
+import { connectTestDatabase, serve, startTestService, type PostgresLogin } from '#testing';
 import { SERVICE, type OrdersSettings } from '../src/config.js';
-import { entities, migrations } from '../src/database/index.js';
+import * as schema from '../src/database/index.js';
 import { ordersProblems } from '../src/errors.js';
 import { OrdersModule } from '../src/orders.module.js';
 
@@ -25,60 +12,26 @@ interface Options extends Partial<OrdersSettings> {
 
 export type OrdersApp = Awaited<ReturnType<typeof startOrders>>;
 
-/** Starts it with empty tables; `statements: false` leaves it without any word of the issuer. */
-export async function startOrders({ statements = true, inventoryTimeoutMs = 1000, ...other }: Options = {}) {
-  const database = await createTestDatabase(SERVICE);
-  await runMigrations(dataSourceOptions(settingsFor(database.owner), { entities, migrations }));
-  const issuer = createTestIssuer();
-  const keySets = await serve((_request, response) => {
-    if (statements) response.end(issuer.statement());
-    else response.writeHead(503).end();
-  });
+/** Starts it with empty tables; with `statements: false` it has no key set. */
+export async function startOrders({ statements = true, ...settings }: Options = {}) {
   const inventory = await startFakeInventory();
-  const settings: OrdersSettings = {
-    ...settingsFor(database.runtime),
-    issuer: issuer.issuer,
-    issuerFetchUrl: keySets.url,
-    trustAnchorPublic: issuer.anchors,
-    inventoryUrl: inventory.url,
-    inventoryTimeoutMs,
-    ...other,
-  };
-  const app = await createHttpApp(OrdersModule.with(settings), {
+  const app = await startTestService<OrdersSettings>({
     service: SERVICE,
-    version: '0.0.0',
-    settings,
+    schema,
     problems: ordersProblems,
+    moduleOf: OrdersModule.forRoot,
+    settings: { inventoryUrl: inventory.url, inventoryTimeoutMs: 1000, ...settings },
+    statements,
   });
-  await app.listen(0, '127.0.0.1');
-  const url = await app.getUrl();
-  if (statements) await eventually(async () => (await fetch(`${url}/health/ready`)).ok);
-
-  return {
-    url,
-    settings,
-    owner: database.owner,
-    inventory,
-    /** A customer's token for orders, unless the claims say otherwise. */
-    token: (claims = {}) => issuer.token({ aud: SERVICE, ...claims }),
-    ...client(url, { documented: true }),
-    async close() {
-      await app.close();
-      await Promise.all([keySets.close(), inventory.close()]);
-      await database.drop();
-    },
+  const close = async () => {
+    await app.close();
+    await inventory.close();
   };
+  return { ...app, inventory, close };
 }
 
-/** A connection to the tables of a service. */
-export function connect(login: PostgresLogin): Promise<DataSource> {
-  return new DataSource(dataSourceOptions(settingsFor(login), { entities, migrations })).initialize();
-}
-
-/** The settings of a process that logs in so; the rest stands for nothing. */
-export function settingsFor(login: PostgresLogin): OrdersSettings {
-  return { ...testSettings(login), inventoryUrl: 'none', inventoryTimeoutMs: 1000 };
-}
+/** A connection to the tables of orders. */
+export const connect = (login: PostgresLogin) => connectTestDatabase(login, schema);
 
 /** What the fake inventory sells, unless a spec says otherwise. */
 export const lamp = { sku: 'LAMP', name: 'Lamp', priceCents: 1999, currency: 'EUR', stock: 5 };

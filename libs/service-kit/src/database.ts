@@ -16,7 +16,7 @@ import { securityEvent } from './security-events.js';
 import type { DatabaseSettings } from './setting-groups.js';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
-type Entities = NonNullable<PostgresOptions['entities']>;
+export type Entities = NonNullable<PostgresOptions['entities']>;
 
 interface Classes {
   readonly entities: Entities;

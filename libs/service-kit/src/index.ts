@@ -13,6 +13,11 @@ export { MetricsModule } from './metrics.js';
 export type { NatsLink, NatsOptions, NatsState } from './nats.js';
 export { connectNats } from './nats.js';
 export { instanceName, NATS_LINK, natsCheck, NatsModule } from './nats.module.js';
+export {
+  ResourceServiceModule,
+  type ResourceServiceOptions,
+  type ResourceServiceSettings,
+} from './resource-service.module.js';
 export { apiProblems, openApiSchema } from './openapi.js';
 export type { KeysetPosition, Page, PageQuery } from './paging.js';
 export { encodeCursor, keysetPage, pageOf, pageQuery, pageQueryOf } from './paging.js';

@@ -16,6 +16,7 @@ export {
   type TestIssuer,
   type TestKey,
 } from './test-issuer.js';
+export { connectTestDatabase, startTestService, type TestServiceOptions } from './test-resource-service.js';
 export { testSettings } from './test-settings.js';
 export { startTestNats, type TestNats } from './test-nats.js';
 export { eventually, fakeClock, type FakeClock } from './time.js';

@@ -5,6 +5,7 @@ export { AnyAudience, requirementsOf, Scopes, Strict, type RouteContext } from '
 // By a star: only what is exported so can be merged into from outside.
 export type * from './scope-registry.js';
 export { TrustModule, type TrustModuleOptions } from './trust.module.js';
+export { KeyRing } from '../key-ring.js';
 export type { TrustEvent } from '../refusals.js';
 export { trustCheck } from './trust-check.js';
 export { TrustMetricsModule } from './trust-metrics.js';

@@ -1,0 +1,68 @@
+/** What a resource service has besides its own routes, in one import. */
+import { Module, type DynamicModule } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { KeyRing, trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
+import { databaseModule, type Entities } from './database.js';
+import { databaseCheck } from './database-check.js';
+import { HealthModule } from './health.js';
+import { natsCheck, NatsModule, NATS_LINK, instanceName } from './nats.module.js';
+import type { NatsLink } from './nats.js';
+import type { databaseSettings, httpSettings, natsSettings, verifierSettings } from './setting-groups.js';
+import type { Settings, SettingsDefinition } from './settings.js';
+
+/** The settings that {@link ResourceServiceModule} needs: all four groups. */
+export type ResourceServiceSettings = Settings<
+  SettingsDefinition<
+    typeof httpSettings & typeof databaseSettings & typeof natsSettings & typeof verifierSettings
+  >
+>;
+
+export interface ResourceServiceOptions {
+  /** Its name: the audience of tokens for it, and its account in NATS. */
+  readonly service: string;
+  readonly settings: ResourceServiceSettings;
+  /** The entities of its database. */
+  readonly entities: Entities;
+}
+
+/**
+ * The database, NATS, the guard that closes every route, metrics, and the health checks of all of them. The repositories
+ * of the entities can be injected where this is imported.
+ */
+@Module({})
+export class ResourceServiceModule {
+  static forRoot({ service, settings, entities }: ResourceServiceOptions): DynamicModule {
+    const repositories = TypeOrmModule.forFeature(entities as Parameters<typeof TypeOrmModule.forFeature>[0]);
+    return {
+      module: ResourceServiceModule,
+      imports: [
+        databaseModule(settings, entities),
+        repositories,
+        NatsModule.forRoot(service, settings),
+        TrustModule.forRootAsync({
+          inject: [NATS_LINK],
+          useFactory: ({ connection }: NatsLink) => ({
+            issuer: settings.issuer,
+            issuerFetchUrl: settings.issuerFetchUrl,
+            audience: service,
+            anchors: settings.trustAnchorPublic,
+            maxLifetimeSeconds: settings.maxTokenSeconds,
+            statementFile: settings.trustStatementFile,
+            nats: { connection, service, instance: instanceName },
+          }),
+        }),
+        TrustMetricsModule,
+        HealthModule.forRoot({
+          inject: [DataSource, KeyRing, NATS_LINK],
+          checks: (dataSource: DataSource, ring: KeyRing, nats: NatsLink) => [
+            databaseCheck(dataSource),
+            trustCheck(ring),
+            natsCheck(nats),
+          ],
+        }),
+      ],
+      exports: [repositories],
+    };
+  }
+}

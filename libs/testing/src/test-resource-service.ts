@@ -1,0 +1,76 @@
+/** A resource service as specs run it: the real application over HTTP, a real database, and an issuer of the spec's own. */
+import type { DynamicModule } from '@nestjs/common';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import {
+  createHttpApp,
+  dataSourceOptions,
+  runMigrations,
+  type HttpAppOptions,
+  type ResourceServiceSettings,
+} from '#service-kit';
+import { client } from './http-client.js';
+import { serve } from './http-server.js';
+import { createTestDatabase } from './test-database.js';
+import { createTestIssuer } from './test-issuer.js';
+import { testSettings } from './test-settings.js';
+import { eventually } from './time.js';
+import type { PostgresLogin } from '../../../infra/local/postgres.js';
+
+type Entities = NonNullable<Extract<DataSourceOptions, { type: 'postgres' }>['entities']>;
+type Migrations = NonNullable<Extract<DataSourceOptions, { type: 'postgres' }>['migrations']>;
+
+export interface TestServiceOptions<S extends ResourceServiceSettings> {
+  readonly service: string;
+  readonly schema: { readonly entities: Entities; readonly migrations: Migrations };
+  readonly problems: NonNullable<HttpAppOptions['problems']>;
+  readonly moduleOf: (settings: S) => DynamicModule;
+  /** What the service has beyond the settings of every resource service, or wants otherwise. */
+  readonly settings: Omit<S, keyof ResourceServiceSettings> & Partial<ResourceServiceSettings>;
+  /** False: the issuer answers 503, so the service has no key set. */
+  readonly statements: boolean;
+}
+
+/** Starts the service with empty tables. */
+export async function startTestService<S extends ResourceServiceSettings>(options: TestServiceOptions<S>) {
+  const { service, schema, problems, moduleOf, statements } = options;
+  const database = await createTestDatabase(service);
+  await runMigrations(dataSourceOptions(testSettings(database.owner), schema));
+  const issuer = createTestIssuer();
+  const keySets = await serve((_request, response) => {
+    if (statements) response.end(issuer.statement());
+    else response.writeHead(503).end();
+  });
+  const settings = {
+    ...testSettings(database.runtime),
+    issuer: issuer.issuer,
+    issuerFetchUrl: keySets.url,
+    trustAnchorPublic: issuer.anchors,
+    ...options.settings,
+  } as unknown as S;
+  const app = await createHttpApp(moduleOf(settings), { service, version: '0.0.0', settings, problems });
+  await app.listen(0, '127.0.0.1');
+  const url = await app.getUrl();
+  if (statements) await eventually(async () => (await fetch(`${url}/health/ready`)).ok);
+
+  return {
+    url,
+    settings,
+    owner: database.owner,
+    /** A token for the service; a customer's, unless the claims say otherwise. */
+    token: (claims = {}) => issuer.token({ aud: service, ...claims }),
+    ...client(url, { documented: true }),
+    async close() {
+      await app.close();
+      await keySets.close();
+      await database.drop();
+    },
+  };
+}
+
+/** A connection to the tables of a service. */
+export function connectTestDatabase(
+  login: PostgresLogin,
+  schema: { readonly entities: Entities; readonly migrations: Migrations },
+): Promise<DataSource> {
+  return new DataSource(dataSourceOptions(testSettings(login), schema)).initialize();
+}
