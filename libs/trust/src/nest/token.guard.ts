@@ -3,7 +3,7 @@ import { HttpException, Inject, Injectable, Logger, type ExecutionContext } from
 import { Reflector } from '@nestjs/core';
 import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
 import { TrustError } from '../trust-error.js';
-import { refusalFor } from './challenge.js';
+import { refusalFor } from './guard-problems.js';
 import { RouteRequirements } from './requirements.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
