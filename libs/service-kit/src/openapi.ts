@@ -9,10 +9,10 @@ import { ModulesContainer, Reflector } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { z } from 'zod';
-import { requirementsOf, type RouteContext } from '#trust/nest';
+import { guardProblems, requirementsOf, type RouteContext } from '#trust/nest';
 import { kitProblems } from './problem.js';
 import type { ProblemDefinition, ProblemTable } from './service-error.js';
-import { guardProblems, trustFacts } from './trust-documentation.js';
+import { trustFacts } from './trust-documentation.js';
 
 type SchemaObject = Exclude<
   NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string],
@@ -57,8 +57,9 @@ export function openApiDocument(
   document.components = { ...document.components };
   document.components.schemas = { ...document.components.schemas, Problem: problemSchema };
   const table: Readonly<Record<string, ProblemDefinition>> = {
-    ...kitProblems,
     ...guardProblems,
+    // The server answers `invalid_request` and `headers_too_large` as well, and more often.
+    ...kitProblems,
     ...problems,
   };
   describeTrust(document);

@@ -1,14 +1,5 @@
-/** What `#trust/nest` answers, as documentation. It stands here, because that library does not depend on Swagger. */
+/** The documentation of `GET /trust`. It stands here, because `#trust/nest` does not depend on OpenAPI. */
 import { z } from 'zod';
-import type { ProblemTable } from './service-error.js';
-
-/** What the guard refuses with. */
-export const guardProblems = {
-  missing_token: { status: 401, title: 'This route needs an access token' },
-  invalid_token: { status: 401, title: 'The access token is not valid here' },
-  insufficient_scope: { status: 403, title: 'The access token lacks a scope that this route needs' },
-  trust_stale: { status: 503, title: 'This service has no current key set' },
-} satisfies ProblemTable;
 
 const count = z.int().min(0);
 const counts = z.record(z.string(), count);

@@ -1,59 +1,47 @@
 import type { TrustError, TrustErrorCode } from '../trust-error.js';
 
-/** What a client is told of a refusal: as little as RFC 6750 §3 asks for. */
-export interface Refusal {
+/** What a client reads of a refusal. RFC 6750 §3 asks for no more. */
+export interface GuardProblem {
   readonly status: 400 | 401 | 403 | 431 | 503;
-  readonly code:
-    | 'missing_token'
-    | 'invalid_request'
-    | 'invalid_token'
-    | 'insufficient_scope'
-    | 'headers_too_large'
-    | 'trust_stale';
   readonly title: string;
   /** Value of `WWW-Authenticate`, where the status asks for one. */
   readonly challenge?: string;
 }
 
-const INVALID_TOKEN: Refusal = {
-  status: 401,
-  code: 'invalid_token',
-  title: 'The access token is not valid here',
-  challenge: 'Bearer error="invalid_token"',
-};
-
-const REFUSALS: Partial<Record<TrustErrorCode, Refusal>> = {
-  missing_token: {
-    status: 401,
-    code: 'missing_token',
-    title: 'This route needs an access token',
-    challenge: 'Bearer',
-  },
-  repeated_authorization: {
+/** Every problem that the guard answers with, by the code that the client reads. */
+export const guardProblems = {
+  missing_token: { status: 401, title: 'This route needs an access token', challenge: 'Bearer' },
+  invalid_request: {
     status: 400,
-    code: 'invalid_request',
     title: 'The request has more than one Authorization field',
     challenge: 'Bearer error="invalid_request"',
   },
-  too_many_fields: {
-    status: 431,
-    code: 'headers_too_large',
-    title: 'The request has too many header fields',
+  headers_too_large: { status: 431, title: 'The request has too many header fields' },
+  invalid_token: {
+    status: 401,
+    title: 'The access token is not valid here',
+    challenge: 'Bearer error="invalid_token"',
   },
-  trust_stale: {
-    status: 503,
-    code: 'trust_stale',
-    title: 'This service has no current key set',
-  },
+  // Its challenge also names the scopes of the route.
+  insufficient_scope: { status: 403, title: 'The access token lacks a scope that this route needs' },
+  trust_stale: { status: 503, title: 'This service has no current key set' },
+} as const satisfies Record<string, GuardProblem>;
+
+type GuardCode = keyof typeof guardProblems;
+
+/** The errors that a client may tell apart. Any other is `invalid_token`: it must not learn what is wrong with a token. */
+const CODES: Partial<Record<TrustErrorCode, GuardCode>> = {
+  missing_token: 'missing_token',
+  repeated_authorization: 'invalid_request',
+  too_many_fields: 'headers_too_large',
+  insufficient_scope: 'insufficient_scope',
+  trust_stale: 'trust_stale',
 };
 
-/** The answer to a refused request; `scopes` are those that the route asks for. */
-export function refusalFor(error: TrustError, scopes: readonly string[]): Refusal {
-  if (error.code !== 'insufficient_scope') return REFUSALS[error.code] ?? INVALID_TOKEN;
-  return {
-    status: 403,
-    code: 'insufficient_scope',
-    title: 'The access token lacks a scope that this route needs',
-    challenge: `Bearer error="insufficient_scope", scope="${scopes.join(' ')}"`,
-  };
+/** The problem that a refused request is answered with. `scopes` are those that the route requires. */
+export function problemFor(error: TrustError, scopes: readonly string[]): GuardProblem & { code: GuardCode } {
+  const code = CODES[error.code] ?? 'invalid_token';
+  const problem: GuardProblem = guardProblems[code];
+  if (code !== 'insufficient_scope') return { code, ...problem };
+  return { code, ...problem, challenge: `Bearer error="insufficient_scope", scope="${scopes.join(' ')}"` };
 }

@@ -1,5 +1,6 @@
 /** `#trust` behind NestJS: one module to import, a global closed guard, and the decorators that open routes. */
 export { CurrentCaller, type Caller } from './caller.js';
+export { guardProblems } from './guard-problems.js';
 export { Public } from './public.js';
 export { AnyAudience, requirementsOf, Scopes, Strict, type RouteContext } from './requirements.js';
 // By a star: only what is exported so can be merged into from outside.

@@ -3,7 +3,7 @@ import { HttpException, Inject, Injectable, Logger, type ExecutionContext } from
 import { Reflector } from '@nestjs/core';
 import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
 import { TrustError } from '../trust-error.js';
-import { refusalFor } from './guard-problems.js';
+import { problemFor } from './guard-problems.js';
 import { RouteRequirements } from './requirements.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
@@ -47,7 +47,7 @@ export class TokenGuard extends AuthGuard() {
   private refuse(error: TrustError, context: ExecutionContext): HttpException {
     if (error.code === 'internal') this.log.error(error.message, error.cause);
     else this.log.debug(`refused: ${error.code}: ${error.message}`);
-    const { challenge, ...facts } = refusalFor(error, this.requirements.of(context)?.scopes ?? []);
+    const { challenge, ...facts } = problemFor(error, this.requirements.of(context)?.scopes ?? []);
     const response = context.switchToHttp().getResponse<{ header(name: string, value: string): void }>();
     if (challenge) response.header('WWW-Authenticate', challenge);
     if (facts.status === 503) response.header('Retry-After', '1');
