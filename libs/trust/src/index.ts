@@ -13,9 +13,10 @@ export {
   type KeyRingOptions,
   type RefusalReason,
 } from './key-ring.js';
+export { onlyChanges } from './only-changes.js';
 export type { Refusal, TrustEvent } from './refusals.js';
 export { RevocationView, type RevocationRange, type RevocationViewOptions } from './revocations.js';
-export { shareRuns, within } from './shared-runs.js';
+export { shareRuns, within, type SharedRuns } from './shared-runs.js';
 export { StatementFeed, type FeedNats, type StatementFeedOptions } from './statement-feed.js';
 export { TrustStore, type TrustStoreOptions } from './trust-store.js';
 export { TrustError, type TrustErrorCode } from './trust-error.js';

@@ -11,8 +11,10 @@ import {
   revocationSubject,
 } from '#statements';
 import type { Clock } from './clock.js';
+import { onlyChanges } from './only-changes.js';
 import { Refusals, type Refusal } from './refusals.js';
 import type { RevocationView } from './revocations.js';
+import { shareRuns } from './shared-runs.js';
 
 const REQUEST_TIMEOUT_MS = 2_000;
 /** Asked for at once; the answers come back in one go. */
@@ -23,10 +25,11 @@ const AHEAD = 16;
 export class RevocationFeed {
   private connection: NatsConnection | undefined;
   private subscription: Subscription | undefined;
-  private repairing: Promise<void> | undefined;
   /** What was missing at the last tick: it may have been on its way. */
   private overdue = new Set<number>();
-  private fault: string | undefined;
+  private readonly report = onlyChanges<string>((fault) => {
+    if (fault !== undefined) this.log(`missing revocations cannot be fetched: ${fault}`);
+  });
   private readonly refusals: Refusals;
 
   constructor(
@@ -55,16 +58,13 @@ export class RevocationFeed {
     this.overdue = new Set(missing);
   }
 
-  /** Fetches everything that is missing, as far as NATS has it. Shared while it is under way; never rejects. */
-  repair(): Promise<void> {
-    this.repairing ??= this.fetchMissing()
-      .then(
-        () => this.report(undefined),
-        (error: Error) => this.report(error.message),
-      )
-      .finally(() => (this.repairing = undefined));
-    return this.repairing;
-  }
+  /** Fetches everything that is missing, as far as NATS has it. Callers share a run. Never rejects. */
+  readonly repair = shareRuns(() =>
+    this.fetchMissing().then(
+      () => this.report(undefined),
+      (error: Error) => this.report(error.message),
+    ),
+  );
 
   /** Repairs, and fetches what is newer than the last statement: for whoever has not been listening until now. */
   async catchUp(): Promise<void> {
@@ -79,7 +79,7 @@ export class RevocationFeed {
 
   async stop(): Promise<void> {
     this.subscription?.unsubscribe();
-    await this.repairing;
+    await this.repair.settled();
   }
 
   private async fetchMissing(): Promise<void> {
@@ -109,12 +109,6 @@ export class RevocationFeed {
       if (answer.status === 'fulfilled' && !answer.value.headers?.code) this.offer(answer.value);
     const failed = answers.find(({ status }) => status === 'rejected');
     if (failed) throw (failed as PromiseRejectedResult).reason;
-  }
-
-  private report(fault: string | undefined): void {
-    if (fault !== undefined && fault !== this.fault)
-      this.log(`missing revocations cannot be fetched: ${fault}`);
-    this.fault = fault;
   }
 
   private offer(message: Msg): void {

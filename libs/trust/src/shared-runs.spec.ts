@@ -10,11 +10,11 @@ afterEach(() => {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-function setUp() {
+function setUp(intervalMs?: number) {
   const runs: { resolve: (result: string) => void; reject: (error: Error) => void }[] = [];
   const ask = shareRuns(
     () => new Promise<string>((resolve, reject) => void runs.push({ resolve, reject })),
-    1_000,
+    intervalMs,
   );
   const pass = async (milliseconds: number) => {
     await settle();
@@ -26,7 +26,7 @@ function setUp() {
 
 describe('shareRuns', () => {
   test('begins at once where nothing ran lately, once for all who ask', async () => {
-    const { runs, ask, pass } = setUp();
+    const { runs, ask, pass } = setUp(1_000);
     const asked = [ask(), ask(), ask()];
     await pass(0);
     expect(runs).toHaveLength(1);
@@ -35,7 +35,7 @@ describe('shareRuns', () => {
   });
 
   test('a call during a run gets the next run, once the interval is over', async () => {
-    const { runs, ask, pass } = setUp();
+    const { runs, ask, pass } = setUp(1_000);
     const first = ask();
     await pass(200);
     const later = [ask(), ask()];
@@ -50,7 +50,7 @@ describe('shareRuns', () => {
   });
 
   test('a run that takes longer than the interval is alone all the same', async () => {
-    const { runs, ask, pass } = setUp();
+    const { runs, ask, pass } = setUp(1_000);
     void ask();
     await pass(5_000);
     void ask();
@@ -62,7 +62,7 @@ describe('shareRuns', () => {
   });
 
   test('a run that fails, fails for its own callers alone', async () => {
-    const { runs, ask, pass } = setUp();
+    const { runs, ask, pass } = setUp(1_000);
     const first = ask();
     await pass(0);
     const second = ask();
@@ -71,6 +71,36 @@ describe('shareRuns', () => {
     await pass(1_000);
     runs[1]!.resolve('back');
     expect(await second).toBe('back');
+  });
+
+  test('without an interval, the next run follows at once', async () => {
+    const { runs, ask, pass } = setUp();
+    void ask();
+    await pass(0);
+    void ask();
+    await pass(0);
+    expect(runs).toHaveLength(1);
+    runs[0]!.resolve('first');
+    await pass(0);
+    expect(runs).toHaveLength(2);
+  });
+
+  test('is settled once every run that was asked for has ended, also if one failed', async () => {
+    const { runs, ask, pass } = setUp();
+    await ask.settled();
+    const failing = ask().catch(() => undefined);
+    await pass(0);
+    const waiting = ask();
+    let isSettled = false;
+    void ask.settled().then(() => (isSettled = true));
+    runs[0]!.reject(new Error('away'));
+    await failing;
+    await pass(0);
+    expect(isSettled).toBe(false);
+    runs[1]!.resolve('back');
+    await waiting;
+    await pass(0);
+    expect(isSettled).toBe(true);
   });
 });
 

@@ -1,10 +1,17 @@
 /** Asking a question for many callers at once, without giving any of them an answer from before it asked. */
 
+export interface SharedRuns<T> {
+  (): Promise<T>;
+  /** Resolves when every run that was asked for until now has ended. */
+  settled(): Promise<void>;
+}
+
 /**
  * Makes the callers of the returned function share the runs of `work`. Each call gets the result of a run that began
- * after the call. One run is under way at a time, and two begin at least `intervalMs` apart, by a clock that no one sets.
+ * after the call. One run is under way at a time. Two runs begin at least `intervalMs` apart, by a clock that nobody
+ * can set; by default one can follow the other at once.
  */
-export function shareRuns<T>(work: () => Promise<T>, intervalMs: number): () => Promise<T> {
+export function shareRuns<T>(work: () => Promise<T>, intervalMs = 0): SharedRuns<T> {
   let beganAt = -Infinity;
   let running: Promise<unknown> = Promise.resolve();
   let next: Promise<T> | undefined;
@@ -14,14 +21,17 @@ export function shareRuns<T>(work: () => Promise<T>, intervalMs: number): () => 
     const pauseMs = beganAt + intervalMs - performance.now();
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
     beganAt = performance.now();
-    // Whoever calls from now on waits for the next run.
+    // A caller that comes from now on gets the next run.
     next = undefined;
     const result = work();
     running = result.catch(() => undefined);
     return result;
   }
 
-  return () => (next ??= run());
+  const ignore = () => undefined;
+  return Object.assign(() => (next ??= run()), {
+    settled: async () => void (await (next ?? running).catch(ignore)),
+  });
 }
 
 /** The result of `promise`, or `late` if it takes longer than `timeoutMs`. */

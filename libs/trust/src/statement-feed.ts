@@ -6,6 +6,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { ackSubject, KEYSET_DIRECT_GET, KEYSET_PATH, KEYSET_SUBJECT, MAX_STATEMENT_BYTES } from '#statements';
 import { systemClock, type Clock } from './clock.js';
 import type { Channel, KeyRing } from './key-ring.js';
+import { onlyChanges } from './only-changes.js';
 import { Refusals, type Refusal } from './refusals.js';
 import { RevocationFeed } from './revocation-feed.js';
 import { shareRuns } from './shared-runs.js';
@@ -53,7 +54,9 @@ export class StatementFeed {
   private inFlight: Promise<boolean> | undefined;
   private pauseMs = 0;
   private backoffMs = FIRST_BACKOFF_MS;
-  private lastFault: string | undefined;
+  private readonly report = onlyChanges<string>((fault) =>
+    this.log(fault ?? 'the issuer can be reached over HTTP'),
+  );
 
   constructor(options: StatementFeedOptions) {
     this.ring = options.ring;
@@ -213,12 +216,6 @@ export class StatementFeed {
     // publish() throws on a connection that is going away.
     if (!this.nats || !this.connection || this.connection.isClosed() || this.connection.isDraining()) return;
     this.connection.publish(ackSubject(this.nats.service, this.nats.instance), JSON.stringify(message));
-  }
-
-  private report(fault: string | undefined): void {
-    if (fault === this.lastFault) return;
-    this.lastFault = fault;
-    this.log(fault ?? 'the issuer can be reached over HTTP');
   }
 }
 

@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_REVOCATION_BYTES, MAX_STATEMENT_BYTES, type KeySetStatement } from '#statements';
 import type { KeyRing } from './key-ring.js';
+import { onlyChanges } from './only-changes.js';
 import { readBounded, StatementFile, syncFolder, writeNew } from './statement-file.js';
 
 /** Revocations in one file. */
@@ -46,7 +47,13 @@ export class TrustStore {
   private revocations: { readonly n: number; readonly jws: string }[] = [];
   private sweptFrom = 0;
   private working: Promise<void> | undefined;
-  private fault: string | undefined;
+  private readonly report = onlyChanges<string>((fault) =>
+    this.log(
+      fault === undefined
+        ? `${this.file} is written again`
+        : `${this.file}, what was accepted, cannot be written: ${fault}`,
+    ),
+  );
 
   constructor({ file, ring, log = () => undefined, intervalMs = INTERVAL_MS }: TrustStoreOptions) {
     this.file = file;
@@ -119,6 +126,7 @@ export class TrustStore {
     this.working ??= this.writeRounds();
   }
 
+  // Not by `shareRuns`: the end of the process must not wait for the interval.
   private async writeRounds(): Promise<void> {
     // Whatever arrives in one go is written in one go.
     await delay(0);
@@ -194,13 +202,6 @@ export class TrustStore {
 
   private numberIn(name: string): number {
     return Number(name.split('.').at(-2));
-  }
-
-  private report(fault: string | undefined): void {
-    if (fault === this.fault) return;
-    const again = `${this.file} is written again`;
-    this.log(fault === undefined ? again : `${this.file}, what was accepted, cannot be written: ${fault}`);
-    this.fault = fault;
   }
 }
 

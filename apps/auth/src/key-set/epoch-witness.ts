@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
 import { verifyKeySetStatement, type Anchor, type KeySetStatement } from '#statements';
+import { onlyChanges } from '#trust';
 
 export interface EpochWitnessOptions {
   /** Where the copy is kept; without it only NATS and this process's memory bear witness. */
@@ -21,7 +22,10 @@ export class EpochWitness {
   private newestSeen: KeySetStatement | undefined;
   private keeping: Promise<void> = Promise.resolve();
   private readonly faults: { read?: string | undefined; write?: string | undefined } = {};
-  private told: string | undefined;
+  private readonly tell = onlyChanges<string>((fault) => {
+    if (fault === undefined) this.log.log('the copy of the last statement is kept again');
+    else this.log.error(`${fault}; a database that is restored may go unnoticed`);
+  });
 
   constructor(
     private readonly issuer: string,
@@ -104,11 +108,7 @@ export class EpochWitness {
 
   private report(faults: EpochWitness['faults']): void {
     Object.assign(this.faults, faults);
-    const { fault, told } = this;
-    if (fault === told) return;
-    this.told = fault;
-    if (fault === undefined) this.log.log('the copy of the last statement is kept again');
-    else this.log.error(`${fault}; a database that is restored may go unnoticed`);
+    this.tell(this.fault);
   }
 }
 

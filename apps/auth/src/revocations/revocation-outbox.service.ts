@@ -9,7 +9,7 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
 import { NATS_LINK, securityEvent, type NatsLink } from '#service-kit';
-import { KeyRing } from '#trust';
+import { KeyRing, onlyChanges, shareRuns } from '#trust';
 import { RevocationPublisher, type RevocationStream } from './revocation-publisher.js';
 import type { RevocationRecord } from './revocation.entity.js';
 import { RevocationsService } from './revocations.service.js';
@@ -26,13 +26,11 @@ const BATCH = 500;
 export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('revocations');
   private timer: NodeJS.Timeout | undefined;
-  private underway: Promise<void> | undefined;
   private publisher: RevocationPublisher | undefined;
   /** Unknown at first, and after whatever may have changed it. */
   private stream: RevocationStream | undefined;
   /** How often the connection was lost. What NATS said before a loss is not sure to be so after it. */
   private losses = 0;
-  private fault: string | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -53,14 +51,12 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
 
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
-    await this.underway;
+    await this.run.settled();
   }
 
   private async announce(revoked: readonly RevocationRecord[]): Promise<void> {
     for (const { jws } of revoked) this.ring.revocations.add(jws);
     if (this.nats.state() !== 'connected') return;
-    // A round that is under way may have looked before the commit.
-    await this.underway;
     await this.run();
   }
 
@@ -80,14 +76,16 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
     this.losses += 1;
   }
 
-  /** One round, shared by all who ask for it while it is under way. Never rejects: the next round tries again. */
-  private run(): Promise<void> {
-    this.underway ??= this.round()
-      .then(() => this.report(undefined))
-      .catch((error: Error) => this.report(error.message))
-      .finally(() => (this.underway = undefined));
-    return this.underway;
-  }
+  /**
+   * One round, one at a time. Each caller gets a round that began after its call, so it sees what the caller committed.
+   * Never rejects: the next round tries again.
+   */
+  private readonly run = shareRuns(() =>
+    this.round().then(
+      () => this.report(undefined),
+      (error: Error) => this.report(error.message),
+    ),
+  );
 
   private async round(): Promise<void> {
     await this.fillOwnView();
@@ -159,10 +157,8 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
     return stream;
   }
 
-  private report(fault: string | undefined): void {
-    if (fault === this.fault) return;
-    this.fault = fault;
+  private readonly report = onlyChanges<string>((fault) => {
     if (fault) this.log.warn(`revocations cannot be made known for now: ${fault}`);
     else securityEvent('revocations.published_again', {});
-  }
+  });
 }

@@ -4,6 +4,7 @@
  * is dropped by hand.
  */
 import { Injectable, Logger } from '@nestjs/common';
+import { onlyChanges } from '#trust';
 import { SERVICE } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySetService } from '../key-set/key-set.service.js';
@@ -29,7 +30,9 @@ export interface Anchors {
 @Injectable()
 export class AnchorExchangeService {
   private readonly log = new Logger('anchor');
-  private told = '';
+  private readonly tell = onlyChanges<string>((message) => {
+    if (message !== undefined) this.log.log(message);
+  });
 
   constructor(
     private readonly keySet: KeySetService,
@@ -44,7 +47,10 @@ export class AnchorExchangeService {
     await this.pins.save();
     const exchange = await this.waiting();
     if (exchange?.waitingFor.length === 0) await this.goOver(exchange.next);
-    else this.tell(exchange);
+    else
+      this.tell(
+        exchange ? `the anchor ${exchange.next} waits for ${shortened(exchange.waitingFor)}` : undefined,
+      );
   }
 
   /** The next anchor and whom it waits for; null if auth holds no next one. */
@@ -98,12 +104,6 @@ export class AnchorExchangeService {
   /** The first statement under the next anchor is due now. */
   private async goOver(next: string): Promise<void> {
     await this.keySet.change((keys) => ({ keys, answer: undefined }), { anchor: next });
-  }
-
-  private tell(exchange: { next: string; waitingFor: string[] } | null): void {
-    const message = exchange ? `the anchor ${exchange.next} waits for ${shortened(exchange.waitingFor)}` : '';
-    if (message !== this.told && message !== '') this.log.log(message);
-    this.told = message;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { securityEvent } from '#service-kit';
+import { onlyChanges, shareRuns } from '#trust';
 import { KeySetService } from '../key-set/key-set.service.js';
 import { AnchorExchangeService } from './anchor-exchange.service.js';
 import { KeySupplyService } from './key-supply.service.js';
@@ -16,8 +17,6 @@ const ROUND_MS = 1_000;
 export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('keys');
   private timer: NodeJS.Timeout | undefined;
-  private underway: Promise<void> | undefined;
-  private fault: string | undefined;
 
   constructor(
     private readonly keySet: KeySetService,
@@ -33,17 +32,16 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
 
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
-    await this.underway;
+    await this.tick.settled();
   }
 
-  /** One round, shared by all who ask for it while it is under way. Never rejects: the next round tries again. */
-  tick(): Promise<void> {
-    this.underway ??= this.round()
-      .then(() => this.report(undefined))
-      .catch((error: Error) => this.report(error.message))
-      .finally(() => (this.underway = undefined));
-    return this.underway;
-  }
+  /** One round, one at a time. Never rejects: the next round tries again. */
+  private readonly tick = shareRuns(() =>
+    this.round().then(
+      () => this.report(undefined),
+      (error: Error) => this.report(error.message),
+    ),
+  );
 
   private async round(): Promise<void> {
     // First, so that a fault further down does not stop the heartbeat.
@@ -53,10 +51,8 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     await this.supply.complete();
   }
 
-  private report(fault: string | undefined): void {
-    if (fault === this.fault) return;
-    this.fault = fault;
+  private readonly report = onlyChanges<string>((fault) => {
     if (fault) this.log.error(`the key set cannot be kept: ${fault}`);
     else securityEvent('keyset.kept_again', {});
-  }
+  });
 }

@@ -6,6 +6,7 @@
 import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { KEYSET_DIRECT_GET, KEYSET_STREAM, KEYSET_SUBJECT, MAX_STATEMENT_BYTES } from '#statements';
+import { shareRuns } from '#trust';
 import type { IssuedStatement } from '../key-set/newest-statement.js';
 
 const TIMEOUT_MS = 2_000;
@@ -23,7 +24,6 @@ export class StatementPublisher {
   private readonly client: JetStreamClient;
   private last: Stored | undefined;
   private next: IssuedStatement | undefined;
-  private running: Promise<void> | undefined;
 
   /** @param epochOf the epoch of a statement of ours; undefined for what is not ours, and may be replaced */
   constructor(
@@ -37,12 +37,11 @@ export class StatementPublisher {
   /** Publishes `statement`, or whichever newer one is offered meanwhile. Never rejects; failures are logged. */
   offer(statement: IssuedStatement): Promise<void> {
     if (!this.next || statement.epoch > this.next.epoch) this.next = statement;
-    this.running ??= this.run().finally(() => (this.running = undefined));
-    return this.running;
+    return this.publishNext();
   }
 
   /** Tries the newest statement each time. Only a statement that itself failed four times is given up. */
-  private async run(): Promise<void> {
+  private readonly publishNext = shareRuns(async () => {
     let tried: IssuedStatement | undefined;
     let [failures, failuresInARow] = [0, 0];
     while (this.next) {
@@ -63,7 +62,7 @@ export class StatementPublisher {
       // A newer one that was offered meanwhile has its own attempts.
       if (this.next === tried) this.next = undefined;
     }
-  }
+  });
 
   private async publish({ epoch, jws }: IssuedStatement): Promise<void> {
     const last = (this.last ??= await this.stored());

@@ -7,6 +7,7 @@
 export const MAX_WAITING = 256;
 export const CATCH_UP_MS = 50;
 
+// Not by `shareRuns`: who asks again within the short while gets the last answer and does not wait.
 export class CatchUp {
   /** Unset once it has ended and the short while is over. */
   private current: Promise<void> | undefined;
