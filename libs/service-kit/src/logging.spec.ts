@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createLogger, nestLogger } from './logging.js';
-import { currentRequestId, requestIdFor, withRequestId } from './request-context.js';
+import { currentRequestId, requestIdFor, withRequest } from './request-context.js';
 
 function capture(level = 'debug') {
   const lines: Record<string, unknown>[] = [];
@@ -26,7 +26,7 @@ describe('createLogger', () => {
 
   it('adds the request id across awaits', async () => {
     const { lines, logger } = capture();
-    await withRequestId('r1', async () => {
+    await withRequest({ id: 'r1' }, async () => {
       await Promise.resolve();
       logger.info('inside');
     });

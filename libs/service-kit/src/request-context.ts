@@ -18,12 +18,10 @@ export function requestIdFor(header: string | string[] | undefined): string {
   return typeof header === 'string' && acceptable.test(header) ? header : randomUUID();
 }
 
-/** Runs `work` so that everything it starts, awaited or not, knows the request id. */
-export function withRequestId<T>(requestId: string, work: () => T): T {
-  return context.run({ requestId }, work);
-}
-
-/** The same for a request of HTTP; who acts is known to all that comes after the guard. */
+/**
+ * Runs `work` so that everything it starts, awaited or not, knows the request id. After the guard it also knows who
+ * acts.
+ */
 export function withRequest<T>(request: { readonly id: string }, work: () => T): T {
   // The guard puts the claims there.
   const actor = () => (request as { user?: { sub?: string } }).user?.sub;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { freePort } from '#testing';
-import { withRequestId } from './request-context.js';
+import { withRequest } from './request-context.js';
 import { ServiceClient } from './service-client.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -57,7 +57,7 @@ describe('ServiceClient', () => {
   it('sends the body and passes the request id on', async () => {
     answers = [json(201, mug)];
     const call = { method: 'POST', path: '/products', body: mug, expect: { 201: product } } as const;
-    await withRequestId('r-1', () => client.call({ ...call, headers: { authorization: 'Bearer t' } }));
+    await withRequest({ id: 'r-1' }, () => client.call({ ...call, headers: { authorization: 'Bearer t' } }));
     const expected = { 'x-request-id': 'r-1', 'content-type': 'application/json', authorization: 'Bearer t' };
     expect(requests[0]?.headers).toMatchObject(expected);
   });

@@ -167,4 +167,3 @@ function isAnchor(pem: string): boolean {
 export type HttpSettings = Settings<typeof httpSettings>;
 export type DatabaseSettings = Settings<typeof databaseSettings>;
 export type NatsSettings = Settings<typeof natsSettings>;
-export type TrustSettings = Settings<typeof trustSettings>;

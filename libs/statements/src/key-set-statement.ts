@@ -10,7 +10,7 @@ export const MAX_STATEMENT_BYTES = 256 * 1024;
 export const MAX_STATEMENT_KEYS = 64;
 
 /** The states in which a key is published, and verifies. */
-export const publishedStatuses = ['prepared', 'active', 'retiring'] as const;
+const publishedStatuses = ['prepared', 'active', 'retiring'] as const;
 export type PublishedStatus = (typeof publishedStatuses)[number];
 
 const seconds = z.int().nonnegative();

@@ -10,7 +10,7 @@ import type { KeyRing } from './key-ring.js';
 import { TrustError } from './trust-error.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
-export const ACCESS_TOKEN_TYPES = ['at+jwt', 'application/at+jwt'] as const;
+const ACCESS_TOKEN_TYPES = ['at+jwt', 'application/at+jwt'] as const;
 
 export interface VerifyOptions {
   readonly ring: KeyRing;
