@@ -11,6 +11,8 @@ export interface Algorithm {
   readonly kty: 'RSA' | 'EC';
   /** JWK curve that fits, for EC. */
   readonly crv?: 'P-256' | 'P-384' | 'P-521';
+  /** Length in bytes of each coordinate of a point, and of r and s in a signature, for EC (RFC 7518 §3.4, §6.2.1). */
+  readonly curveBytes?: number;
   /** Name of the hash in Node's crypto. */
   readonly hash: 'sha256' | 'sha384' | 'sha512';
   /** Checks `signature` (in its JOSE form) over `input`; false, never an exception, for any wrong signature. */
@@ -36,14 +38,15 @@ function modulusBytes(key: KeyObject): number {
   return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
 }
 
-function ecdsa(crv: NonNullable<Algorithm['crv']>, hash: Algorithm['hash'], size: number): Algorithm {
+function ecdsa(crv: NonNullable<Algorithm['crv']>, hash: Algorithm['hash'], curveBytes: number): Algorithm {
   return {
     kty: 'EC',
     crv,
+    curveBytes,
     hash,
     // DER, because `dsaEncoding: 'ieee-p1363'` costs half as much again on Node 24.
     verify: (key, input, signature) =>
-      signature.length === 2 * size && verify(hash, input, key, joseToDer(signature)),
+      signature.length === 2 * curveBytes && verify(hash, input, key, joseToDer(signature)),
   };
 }
 

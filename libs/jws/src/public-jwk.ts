@@ -1,5 +1,11 @@
 import { createHash, createPublicKey, type JsonWebKey } from 'node:crypto';
-import { algorithmNames, algorithms, isAlgorithmName, type AlgorithmName } from './algorithms.js';
+import {
+  algorithmNames,
+  algorithms,
+  isAlgorithmName,
+  type Algorithm,
+  type AlgorithmName,
+} from './algorithms.js';
 import { decodeBase64url } from './base64url.js';
 import type { VerificationKey } from './compact.js';
 import { JwsError } from './jws-error.js';
@@ -13,7 +19,6 @@ export interface PublicKey extends VerificationKey {
 
 const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 8192;
-const COORDINATE_BYTES = { 'P-256': 32, 'P-384': 48, 'P-521': 66 } as const;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /**
@@ -34,7 +39,7 @@ export function admitPublicJwk(jwk: JsonObject): PublicKey {
     throw badKey('key_ops do not allow verify');
   }
   const alg = algorithmOf(jwk);
-  const members = kty === 'RSA' ? rsaMembers(jwk) : ecMembers(jwk);
+  const members = kty === 'RSA' ? rsaMembers(jwk) : ecMembers(jwk, algorithms[alg]);
   try {
     const key = createPublicKey({ key: members as unknown as JsonWebKey, format: 'jwk' });
     return { alg, key, thumbprint: thumbprint(members) };
@@ -63,10 +68,9 @@ function rsaMembers(jwk: JsonObject): JsonObject {
   return { e: jwk['e'], kty: 'RSA', n: jwk['n'] };
 }
 
-function ecMembers(jwk: JsonObject): JsonObject {
-  const crv = jwk['crv'] as keyof typeof COORDINATE_BYTES;
+function ecMembers(jwk: JsonObject, { crv, curveBytes }: Algorithm): JsonObject {
   for (const name of ['x', 'y']) {
-    if (member(jwk, name).length !== COORDINATE_BYTES[crv]) throw badKey(`${name} is not of full length`);
+    if (member(jwk, name).length !== curveBytes) throw badKey(`${name} is not of full length`);
   }
   return { crv, kty: 'EC', x: jwk['x'], y: jwk['y'] };
 }
