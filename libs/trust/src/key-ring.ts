@@ -73,8 +73,14 @@ export class KeyRing {
       return undefined;
     }
     const reason = this.tryAccept(jws, channel);
-    if (reason === undefined) this.accepted[channel] += 1;
-    else this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
+    if (reason !== undefined) return this.refuse(reason);
+    this.accepted[channel] += 1;
+    return undefined;
+  }
+
+  /** Counts a refused statement, also one that is refused before it is read because it is too large. */
+  refuse(reason: RefusalReason): RefusalReason {
+    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
     return reason;
   }
 

@@ -113,7 +113,7 @@ export class RevocationFeed {
 
   private offer(message: Msg): void {
     const isTooLarge = message.data.length > MAX_REVOCATION_BYTES;
-    const refused = this.view.add(isTooLarge ? '.'.repeat(MAX_REVOCATION_BYTES + 1) : message.string());
+    const refused = isTooLarge ? this.view.refuse('too_large') : this.view.add(message.string());
     if (refused !== undefined) this.refusals.add('nats', refused);
   }
 }

@@ -95,9 +95,14 @@ export class RevocationView {
       return undefined;
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
-      this.refused.set(error.code, (this.refused.get(error.code) ?? 0) + 1);
-      return error.code;
+      return this.refuse(error.code);
     }
+  }
+
+  /** Counts a refused revocation, also one that is refused before it is read because it is too large. */
+  refuse(reason: StatementErrorCode): StatementErrorCode {
+    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
+    return reason;
   }
 
   /** Calls `listener` with each revocation that is added and was not held before. */

@@ -16,8 +16,6 @@ const FETCH_INTERVAL_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 2_000;
 const FIRST_BACKOFF_MS = 1_000;
 const LAST_BACKOFF_MS = 30_000;
-/** Stands for a statement that is too large to be looked at. */
-const OVERSIZED = '.'.repeat(MAX_STATEMENT_BYTES + 1);
 
 export interface FeedNats {
   /** Settles when NATS is first reached, which may be never; afterwards the connection mends itself. */
@@ -147,7 +145,7 @@ export class StatementFeed {
     const isPresent = Number(response.headers.get('age') ?? 0) === 0;
     if (jws !== undefined) return this.offer(jws, 'http') && isPresent;
     // A fault of the issuer, and counted like whatever else is refused.
-    this.ring.accept(OVERSIZED, 'http');
+    this.ring.refuse('too_large');
     throw new Error(`an answer of more than ${MAX_STATEMENT_BYTES} bytes`);
   }
 
@@ -193,7 +191,8 @@ export class StatementFeed {
   };
 
   private offerMessage(message: Msg): void {
-    this.offer(message.data.length <= MAX_STATEMENT_BYTES ? message.string() : OVERSIZED, 'nats');
+    if (message.data.length <= MAX_STATEMENT_BYTES) this.offer(message.string(), 'nats');
+    else this.refusals.add('nats', this.ring.refuse('too_large'));
   }
 
   /** Whether the ring holds it now. */
