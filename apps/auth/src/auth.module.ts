@@ -97,7 +97,7 @@ function issuer(
         // Its own statements reach its key ring without a network; those of other replicas are in the database.
         issuerFetchUrl: 'none',
         refresh: () => currentStatement.compareWithDatabase(),
-        confirm: (claims) => sessions.confirm(claims),
+        furtherCheck: (claims) => sessions.confirm(claims),
       }),
     }),
   ];

@@ -6,7 +6,7 @@ import { StatementError, type StatementErrorCode } from './statement-error.js';
 export interface AnchoredPayload {
   readonly payload: JsonObject;
   /** Position of the anchor in the list of pins. */
-  readonly pin: number;
+  readonly pinIndex: number;
 }
 
 /**
@@ -20,10 +20,10 @@ export function openAnchored(
 ): AnchoredPayload {
   return asStatementError(() => {
     const compact = parseCompact(jws, { maxBytes, types: [typ] });
-    const pin = anchors.findIndex((anchor) => anchor.thumbprint === compact.header['kid']);
-    if (pin < 0) throw new StatementError('unknown_anchor', 'kid names none of the pinned anchors');
-    verifySignature(compact, anchors[pin]!);
-    return { payload: readPayload(compact), pin };
+    const pinIndex = anchors.findIndex((anchor) => anchor.thumbprint === compact.header['kid']);
+    if (pinIndex < 0) throw new StatementError('unknown_anchor', 'kid names none of the pinned anchors');
+    verifySignature(compact, anchors[pinIndex]!);
+    return { payload: readPayload(compact), pinIndex };
   });
 }
 

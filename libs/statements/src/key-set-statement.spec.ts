@@ -20,7 +20,7 @@ test('a good statement: what it says, its keys ready to use, the pin that signed
   });
   const statement = verify(jws);
   expect(statement).toMatchObject({
-    ...{ iss: issuer.issuer, sub: issuer.issuer, iat: now, exp: now + 900, epoch: 7, pin: 0, jws },
+    ...{ iss: issuer.issuer, sub: issuer.issuer, iat: now, exp: now + 900, epoch: 7, pinIndex: 0, jws },
     revoked: [{ kid: 'gone', revoked_at: now - 1, reason: 'compromised' }],
     keys: [
       { kid: key.kid, alg: 'ES256', status: 'active', verifyUntil: undefined },
@@ -192,11 +192,11 @@ test('a full statement of 64 RSA keys is within the size limit', () => {
   );
 });
 
-test('pin is the place of the anchor that signed', () => {
+test('pinIndex is the position of the anchor that signed', () => {
   const next = createTestKey();
   const both = [...anchors, readAnchor(next.publicPem)];
-  expect(verify(issuer.statement({}, { signWith: next }), { anchors: both }).pin).toBe(1);
-  expect(verify(issuer.statement(), { anchors: both }).pin).toBe(0);
+  expect(verify(issuer.statement({}, { signWith: next }), { anchors: both }).pinIndex).toBe(1);
+  expect(verify(issuer.statement(), { anchors: both }).pinIndex).toBe(0);
 });
 
 describe('readAnchor', () => {

@@ -56,11 +56,11 @@ export interface PublishedKey extends PublicKey {
   readonly verifyUntil: number | undefined;
 }
 
-/** A key set that the anchor at `pin` signed. */
+/** A verified key-set statement. */
 export interface KeySetStatement extends Omit<KeySetPayload, 'keys'> {
   readonly keys: readonly PublishedKey[];
   /** Position of the anchor in the list of pins. */
-  readonly pin: number;
+  readonly pinIndex: number;
   readonly jws: string;
 }
 
@@ -76,7 +76,7 @@ export function verifyKeySetStatement(
   jws: string,
   { issuer, anchors, now }: { issuer: string; anchors: readonly Anchor[]; now: number },
 ): KeySetStatement {
-  const { payload: opened, pin } = openAnchored(jws, {
+  const { payload: opened, pinIndex } = openAnchored(jws, {
     typ: KEYSET_TYP,
     maxBytes: MAX_STATEMENT_BYTES,
     anchors,
@@ -86,7 +86,7 @@ export function verifyKeySetStatement(
   const payload = parsed.data;
   if (payload.iss !== issuer) throw new StatementError('wrong_issuer', 'iss is not the configured issuer');
   if (payload.exp <= now) throw new StatementError('expired', 'exp has passed');
-  return { ...payload, keys: admitKeys(payload.keys), pin, jws };
+  return { ...payload, keys: admitKeys(payload.keys), pinIndex, jws };
 }
 
 function admitKeys(jwks: KeySetPayload['keys']): PublishedKey[] {

@@ -55,12 +55,9 @@ const payloadSchema = z.union([
   z.object({ ...common, sub_id: opaque, events: z.strictObject({ [EVENTS.client_id]: event }) }),
 ]);
 
-/** A revocation that the anchor at `pin` signed. */
+/** A verified revocation. */
 export interface Revocation extends RevokedSubject {
   readonly n: number;
-  readonly iat: number;
-  /** Position of the anchor in the list of pins. */
-  readonly pin: number;
 }
 
 /** The payload of a revocation as it stands on the wire; `iat` is a NumericDate in seconds. */
@@ -86,18 +83,18 @@ export function verifyRevocation(
   jws: string,
   { issuer, anchors }: { issuer: string; anchors: readonly Anchor[] },
 ): Revocation {
-  const { payload, pin } = openAnchored(jws, {
+  const { payload } = openAnchored(jws, {
     typ: REVOCATION_TYP,
     maxBytes: MAX_REVOCATION_BYTES,
     anchors,
   });
   const parsed = payloadSchema.safeParse(payload);
   if (!parsed.success) throw new StatementError('invalid_payload', z.prettifyError(parsed.error));
-  const { iss, iat, n, sub_id: subject, events } = parsed.data;
+  const { iss, n, sub_id: subject, events } = parsed.data;
   if (iss !== issuer) throw new StatementError('wrong_issuer', 'iss is not the configured issuer');
   if (subject.format === 'jwt_id') {
     if (subject.iss !== issuer) throw new StatementError('wrong_issuer', 'a token of another issuer');
-    return { n, iat, pin, kind: 'jti', value: subject.jti };
+    return { n, kind: 'jti', value: subject.jti };
   }
-  return { n, iat, pin, kind: EVENTS.sid in events ? 'sid' : 'client_id', value: subject.id };
+  return { n, kind: EVENTS.sid in events ? 'sid' : 'client_id', value: subject.id };
 }

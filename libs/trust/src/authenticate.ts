@@ -20,7 +20,7 @@ export interface AuthenticatorOptions {
    * A further check of a token that was found good; it refuses by throwing a TrustError. Other errors pass through
    * unchanged: a check that could not be made is not a refusal.
    */
-  readonly confirm?: ((claims: AccessTokenClaims) => Promise<void>) | undefined;
+  readonly furtherCheck?: ((claims: AccessTokenClaims) => Promise<void>) | undefined;
 }
 
 /** `unconfirmed`: the further check could not be made. */
@@ -40,13 +40,13 @@ export class Authenticator {
 
   constructor(private readonly options: AuthenticatorOptions) {}
 
-  /** @throws TrustError, or what `confirm` threw */
+  /** @throws TrustError, or what `furtherCheck` threw */
   async authenticate(request: ReceivedRequest, expected: Expectation): Promise<AccessTokenClaims> {
     try {
       const token = bearerToken(request);
       let claims = await this.judge(token, expected);
-      if (this.options.confirm) {
-        await this.options.confirm(claims);
+      if (this.options.furtherCheck) {
+        await this.options.furtherCheck(claims);
         // The key may have been revoked meanwhile.
         claims = this.verify(token, expected);
       }

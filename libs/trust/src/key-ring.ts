@@ -88,12 +88,12 @@ export class KeyRing {
     const next = this.verify(jws, channel === 'file' ? 0 : numericDate(this.clock));
     if (typeof next === 'string') return next;
     const present = this.statement;
-    if (present && next.pin < present.pin) return 'closed_anchor';
-    if (present && next.pin === present.pin && next.epoch <= present.epoch) return 'old_epoch';
+    if (present && next.pinIndex < present.pinIndex) return 'closed_anchor';
+    if (present && next.pinIndex === present.pinIndex && next.epoch <= present.epoch) return 'old_epoch';
     for (const { kid } of next.revoked) this.everRevoked.add(kid);
     // A statement out of a restored database may hold a key again that was revoked since the backup.
     const good = next.keys.filter(({ kid }) => !this.everRevoked.has(kid));
-    this.keys = new Map(good.map((key) => [key.kid, this.unlessChanged(key)]));
+    this.keys = new Map(good.map((key) => [key.kid, this.sameObjectIfUnchanged(key)]));
     this.statement = next;
     if (channel === 'nats') this.pushed = next;
     this.expectRevocations(next, channel);
@@ -105,7 +105,7 @@ export class KeyRing {
    * Refuses from now on the keys that a statement names as revoked, however old it is; nothing else of it counts.
    * Returns why not. For what was accepted before a restart, ahead of {@link accept}.
    */
-  recall(jws: string): RefusalReason | undefined {
+  addRevokedKeys(jws: string): RefusalReason | undefined {
     const earlier = this.verify(jws, 0);
     if (typeof earlier === 'string') return earlier;
     for (const { kid } of earlier.revoked) this.everRevoked.add(kid);
@@ -128,7 +128,7 @@ export class KeyRing {
   }
 
   /** Keeps the object of a key that a re-issue merely repeats: cached verdicts are bound to the object. */
-  private unlessChanged(key: PublishedKey): PublishedKey {
+  private sameObjectIfUnchanged(key: PublishedKey): PublishedKey {
     const held = this.keys.get(key.kid);
     // The kid is the thumbprint of the key material, which leaves out `alg`.
     const same = held?.alg === key.alg && held.status === key.status && held.verifyUntil === key.verifyUntil;
@@ -174,7 +174,7 @@ export class KeyRing {
       exp: statement?.exp ?? null,
       age: statement ? Math.round((numericDate(this.clock) - statement.iat) * 1000) / 1000 : null,
       pins: this.anchors.map((anchor) => anchor.thumbprint),
-      pin: statement ? (this.anchors[statement.pin]?.thumbprint ?? null) : null,
+      pin: statement ? (this.anchors[statement.pinIndex]?.thumbprint ?? null) : null,
       keys: [...this.keys.values()].map(({ kid, alg, status, verifyUntil }) => ({
         kid,
         alg,

@@ -147,7 +147,7 @@ describe('what is missing', () => {
     tell(1);
     await feed.catchUp();
     expect(view.facts()).toMatchObject({ missing: 0, accepted: 4 });
-    expect(view.last).toBe(19);
+    expect(view.highestKnown).toBe(19);
     expect(asked).toHaveLength(1 + 4 * 16);
   });
 

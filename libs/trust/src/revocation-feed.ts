@@ -69,12 +69,12 @@ export class RevocationFeed {
   /** Repairs, and fetches what is newer than the last statement: for whoever has not been listening until now. */
   async catchUp(): Promise<void> {
     await this.repair();
-    let last: number;
+    let known: number;
     do {
-      ({ last } = this.view);
-      const numbers = Array.from({ length: AHEAD }, (_n, index) => last + 1 + index);
+      known = this.view.highestKnown;
+      const numbers = Array.from({ length: AHEAD }, (_n, index) => known + 1 + index);
       await this.fetch(numbers).catch((error: Error) => this.report(error.message));
-    } while (this.view.last > last);
+    } while (this.view.highestKnown > known);
   }
 
   async stop(): Promise<void> {

@@ -129,9 +129,9 @@ export class RevocationView {
     this.range = range;
     this.highest = Math.max(this.highest, to);
     // The numbers between were judged with the last statement, unless this one speaks of others.
-    const goesOn = from >= last.from && to >= last.to;
-    if (!goesOn) this.lacking.clear();
-    for (let n = goesOn ? Math.max(from, last.to + 1) : from; n <= to; n += 1) {
+    const continuesLast = from >= last.from && to >= last.to;
+    if (!continuesLast) this.lacking.clear();
+    for (let n = continuesLast ? Math.max(from, last.to + 1) : from; n <= to; n += 1) {
       if (n > 0 && !this.held.has(n)) this.lacking.add(n);
     }
     if (from > last.from) this.forget(from);
@@ -140,7 +140,7 @@ export class RevocationView {
   }
 
   /** The highest number that is known of; there may be more. */
-  get last(): number {
+  get highestKnown(): number {
     return this.highest;
   }
 

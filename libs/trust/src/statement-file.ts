@@ -26,7 +26,7 @@ export interface StatementFileOptions {
 const DRAFT_LIFE_MS = 60_000;
 
 /** What statements are ordered by: the position of the anchor first, then the epoch. */
-type Rank = Pick<KeySetStatement, 'pin' | 'epoch'>;
+type Rank = Pick<KeySetStatement, 'pinIndex' | 'epoch'>;
 
 export class StatementFile {
   private readonly path: string;
@@ -45,7 +45,7 @@ export class StatementFile {
   async replace(next: KeySetStatement): Promise<void> {
     if (!(await this.isOlder(next))) return;
     const { files, path } = this;
-    const draft = `${path}.draft.${this.options.anchors[next.pin]!.thumbprint}.${next.epoch}.${randomUUID()}`;
+    const draft = `${path}.draft.${this.options.anchors[next.pinIndex]!.thumbprint}.${next.epoch}.${randomUUID()}`;
     await writeNew(draft, next.jws, files);
     try {
       if ((await this.hasNewerDraft(next)) || !(await this.isOlder(next))) return;
@@ -109,14 +109,14 @@ export class StatementFile {
     const [kid, epoch] = name.slice(prefix.length).split('.');
     // An anchor that is not pinned here is at -1, before all others.
     return {
-      pin: this.options.anchors.findIndex(({ thumbprint }) => thumbprint === kid),
+      pinIndex: this.options.anchors.findIndex(({ thumbprint }) => thumbprint === kid),
       epoch: Number(epoch),
     };
   }
 }
 
 function isNewer(a: Rank, b: Rank): boolean {
-  return a.pin > b.pin || (a.pin === b.pin && a.epoch > b.epoch);
+  return a.pinIndex > b.pinIndex || (a.pinIndex === b.pinIndex && a.epoch > b.epoch);
 }
 
 /** The text of a file. @throws Error if it is longer than `maxBytes`, or cannot be read */

@@ -42,11 +42,11 @@ export class TrustStore {
   private readonly stopping = new AbortController();
   private accepted: KeySetStatement | undefined;
   /** What is not on the disk yet. */
-  private statement: KeySetStatement | undefined;
-  private proofs: KeySetStatement[] = [];
-  private revocations: { readonly n: number; readonly jws: string }[] = [];
-  private sweptFrom = 0;
-  private working: Promise<void> | undefined;
+  private unsavedStatement: KeySetStatement | undefined;
+  private unsavedRevokedKeys: KeySetStatement[] = [];
+  private unsavedRevocations: { readonly n: number; readonly jws: string }[] = [];
+  private removedBefore = 0;
+  private writing: Promise<void> | undefined;
   private readonly report = onlyChanges<string>((fault) =>
     this.log(
       fault === undefined
@@ -70,11 +70,11 @@ export class TrustStore {
   async load(): Promise<void> {
     this.ring.onAccepted((statement) => this.keepStatement(statement));
     for (const name of await this.names('revoked-keys')) {
-      await this.use(name, MAX_STATEMENT_BYTES + 1, (line) => this.ring.recall(line));
+      await this.offerLines(name, MAX_STATEMENT_BYTES + 1, (line) => this.ring.addRevokedKeys(line));
     }
-    await this.use(basename(this.file), MAX_STATEMENT_BYTES, (jws) => this.ring.accept(jws, 'file'));
+    await this.offerLines(basename(this.file), MAX_STATEMENT_BYTES, (jws) => this.ring.accept(jws, 'file'));
     for (const name of await this.names('revocations')) {
-      await this.use(name, MAX_BATCH_BYTES, (line) => this.ring.revocations.add(line));
+      await this.offerLines(name, MAX_BATCH_BYTES, (line) => this.ring.revocations.add(line));
     }
     this.ring.revocations.onAdded((n, jws) => this.keepRevocation(n, jws));
   }
@@ -82,13 +82,13 @@ export class TrustStore {
   /** Writes what has not been written yet. Never rejects. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.working;
+    await this.writing;
     this.write();
-    await this.working;
+    await this.writing;
   }
 
   /** Offers each line of a file to the ring, and tells once what was refused. */
-  private async use(name: string, maxBytes: number, take: (line: string) => string | undefined) {
+  private async offerLines(name: string, maxBytes: number, take: (line: string) => string | undefined) {
     const refused = new Set<string>();
     try {
       const lines = (await readBounded(join(dirname(this.file), name), maxBytes)).split('\n');
@@ -110,20 +110,20 @@ export class TrustStore {
   private keepStatement(next: KeySetStatement): void {
     const named = new Set(next.revoked.map(({ kid }) => kid));
     const { accepted } = this;
-    if (accepted?.revoked.some(({ kid }) => !named.has(kid))) this.proofs.push(accepted);
+    if (accepted?.revoked.some(({ kid }) => !named.has(kid))) this.unsavedRevokedKeys.push(accepted);
     this.accepted = next;
-    this.statement = next;
+    this.unsavedStatement = next;
     this.write();
   }
 
   private keepRevocation(n: number, jws: string): void {
-    this.revocations.push({ n, jws });
+    this.unsavedRevocations.push({ n, jws });
     this.write();
   }
 
   /** Writes in the background, a round each interval at most. After a failure the next acceptance tries again. */
   private write(): void {
-    this.working ??= this.writeRounds();
+    this.writing ??= this.writeRounds();
   }
 
   // Not by `shareRuns`: the end of the process must not wait for the interval.
@@ -131,25 +131,28 @@ export class TrustStore {
     // Whatever arrives in one go is written in one go.
     await delay(0);
     let isWritten = true;
-    while (isWritten && (this.statement || this.proofs.length > 0 || this.revocations.length > 0)) {
+    while (
+      isWritten &&
+      (this.unsavedStatement || this.unsavedRevokedKeys.length > 0 || this.unsavedRevocations.length > 0)
+    ) {
       isWritten = await this.writeRound();
       await delay(this.intervalMs, undefined, { ref: false, signal: this.stopping.signal }).catch(
         () => undefined,
       );
     }
     // In one step with the last look at what there is to write.
-    this.working = undefined;
+    this.writing = undefined;
   }
 
   private async writeRound(): Promise<boolean> {
     // First of all, so that a disk that takes nothing does not fill the memory either.
-    this.revocations = this.revocations.filter(({ n }) => n >= this.from);
+    this.unsavedRevocations = this.unsavedRevocations.filter(({ n }) => n >= this.lowestNeeded);
     try {
-      await this.sweep();
-      await this.writeBeside();
-      const { statement } = this;
+      await this.removeOldRevocations();
+      await this.writeRevoked();
+      const statement = this.unsavedStatement;
       if (statement) await this.statementFile.replace(statement);
-      if (this.statement === statement) this.statement = undefined;
+      if (this.unsavedStatement === statement) this.unsavedStatement = undefined;
       this.report(undefined);
       return true;
     } catch (error) {
@@ -159,37 +162,37 @@ export class TrustStore {
   }
 
   /** Before the statement: the one that it replaces may be the last proof that a key was revoked. */
-  private async writeBeside(): Promise<void> {
-    if (this.proofs.length === 0 && this.revocations.length === 0) return;
-    for (let proof = this.proofs[0]; proof; proof = this.proofs[0]) {
-      await writeNew(this.beside('revoked-keys', proof.epoch), `${proof.jws}\n`);
-      this.proofs.shift();
+  private async writeRevoked(): Promise<void> {
+    if (this.unsavedRevokedKeys.length === 0 && this.unsavedRevocations.length === 0) return;
+    for (let earlier = this.unsavedRevokedKeys[0]; earlier; earlier = this.unsavedRevokedKeys[0]) {
+      await writeNew(this.newPath('revoked-keys', earlier.epoch), `${earlier.jws}\n`);
+      this.unsavedRevokedKeys.shift();
     }
-    while (this.revocations.length > 0) {
-      const batch = this.revocations.slice(0, BATCH);
+    while (this.unsavedRevocations.length > 0) {
+      const batch = this.unsavedRevocations.slice(0, BATCH);
       const last = Math.max(...batch.map(({ n }) => n));
-      await writeNew(this.beside('revocations', last), batch.map(({ jws }) => `${jws}\n`).join(''));
-      this.revocations.splice(0, batch.length);
+      await writeNew(this.newPath('revocations', last), batch.map(({ jws }) => `${jws}\n`).join(''));
+      this.unsavedRevocations.splice(0, batch.length);
     }
     await syncFolder(dirname(this.file));
   }
 
   /** The lowest number that matters still. */
-  private get from(): number {
+  private get lowestNeeded(): number {
     return this.accepted?.revocations.from ?? 0;
   }
 
   /** Removes the revocations that matter no longer, whichever replica wrote them. */
-  private async sweep(): Promise<void> {
-    const { from } = this;
-    if (from <= this.sweptFrom) return;
+  private async removeOldRevocations(): Promise<void> {
+    const { lowestNeeded } = this;
+    if (lowestNeeded <= this.removedBefore) return;
     for (const name of await this.names('revocations')) {
-      if (this.numberIn(name) < from) await rm(join(dirname(this.file), name), { force: true });
+      if (this.numberIn(name) < lowestNeeded) await rm(join(dirname(this.file), name), { force: true });
     }
-    this.sweptFrom = from;
+    this.removedBefore = lowestNeeded;
   }
 
-  private beside(kind: 'revocations' | 'revoked-keys', number: number): string {
+  private newPath(kind: 'revocations' | 'revoked-keys', number: number): string {
     return `${this.file}.${kind}.${number}.${randomUUID()}`;
   }
 

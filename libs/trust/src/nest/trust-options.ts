@@ -31,7 +31,7 @@ export interface TrustModuleOptions extends Pick<
    */
   readonly statementFile?: string | undefined;
   /** A further check after the token was found good; it refuses by throwing a TrustError. */
-  readonly confirm?: (claims: AccessTokenClaims) => Promise<void>;
+  readonly furtherCheck?: (claims: AccessTokenClaims) => Promise<void>;
   readonly clock?: Clock;
 }
 

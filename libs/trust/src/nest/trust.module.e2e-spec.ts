@@ -534,15 +534,15 @@ test("a global passport module of the application does not replace the guard's s
   });
 });
 
-describe('confirm', () => {
+describe('a further check', () => {
   test('sees the claims of a good token alone, and may refuse it', async () => {
     const asked: unknown[] = [];
-    const confirm = async ({ sid }: Caller) => {
+    const furtherCheck = async ({ sid }: Caller) => {
       asked.push(sid);
       await Promise.resolve();
       if (sid === 'ended') throw new TrustError('revoked', 'the session has ended');
     };
-    const { url, token } = await setUp({ confirm });
+    const { url, token } = await setUp({ furtherCheck });
     expect(await get(`${url}/cats`, token({ sid: 'live' }))).toMatchObject({ status: 200 });
     const { status, headers, body } = await get(`${url}/cats`, token({ sid: 'ended' }));
     expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
@@ -553,8 +553,8 @@ describe('confirm', () => {
   });
 
   test('lets no one in when it fails', async () => {
-    const confirm = () => Promise.reject(new Error('the database is away'));
-    const { url, token } = await setUp({ confirm });
+    const furtherCheck = () => Promise.reject(new Error('the database is away'));
+    const { url, token } = await setUp({ furtherCheck });
     const { status, content } = await get(`${url}/cats`, token());
     expect(status).toBe(500);
     expect(content).not.toContain('database');

@@ -111,6 +111,6 @@ function createAuthenticator(
 ): Authenticator {
   const verify = createVerifyAccessToken({ ...options, ring });
   // Where nobody can be asked, what the ring holds is all there is.
-  const { confirm, refresh = feed?.fetchNewest ?? (() => Promise.resolve(true)) } = options;
-  return new Authenticator({ verify, ring, refresh, confirm });
+  const { furtherCheck, refresh = feed?.fetchNewest ?? (() => Promise.resolve(true)) } = options;
+  return new Authenticator({ verify, ring, refresh, furtherCheck });
 }
