@@ -64,7 +64,7 @@ describe('the first accounts', () => {
   });
 
   it('are made in production only when it is said whether the demo user is one of them', async () => {
-    expect(await seed({})).toContain('DEMO_DATA: not set, and production has no default for it');
+    expect(await seed({})).toContain('DEMO_DATA: not set, and it has no default in production');
     expect(await accounts()).toEqual([]);
     expect(await seed({ DEMO_DATA: 'false' })).toBe('');
     expect(await accounts()).toEqual([admin]);

@@ -44,7 +44,7 @@ export function parseCompact(
   const { typ } = header;
   // Media types are compared without regard to case (RFC 7515 §4.1.9, RFC 2045 §5.1).
   if (typ !== undefined && typeof typ !== 'string') throw new JwsError('malformed', 'typ is not a string');
-  if (!types.includes(typ?.toLowerCase())) throw new JwsError('wrong_typ', 'a token of another type');
+  if (!types.includes(typ?.toLowerCase())) throw new JwsError('wrong_typ', 'typ is not the expected type');
   for (const name of REFUSED_HEADERS) {
     if (Object.hasOwn(header, name))
       throw new JwsError('unsupported_header', `header ${name} is not accepted`);
@@ -64,9 +64,9 @@ export function parseCompact(
  * @throws JwsError `alg_mismatch` · `bad_signature`
  */
 export function verifySignature(jws: CompactJws, { alg, key }: VerificationKey): void {
-  if (jws.header['alg'] !== alg) throw new JwsError('alg_mismatch', "alg is not the key's");
+  if (jws.header['alg'] !== alg) throw new JwsError('alg_mismatch', 'alg is not the algorithm of the key');
   if (!algorithms[alg].verify(key, jws.signingInput, jws.signature)) {
-    throw new JwsError('bad_signature', 'the signature does not hold');
+    throw new JwsError('bad_signature', 'the signature is wrong');
   }
 }
 

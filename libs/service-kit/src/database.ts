@@ -119,7 +119,7 @@ class PatientDataSource extends DataSource {
     await this.buildMetadatas();
     const problem = await this.attempt();
     if (problem === undefined) return;
-    logger.warn(`cannot be reached, trying on: ${problem}`);
+    logger.warn(`the database cannot be reached; still trying: ${problem}`);
     this.attempts = this.keepTrying(problem);
   }
 
@@ -134,7 +134,7 @@ class PatientDataSource extends DataSource {
       if (this.stopped.signal.aborted) return;
       const problem = await this.attempt();
       if (problem === undefined) return securityEvent('database.connected', {});
-      if (problem !== told) logger.warn(`cannot be reached, trying on: ${problem}`);
+      if (problem !== told) logger.warn(`the database cannot be reached; still trying: ${problem}`);
       told = problem;
     }
   }

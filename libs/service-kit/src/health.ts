@@ -135,14 +135,14 @@ export class HealthController {
   constructor(private readonly health: HealthService) {}
 
   @Get('live')
-  @ApiOperation({ summary: 'The process runs' })
+  @ApiOperation({ summary: 'Whether the process is alive' })
   @ApiOkResponse({ standardSchema: liveAnswer })
   live(): { status: 'live' } {
     return { status: 'live' };
   }
 
   @Get('ready')
-  @ApiOperation({ summary: 'The service may be sent requests (200), or not now (503)' })
+  @ApiOperation({ summary: 'Whether the service is ready for requests: 200 if it is, 503 if not' })
   @ApiOkResponse({ standardSchema: readyAnswer })
   @ApiResponse({ status: 503, standardSchema: readyAnswer })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthReport> {

@@ -53,7 +53,7 @@ describe('connectNats', () => {
     await server.start();
     await (await connection).flush();
     expect(messages).toEqual([
-      expect.stringMatching(/^NATS cannot be reached, trying on: .*refused/i),
+      expect.stringMatching(/^NATS cannot be reached; still trying: .*refused/i),
       'NATS connected',
     ]);
   });
@@ -75,7 +75,7 @@ describe('connectNats', () => {
     const stranger = new TextDecoder().decode(createUser().getSeed());
     const { state } = open({ nkeySeed: stranger });
     await eventually(() => messages.length > 0);
-    expect(messages).toEqual(['NATS cannot be reached, trying on: Authorization Violation']);
+    expect(messages).toEqual(['NATS cannot be reached; still trying: Authorization Violation']);
     expect(state()).toBe('connecting');
   });
 

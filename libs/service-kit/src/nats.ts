@@ -56,7 +56,7 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
         return await attempt();
       } catch (error) {
         const problem = (error as Error).message;
-        if (problem !== told) logger.warn({}, `NATS cannot be reached, trying on: ${problem}`);
+        if (problem !== told) logger.warn({}, `NATS cannot be reached; still trying: ${problem}`);
         told = problem;
       }
       await delay(retryEveryMs, undefined, { signal: stopped.signal }).catch(() => undefined);

@@ -67,7 +67,7 @@ export function openApiDocument(
   for (const operation of operationsOf(document)) {
     // Nest numbers the operations of a route that has several paths: `metadata[1]`.
     const route = routes.get(operation.operationId?.replace(/\[\d+\]$/, '') ?? '');
-    if (!route) throw new Error(`${operation.operationId} is the operation of no controller`);
+    if (!route) throw new Error(`no controller has the operation ${operation.operationId}`);
     complete(operation, route, table);
   }
   return document;
@@ -76,7 +76,8 @@ export function openApiDocument(
 function describeTrust(document: OpenAPIObject): void {
   const operation = document.paths['/trust']?.get;
   if (!operation) return;
-  operation.summary = 'What this service knows of the issuer, and how it judged requests';
+  operation.summary =
+    'What this service knows about the issuer, and how many requests it accepted and refused';
   operation.tags = ['trust'];
   const schema = openApiSchema(trustFacts);
   operation.responses = { 200: { description: '', content: { 'application/json': { schema } } } };
@@ -122,7 +123,8 @@ function complete(
   const required = requirementsOf(route, reflector, 'this service');
   const scopes = required?.scopes ?? [];
   operation.security = required ? [{ bearer: [] }] : [];
-  if (scopes.length > 0) operation.description = `Needs the scope \`${scopes.join(' ')}\`.`;
+  if (scopes.length > 0)
+    operation.description = `Requires the scopes: ${scopes.map((scope) => `\`${scope}\``).join(', ')}.`;
   const codes = new Set<string>([
     ...(required ? ['missing_token', 'invalid_token', 'trust_stale', 'invalid_request'] : []),
     ...(scopes.length > 0 ? ['insufficient_scope'] : []),
@@ -143,7 +145,8 @@ function addProblem(
   table: Readonly<Record<string, ProblemDefinition>>,
 ): void {
   const problem = table[code];
-  if (!problem) throw new Error(`${operation.operationId} names the problem ${code}, which has no row`);
+  if (!problem)
+    throw new Error(`${operation.operationId} names the problem ${code}, which is in no table of problems`);
   const present = operation.responses[problem.status];
   const before = present && 'description' in present ? present : undefined;
   const shown = before?.content?.['application/problem+json'];

@@ -67,7 +67,7 @@ export async function keysetPage<T extends ObjectLiteral>(
   { createdAt = 'createdAt', id = 'id' } = {},
 ): Promise<Page<T>> {
   if (query.expressionMap.joinAttributes.length > 0)
-    throw new Error('a page counts rows, so nothing may be joined to them');
+    throw new Error('keysetPage takes no joins: a join makes several rows of one');
   const [at, tie] = [`${query.alias}.${createdAt}`, `${query.alias}.${id}`];
   if (cursor)
     query.andWhere(`(${at}, ${tie}) < (:cursorAt, :cursorId)`, {

@@ -46,12 +46,12 @@ export type KitCode =
 /** The problems that any service may answer with; an app's own table is laid over it. */
 export const kitProblems = defineProblems<KitCode>({
   invalid_request: { status: 400, title: 'The request is not valid' },
-  malformed_request: { status: 400, title: 'The request is not HTTP as it should be' },
-  malformed_body: { status: 400, title: 'The body cannot be parsed' },
+  malformed_request: { status: 400, title: 'The request is not valid HTTP' },
+  malformed_body: { status: 400, title: 'The body cannot be parsed as JSON' },
   malformed_url: { status: 400, title: 'The URL cannot be parsed' },
   request_aborted: { status: 400, title: 'The connection closed before the body was complete' },
-  route_not_found: { status: 404, title: 'There is no such route' },
-  method_not_allowed: { status: 405, title: 'The route does not have this method; see Allow' },
+  route_not_found: { status: 404, title: 'This route does not exist' },
+  method_not_allowed: { status: 405, title: 'This route does not allow this method; see the Allow field' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported; send application/json' },
@@ -59,14 +59,17 @@ export const kitProblems = defineProblems<KitCode>({
     status: 415,
     title: 'The content encoding is not supported; send the body without one',
   },
-  expectation_failed: { status: 417, title: 'The expectation cannot be met; expect 100-continue or nothing' },
-  headers_too_large: { status: 431, title: 'The headers are too large' },
+  expectation_failed: {
+    status: 417,
+    title: 'The Expect field is not supported; send 100-continue or no such field',
+  },
+  headers_too_large: { status: 431, title: 'The header fields are too large' },
   internal_error: { status: 500, title: 'Something went wrong' },
-  upstream_invalid: { status: 502, title: 'Another service gave an answer that makes no sense' },
-  upstream_unavailable: { status: 503, title: 'Another service cannot be reached' },
-  upstream_timeout: { status: 503, title: 'Another service did not answer in time' },
-  database_unavailable: { status: 503, title: 'The database cannot be reached' },
-  shutting_down: { status: 503, title: 'The service is shutting down' },
+  upstream_invalid: { status: 502, title: 'Another service sent an answer that is not valid' },
+  upstream_unavailable: { status: 503, title: 'Another service cannot be reached; try again' },
+  upstream_timeout: { status: 503, title: 'Another service did not answer in time; try again' },
+  database_unavailable: { status: 503, title: 'The database cannot be reached; try again' },
+  shutting_down: { status: 503, title: 'The service is shutting down; try again' },
 });
 
 /** Statuses of the framework's own refusals; a code by the framework's error code goes before it. */

@@ -90,7 +90,7 @@ describe('runService', () => {
   it('exits with 1 and one message that names every bad variable', async () => {
     const { output, exit } = start({ PORT: 'x', LOG_LEVEL: 'loud' });
     expect(await exit).toEqual([1, null]);
-    expect(output.stderr).toMatch(/^The configuration is not usable:\n {2}PORT: .*\n {2}LOG_LEVEL: .*\n$/);
+    expect(output.stderr).toMatch(/^The configuration is not valid:\n {2}PORT: .*\n {2}LOG_LEVEL: .*\n$/);
     expect(output.stdout).toBe('');
   });
 

@@ -20,7 +20,7 @@ const kid = 'kid of the key';
 const alg = 'its algorithm';
 const rotation = 'id of the rotation';
 const refused = {
-  channel: 'how it came: `nats` or `http`',
+  channel: 'how it arrived: `nats` or `http`',
   reason: 'code of the refusal',
   count: 'how many were refused for this reason since the last line',
 };
@@ -37,47 +37,51 @@ export const securityEvents = {
     fields: { account, session, audience: 'the service that the first token is for' },
   },
   'login.refused': {
-    meaning: 'A login was refused. Attempts beyond the limits of failed logins make no line.',
+    meaning: 'A login was refused. Attempts beyond the limits of failed logins are not logged.',
     fields: {
       account: 'id of the account; null if there is none',
       reason: '`unknown_account`, `wrong_password`, `account_disabled` or `invalid_target`',
     },
   },
-  logout: { meaning: 'A session was ended with its own token.', fields: { account, session } },
+  logout: { meaning: 'A logout with the token of the session ended it.', fields: { account, session } },
   'logout.all': {
     meaning: 'An account ended all of its sessions.',
     fields: { account, sessions: 'sids of the ended sessions' },
   },
   'session.ended': {
-    meaning: 'A session was ended by name, or because its account had too many.',
+    meaning: 'A session was ended by its name, or because its account had too many.',
     fields: { account, session, reason: '`requested` or `too_many`' },
   },
-  'key.prepared': { meaning: 'A key is published and stands by.', fields: { kid, alg } },
+  'key.prepared': {
+    meaning: 'A key was prepared: it is published and does not sign yet.',
+    fields: { kid, alg },
+  },
   'key.activated': { meaning: 'A key signs from now on.', fields: { kid, alg } },
   'key.retiring': {
-    meaning: 'A key signs no more; its tokens are good until they expire.',
+    meaning: 'A key signs no more. Its tokens are good until they expire.',
     fields: { kid, alg },
   },
   'key.retired': { meaning: 'A key left the key set.', fields: { kid, alg } },
   'key.revoked': {
-    meaning: 'A key was revoked: its tokens are refused.',
+    meaning: 'A key was revoked. Its tokens are refused.',
     fields: { kid, alg, reason: '`unspecified`, `compromised` or `superseded`' },
   },
   'rotation.started': {
-    meaning: 'A rotation began; it waits until verifiers hold the key.',
+    meaning: 'A rotation began. It waits until all counted verifiers have acknowledged the key.',
     fields: { rotation, kid, cause: '`requested`, `scheduled` or `emergency`' },
   },
   'rotation.finished': { meaning: 'The key of a rotation is active.', fields: { rotation, kid } },
   'rotation.proceeded': {
-    meaning: 'An operator went on without the verifiers that were waited for.',
-    fields: { rotation, kid, waitingFor: 'names of the verifiers that lack the key' },
+    meaning: 'An operator told a rotation not to wait any longer.',
+    fields: { rotation, kid, waitingFor: 'names of the verifiers that had not acknowledged the key' },
   },
   'rotation.aborted': {
-    meaning: 'A rotation ended without its key: by hand, or because the key was revoked.',
+    meaning:
+      'A rotation ended, and its key did not become active. An operator stopped it, or the key was revoked.',
     fields: { rotation, kid },
   },
   'anchor.switched': {
-    meaning: 'Statements are signed by the next trust anchor from now on.',
+    meaning: 'From now on the next trust anchor signs the statements.',
     fields: { anchor: 'RFC 7638 thumbprint of the anchor' },
   },
   recovered: {
@@ -85,8 +89,8 @@ export const securityEvents = {
       'A database that was restored from a backup was recovered: all keys are new, all sessions ended.',
     fields: {
       from: 'epoch of the database',
-      after: 'last epoch that had been published',
-      epoch: 'epoch that it goes on with',
+      after: 'greatest epoch that was published before',
+      epoch: 'epoch of the first statement after it',
       endedSessions: 'number of sessions',
     },
   },
@@ -98,12 +102,18 @@ export const securityEvents = {
     meaning: 'A revocation was refused. At most one line a minute for each reason.',
     fields: refused,
   },
-  'keyset.kept_again': { meaning: 'Auth keeps its key set again after a fault.', fields: {} },
-  'revocations.published_again': { meaning: 'Auth publishes revocations again after a fault.', fields: {} },
+  'keyset.kept_again': { meaning: 'auth can keep its key set up to date again, after a fault.', fields: {} },
+  'revocations.published_again': {
+    meaning: 'auth can publish revocations again, after a fault.',
+    fields: {},
+  },
   'nats.connected': { meaning: 'NATS was reached for the first time.', fields: { server: 'host and port' } },
   'nats.lost': { meaning: 'The connection to NATS was lost.', fields: {} },
-  'nats.restored': { meaning: 'The connection to NATS is there again.', fields: {} },
-  'database.connected': { meaning: 'The database was reached after it was away at the start.', fields: {} },
+  'nats.restored': { meaning: 'The connection to NATS was restored.', fields: {} },
+  'database.connected': {
+    meaning: 'The database was reached. At the start of the service it could not be reached.',
+    fields: {},
+  },
 } as const satisfies Readonly<Record<string, Row>> & Readonly<Record<TrustEvent, Row>>;
 
 export type SecurityEvent = keyof typeof securityEvents;

@@ -24,7 +24,7 @@ export const httpSettings = {
   host: setting(z.string(), { doc: 'the address to listen on', default: '127.0.0.1' }),
   port: setting(port, { doc: 'the TCP port to listen on', unit: 'port' }),
   logLevel: setting(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), {
-    doc: 'the least level that is logged: trace, debug, info, warn, error, fatal or silent',
+    doc: 'the lowest level that is logged: trace, debug, info, warn, error, fatal or silent',
     default: 'info',
   }),
   corsAllowedOrigins: listOf(
@@ -34,7 +34,7 @@ export const httpSettings = {
       // Compared with what browsers send: in lower case, and without the port that the scheme implies.
       .transform((text) => new URL(text).origin),
     {
-      doc: 'the browser origins that may call this service; empty closes it to all',
+      doc: 'the browser origins that may call this service; empty: none may',
       default: [],
       inProduction: {
         expected: 'https origins',
@@ -45,13 +45,13 @@ export const httpSettings = {
   trustedProxies: listOf(
     z.string().refine(isAddressRange, 'not an address, a range such as 10.1.0.0/16, loopback or uniquelocal'),
     {
-      doc: 'the proxies whose X-Forwarded-For is believed: addresses, ranges, loopback or uniquelocal (private networks); empty believes none',
+      doc: 'the proxies whose X-Forwarded-For is believed: addresses, ranges, loopback or uniquelocal (private networks); empty: no proxy is believed',
       default: [],
     },
   ),
   // With the drain of 10 s and the rest it stays below what runService grants the whole shutdown.
   shutdownDelayMs: setting(wholeNumber(0, 5000), {
-    doc: 'how long, after SIGTERM, open connections are still answered while new ones are refused; behind a proxy a little longer than it keeps idle ones',
+    doc: 'how long the service still answers on open connections after SIGTERM, while it refuses new ones; behind a proxy, a little longer than the proxy keeps idle connections',
     unit: 'ms',
     default: 0,
   }),
@@ -75,7 +75,7 @@ export const databaseSettings = {
     default: 10,
   }),
   databaseStatementTimeoutMs: setting(milliseconds, {
-    doc: 'the longest that one statement may run',
+    doc: 'the longest time that one query may run',
     unit: 'ms',
     default: 5000,
   }),
@@ -85,7 +85,7 @@ export const databaseSettings = {
     default: 3000,
   }),
   databaseConnectionSeconds: setting(wholeNumber(1, 86_400), {
-    doc: 'the longest that one connection is used; a new one finds the server that the host name leads to now',
+    doc: 'the longest time that one connection is used; each new connection looks up the host name again',
     unit: 's',
     default: 1800,
   }),
@@ -115,7 +115,7 @@ export const natsSettings = {
 /** Every process that checks what the issuer says. */
 export const trustSettings = {
   issuer: setting(baseUrl, {
-    doc: 'the issuer exactly as tokens name it; compared, never dialled',
+    doc: 'the issuer, exactly as tokens name it; it is only compared, never connected to',
     inProduction: { expected: 'an https issuer', accepts: (url) => url.startsWith('https:') },
   }),
   issuerFetchUrl: setting(baseUrl, {
@@ -123,13 +123,13 @@ export const trustSettings = {
     defaultFrom: 'issuer',
   }),
   maxTokenSeconds: setting(wholeNumber(1), {
-    doc: 'the longest life of a token that is accepted, the same at every service; auth keeps revocations that long',
+    doc: 'the longest accepted lifetime of a token, the same at every service; auth keeps revocations that long',
     unit: 's',
     default: 300,
   }),
   trustAnchorPublic: secretFiles({
     env: 'TRUST_ANCHOR_PUBLIC_FILE',
-    doc: 'one or several PEM files (SPKI), separated by commas: the pinned public trust anchors in their order',
+    doc: 'one or several PEM files (SPKI), separated by commas: the pins (public halves of the trust anchors), the oldest first',
     schema: z.string().refine(isAnchor, 'not a PEM "PUBLIC KEY" (SPKI) of a P-256 key'),
   }),
 };
@@ -138,7 +138,7 @@ export const trustSettings = {
 export const verifierSettings = {
   ...trustSettings,
   trustStatementFile: setting(z.string().optional(), {
-    doc: 'the file that keeps the last accepted statement, with revocations beside it, for the next start; its folder must be there, writable, and for the replicas of this service alone',
+    doc: 'the file that keeps the last accepted statement for the next start, with revocations in files beside it; its folder must exist, be writable, and belong to the replicas of this service alone',
   }),
 };
 

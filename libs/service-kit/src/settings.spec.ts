@@ -89,7 +89,7 @@ describe('loadSettings', () => {
       'SECOND: not set. Expected: how many',
       expect.stringMatching(/^THIRD_FILE: cannot read ".*missing" \(ENOENT\)\. Expected: a password file$/),
     ]);
-    expect(load).toThrow(/^The configuration is not usable:\n {2}FIRST.*\n {2}SECOND.*\n {2}THIRD_FILE/);
+    expect(load).toThrow(/^The configuration is not valid:\n {2}FIRST.*\n {2}SECOND.*\n {2}THIRD_FILE/);
   });
 
   it('reads secrets from files, and lists of files in their order', () => {

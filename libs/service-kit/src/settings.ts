@@ -49,7 +49,7 @@ export type Settings<S> = S extends SettingsDefinition<infer F> ? ValuesOf<F> : 
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   constructor(readonly faults: readonly string[]) {
-    super(['The configuration is not usable:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
+    super(['The configuration is not valid:', ...faults.map((fault) => `  ${fault}`)].join('\n'));
   }
 }
 
@@ -147,7 +147,7 @@ function readField(declared: Setting, text: string | undefined, production: bool
 
 function missing(declared: Setting, production: boolean): unknown {
   if (production && declared.developmentOnly) {
-    throw new Error('not set, and production has no default for it');
+    throw new Error('not set, and it has no default in production');
   }
   if (declared.default !== undefined) return declared.default;
   if (declared.optional || declared.defaultFrom !== undefined) return undefined;

@@ -94,7 +94,7 @@ function admitKeys(jwks: KeySetPayload['keys']): PublishedKey[] {
   return jwks.map(({ status, verify_until: verifyUntil, ...jwk }) => {
     const key = asStatementError(() => admitPublicJwk(jwk));
     if (jwk.kid !== key.thumbprint)
-      throw new StatementError('invalid_payload', "a kid is not its key's thumbprint");
+      throw new StatementError('invalid_payload', 'a kid is not the thumbprint of its key');
     if (kids.has(jwk.kid)) throw new StatementError('invalid_payload', 'a kid occurs twice');
     kids.add(jwk.kid);
     return { ...key, kid: jwk.kid, status, verifyUntil };

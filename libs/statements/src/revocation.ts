@@ -93,7 +93,8 @@ export function verifyRevocation(
   const { iss, n, sub_id: subject, events } = parsed.data;
   if (iss !== issuer) throw new StatementError('wrong_issuer', 'iss is not the configured issuer');
   if (subject.format === 'jwt_id') {
-    if (subject.iss !== issuer) throw new StatementError('wrong_issuer', 'a token of another issuer');
+    if (subject.iss !== issuer)
+      throw new StatementError('wrong_issuer', 'sub_id names a token of another issuer');
     return { n, kind: 'jti', value: subject.jti };
   }
   return { n, kind: EVENTS.sid in events ? 'sid' : 'client_id', value: subject.id };

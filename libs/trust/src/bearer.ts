@@ -30,7 +30,7 @@ export function bearerToken(request: ReceivedRequest): string {
   if (field === undefined || !/^Bearer( |$)/i.test(field))
     throw new TrustError('missing_token', 'no bearer token');
   const token = BEARER.exec(field)?.[1];
-  if (token === undefined) throw new TrustError('malformed', 'not a token after Bearer');
+  if (token === undefined) throw new TrustError('malformed', 'what follows Bearer is not a token');
   return token;
 }
 

@@ -67,7 +67,7 @@ describe('live', () => {
   test('a fault of the subscription is logged', () => {
     const { nats, log } = setUp();
     nats.deliver!(new Error('permissions violation'), undefined);
-    expect(log).toEqual(['no revocations from NATS: permissions violation']);
+    expect(log).toEqual(['revocations cannot be received over NATS: permissions violation']);
   });
 
   test('stop ends it', async () => {

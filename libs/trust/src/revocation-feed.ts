@@ -45,7 +45,7 @@ export class RevocationFeed {
     this.connection = connection;
     this.subscription = connection.subscribe(REVOCATION_SUBJECTS, {
       callback: (error, message) => {
-        if (error) this.log(`no revocations from NATS: ${error.message}`);
+        if (error) this.log(`revocations cannot be received over NATS: ${error.message}`);
         else this.offer(message);
       },
     });

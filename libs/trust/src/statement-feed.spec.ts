@@ -182,7 +182,7 @@ describe('at boot', () => {
     feed.start();
     await settle();
     expect(ring.freshness()).toBe('confirmed');
-    expect(log).toContain('no key-set statement from NATS: no route');
+    expect(log).toContain('statements cannot be received over NATS: no route');
   });
 });
 
@@ -266,7 +266,7 @@ describe('over NATS', () => {
   test('a fault of the subscription is logged', async () => {
     const { nats, log } = await attached();
     nats.fault(new Error('permissions violation'));
-    expect(log).toContain('no key-set statement from NATS: permissions violation');
+    expect(log).toContain('statements cannot be received over NATS: permissions violation');
   });
 
   test('after a reconnection the last statement is asked for again', async () => {

@@ -146,7 +146,7 @@ export class StatementFeed {
     if (jws !== undefined) return this.offer(jws, 'http') && isPresent;
     // A fault of the issuer, and counted like whatever else is refused.
     this.ring.refuse('too_large');
-    throw new Error(`an answer of more than ${MAX_STATEMENT_BYTES} bytes`);
+    throw new Error(`the answer has more than ${MAX_STATEMENT_BYTES} bytes`);
   }
 
   private async attach(connection: NatsConnection): Promise<void> {
@@ -187,7 +187,8 @@ export class StatementFeed {
   }
 
   private readonly natsFault = (error: unknown): void => {
-    if (!this.stopping.signal.aborted) this.log(`no key-set statement from NATS: ${messageOf(error)}`);
+    if (!this.stopping.signal.aborted)
+      this.log(`statements cannot be received over NATS: ${messageOf(error)}`);
   };
 
   private offerMessage(message: Msg): void {

@@ -145,7 +145,7 @@ describe('a statement on disk that', () => {
     await writeFile(file, content?.(issuer.statement()) ?? issuer.statement({ iss: 'https://other.test' }));
     const { ring, store } = await start();
     expect(ring.freshness()).toBe('empty');
-    expect(log).toEqual([`not all of statement.jwt is used; what was refused counts as absent: ${reason}`]);
+    expect(log).toEqual([`statement.jwt is not used, or not all of it: ${reason}`]);
 
     const accepted = issuer.statement();
     expect(ring.accept(accepted, 'nats')).toBeUndefined();
@@ -163,7 +163,7 @@ describe('a statement on disk that', () => {
       await store.stop();
     }
     expect(log).toEqual([
-      expect.stringMatching(/^not all of statement.jwt is used.*not a regular file$/),
+      expect.stringMatching(/^statement.jwt is not used.*not a regular file$/),
       expect.stringMatching(/cannot be written: EISDIR$/),
     ]);
     expect(await readdir(folder)).toEqual(['statement.jwt']);
@@ -182,8 +182,8 @@ describe('revocations on disk', () => {
       ...['sid', undefined, undefined],
     ]);
     expect(log.sort()).toEqual([
-      'not all of statement.jwt.revocations.3.by-hand is used; what was refused counts as absent: bad_signature',
-      expect.stringMatching(/^not all of statement.jwt.revocations.9.large is used.*bytes$/),
+      'statement.jwt.revocations.3.by-hand is not used, or not all of it: bad_signature',
+      expect.stringMatching(/^statement.jwt.revocations.9.large is not used.*bytes$/),
     ]);
   });
 
@@ -248,7 +248,7 @@ describe('writing', () => {
     await store.stop();
     expect(await readFile(file, 'utf8')).toBe(last);
     expect(await names('revocations')).toHaveLength(1);
-    expect(log.slice(1)).toEqual([`${file} is written again`]);
+    expect(log.slice(1)).toEqual([`the statement file ${file} can be written again`]);
   });
 
   test('happens by itself, without waiting for the end of the process', async () => {

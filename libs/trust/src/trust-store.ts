@@ -50,8 +50,8 @@ export class TrustStore {
   private readonly report = onlyChanges<string>((fault) =>
     this.log(
       fault === undefined
-        ? `${this.file} is written again`
-        : `${this.file}, what was accepted, cannot be written: ${fault}`,
+        ? `the statement file ${this.file} can be written again`
+        : `the statement file ${this.file} cannot be written: ${fault}`,
     ),
   );
 
@@ -103,8 +103,7 @@ export class TrustStore {
       // There is none at the first start, and another replica removes what has expired.
       if (reason !== 'ENOENT') refused.add(reason);
     }
-    if (refused.size > 0)
-      this.log(`not all of ${name} is used; what was refused counts as absent: ${[...refused].join(', ')}`);
+    if (refused.size > 0) this.log(`${name} is not used, or not all of it: ${[...refused].join(', ')}`);
   }
 
   private keepStatement(next: KeySetStatement): void {

@@ -78,7 +78,7 @@ export function createVerifyAccessToken({
       verified.add(token, { key, claims, counter });
     }
     if (expected.strict && !ring.revocations.isFresh())
-      throw new TrustError('trust_stale', 'the view of revocations is not fresh');
+      throw new TrustError('trust_stale', 'the revocation view is not fresh');
     checkScopes(claims, expected.scopes ?? []);
     return claims;
   };
@@ -103,11 +103,11 @@ export function createVerifyAccessToken({
     const { exp, iat, nbf = iat } = claims;
     if (now >= exp + clockSkewSeconds) throw new TrustError('expired', 'exp has passed');
     if (now < Math.max(iat, nbf) - clockSkewSeconds)
-      throw new TrustError('not_yet_valid', 'iat or nbf lies ahead');
+      throw new TrustError('not_yet_valid', 'iat or nbf is in the future');
     if (exp - iat > maxLifetimeSeconds || exp <= iat)
-      throw new TrustError('lifetime_too_long', 'exp - iat is out of bounds');
+      throw new TrustError('lifetime_too_long', 'exp - iat is too long, or not positive');
     if (key.verifyUntil !== undefined && (exp > key.verifyUntil || now > key.verifyUntil)) {
-      throw new TrustError('past_key_end', 'outlives the key that signed it');
+      throw new TrustError('past_key_end', 'the key ends before the token');
     }
   }
 }
@@ -130,7 +130,8 @@ function checkRing(ring: KeyRing): void {
  * RFC 9449). No proof is checked here, so whoever stole such a token could use it.
  */
 function checkUnbound(claims: AccessTokenClaims): void {
-  if (Object.hasOwn(claims, 'cnf')) throw new TrustError('key_bound', 'cnf asks for a proof of possession');
+  if (Object.hasOwn(claims, 'cnf'))
+    throw new TrustError('key_bound', 'cnf requires a proof of possession, which is not checked here');
 }
 
 function checkAudience(claims: AccessTokenClaims, audience: string | undefined): void {
