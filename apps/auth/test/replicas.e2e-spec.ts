@@ -197,6 +197,7 @@ describe('while keys are rotated on one replica after the other', () => {
         const replica = replicas[i % 3]!;
         if (i % 3 === 0) return manage(replica, 'POST', '/keys/rotate', i % 2 ? { alg: 'ES384' } : {});
         if (i % 3 === 1) return manage(replica, 'POST', '/rotations/current/proceed');
+        if (i % 6 === 2) return manage(replica, 'POST', '/rotations/current/abort');
         const [kid] = i < 9 ? prepared : retiring;
         return manage(replica, 'POST', `/keys/${kid ?? 'none'}/revoke`, { reason: 'unspecified' });
       }),

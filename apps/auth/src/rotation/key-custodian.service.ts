@@ -36,7 +36,7 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
   }
 
   /** One round, one at a time. Never rejects: the next round tries again. */
-  private readonly tick = shareRuns(() =>
+  readonly tick = shareRuns(() =>
     this.round().then(
       () => this.report(undefined),
       (error: Error) => this.report(error.message),
