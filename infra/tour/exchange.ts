@@ -3,9 +3,9 @@ import { performance } from 'node:perf_hooks';
 /** What goes along with a request. */
 export interface RequestParts {
   /** Sent as `Authorization: Bearer`. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON. */
+  /** Sent as JSON. Text is sent unchanged, so that a caller can send what is not JSON. */
   readonly body?: unknown;
 }
 
@@ -16,6 +16,7 @@ export interface Exchange<Body = unknown> {
   readonly sent: { readonly headers: Readonly<Record<string, string>>; readonly body?: unknown };
   readonly status: number;
   readonly headers: Headers;
+  readonly text: string;
   /** Parsed if it is JSON, text otherwise. Its type is what the caller expects; nothing checks it here. */
   readonly body: Body;
   readonly ms: number;
@@ -24,7 +25,11 @@ export interface Exchange<Body = unknown> {
 /** A rotation may hold its answer back for 10 s. */
 const timeoutMs = 20_000;
 
-/** Sends one request and reads the whole answer. @throws Error naming the URL if there is none. */
+/**
+ * Sends one request and reads the whole answer. The tour, the tests and the benchmarks all send through it.
+ *
+ * @throws Error naming the URL if there is none
+ */
 export async function exchange<Body>(
   method: string,
   url: string,
@@ -42,19 +47,19 @@ export async function exchange<Body>(
       headers,
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     const ms = performance.now() - begun;
     const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '');
-    const read = (isJson && text !== '' ? JSON.parse(text) : text) as Body;
     return {
       method,
       url,
       sent: { headers, body },
       status: response.status,
       headers: response.headers,
-      body: read,
+      text,
+      body: (isJson && text !== '' ? JSON.parse(text) : text) as Body,
       ms,
     };
   } catch (error) {

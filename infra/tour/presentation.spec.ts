@@ -17,6 +17,7 @@ describe('the lines of a request and its answer', () => {
       },
       status: 200,
       headers: new Headers(),
+      text: JSON.stringify({ access_token: token }),
       body: { access_token: token },
       ms: 12.4,
     },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Answer, Sending } from '#testing';
+import type { Answer, RequestParts } from '#testing';
 import { PASSWORD, startAuth, type AuthFixture } from './auth-fixture.js';
 
 let auth: AuthFixture;
@@ -14,8 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => auth?.close());
 
-async function send(method: string, path: string, sending: Sending = {}): Promise<Answer> {
-  const answer = await auth.send(method, path, sending);
+async function send(method: string, path: string, parts: RequestParts = {}): Promise<Answer> {
+  const answer = await auth.send(method, path, parts);
   answers.push(answer);
   return answer;
 }
