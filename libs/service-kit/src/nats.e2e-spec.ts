@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createUser } from '@nats-io/nkeys';
 import type { TestNats } from '#testing';
@@ -86,6 +87,28 @@ describe('connectNats', () => {
     await close();
     expect(state()).toBe('closed');
     await expect(connection).rejects.toThrow('closed before');
+  });
+
+  it('keeps no socket of an attempt that timed out, and none after it is closed', async () => {
+    let accepted = 0;
+    const sockets = new Set<Socket>();
+    // Like a server that is frozen: the operating system accepts, and nothing is said.
+    const frozen = createServer((socket) => {
+      accepted += 1;
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
+    });
+    await new Promise<void>((listening) => frozen.listen(0, '127.0.0.1', listening));
+    try {
+      const { close } = open({ servers: `nats://127.0.0.1:${(frozen.address() as AddressInfo).port}` });
+      await eventually(() => accepted === 2);
+      await eventually(() => sockets.size === 1);
+      await close();
+      await eventually(() => sockets.size === 0);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      frozen.close();
+    }
   });
 
   it('closes in a bounded time when the server went away', async () => {

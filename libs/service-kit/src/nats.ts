@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
+import { nkeyAuthenticator } from '@nats-io/transport-node';
 import type { Logger } from './logging.js';
+import { connect } from './nats-transport.js';
 import { eventLine } from './security-events.js';
 
 /** How to reach NATS, and as whom. */

@@ -1,0 +1,25 @@
+/**
+ * transport-node 3.4.0 keeps the socket of a connection attempt that timed out, if the server accepts TCP and then says
+ * nothing (a frozen server does). A service that tries for an hour would run out of file descriptors.
+ */
+import {
+  NatsConnectionImpl,
+  setTransportFactory,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
+import { nodeResolveHost, NodeTransport } from '@nats-io/transport-node/lib/node_transport.js';
+
+class ClosingTransport extends NodeTransport {
+  override async close(error?: Error): Promise<void> {
+    // `close` does nothing before the server has greeted; `discard` also ends an attempt that still dials.
+    if (this.connected) await super.close(error);
+    else this.discard();
+  }
+}
+
+/** Connects like `connect` of transport-node. A failed attempt leaves no socket open. */
+export function connect(options: NodeConnectionOptions): Promise<NatsConnection> {
+  setTransportFactory({ factory: () => new ClosingTransport(), dnsResolveFn: nodeResolveHost });
+  return NatsConnectionImpl.connect(options);
+}
