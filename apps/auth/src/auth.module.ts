@@ -15,7 +15,7 @@ import { AccountsModule } from './accounts/accounts.module.js';
 import { IS_SERVICE, SERVICE, SETTINGS, type AuthSettings } from './config.js';
 import { entities } from './database/index.js';
 import { EpochGuard } from './key-set/epoch-guard.js';
-import { EpochWitness } from './key-set/epoch-witness.js';
+import { EpochWitness } from './key-set/proven-statement.js';
 import { keySetCheck } from './key-set/key-set-check.js';
 import { KeySetModule } from './key-set/key-set.module.js';
 import { RecoveryModule } from './recovery/recovery.module.js';

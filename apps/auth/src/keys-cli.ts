@@ -17,7 +17,7 @@ import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
 import { readArguments, USAGE, type KeyArguments } from './keys-arguments.js';
-import { EpochWitness } from './key-set/epoch-witness.js';
+import { EpochWitness } from './key-set/proven-statement.js';
 import { KeySetService } from './key-set/key-set.service.js';
 import { NewestStatement } from './key-set/newest-statement.js';
 import { RecoveryService } from './recovery/recovery.service.js';

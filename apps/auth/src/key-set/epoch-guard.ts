@@ -7,7 +7,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { KeySetStatement } from '#statements';
 import { AuthError } from '../errors.js';
-import { EpochWitness } from './epoch-witness.js';
+import { EpochWitness } from './proven-statement.js';
 
 @Injectable()
 export class EpochGuard {

@@ -1,6 +1,6 @@
 import type { HealthCheck } from '#service-kit';
 import type { EpochGuard } from './epoch-guard.js';
-import type { EpochWitness } from './epoch-witness.js';
+import type { EpochWitness } from './proven-statement.js';
 
 /** Down while the database went back: nothing is signed. Degraded while that could go unnoticed, for want of a copy. */
 export function keySetCheck(guard: EpochGuard, witness: EpochWitness): HealthCheck {

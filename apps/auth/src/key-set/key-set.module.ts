@@ -5,7 +5,7 @@ import { IS_SERVICE, SETTINGS, type AuthSettings } from '../config.js';
 import { KeySeal } from '../keys/key-seal.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
 import { EpochGuard } from './epoch-guard.js';
-import { EpochWitness } from './epoch-witness.js';
+import { EpochWitness } from './proven-statement.js';
 import { KeySetService } from './key-set.service.js';
 import { NewestStatement } from './newest-statement.js';
 import { StatementIssuer } from './statement-issuer.js';

@@ -7,7 +7,7 @@ import { DataSource } from 'typeorm';
 import type { KeySetPayload } from '#statements';
 import { keysOf } from '../anchor/own-statement.js';
 import { EpochGuard } from './epoch-guard.js';
-import { EpochWitness } from './epoch-witness.js';
+import { EpochWitness } from './proven-statement.js';
 
 /** A statement that was committed. */
 export interface IssuedStatement {

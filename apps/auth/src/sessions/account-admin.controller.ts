@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Scopes } from '#trust/nest';
 import { ApiProblems } from '../errors.js';
 import { roles } from '../accounts/scopes.js';
-import { AccountStandingService } from './account-standing.service.js';
+import { AccountStandingService } from './account-status.service.js';
 import type { Account } from '../accounts/account.entity.js';
 
 const accountId = z.uuid();

@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NATS_LINK, type NatsLink } from '#service-kit';
 import { KeyRing } from '#trust';
-import { EpochWitness } from '../key-set/epoch-witness.js';
+import { EpochWitness } from '../key-set/proven-statement.js';
 import { NewestStatement, type IssuedStatement } from '../key-set/newest-statement.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { StatementPublisher } from './statement-publisher.js';

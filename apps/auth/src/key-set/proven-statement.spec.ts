@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { readAnchor } from '#statements';
 import { createTestIssuer, createTestKey } from '#testing';
-import { EpochWitness } from './epoch-witness.js';
+import { EpochWitness } from './proven-statement.js';
 
 const issuer = createTestIssuer();
 const epoch = (number: number, more = {}) => issuer.statement({ epoch: number, ...more });
