@@ -15,7 +15,7 @@ import { AccountsModule } from './accounts/accounts.module.js';
 import { IS_SERVICE, SERVICE, SETTINGS, type AuthSettings } from './config.js';
 import { entities } from './database/index.js';
 import { EpochGuard } from './key-set/epoch-guard.js';
-import { EpochWitness } from './key-set/proven-statement.js';
+import { ProvenStatement } from './key-set/proven-statement.js';
 import { keySetCheck } from './key-set/key-set-check.js';
 import { KeySetModule } from './key-set/key-set.module.js';
 import { RecoveryModule } from './recovery/recovery.module.js';
@@ -53,14 +53,14 @@ export class AuthModule {
         TrustMetricsModule,
         HealthModule.forRoot({
           imports: [KeySetModule],
-          inject: [DataSource, EpochGuard, EpochWitness, KeyRing, NATS_LINK],
+          inject: [DataSource, EpochGuard, ProvenStatement, KeyRing, NATS_LINK],
           checks: (
             dataSource: DataSource,
             guard: EpochGuard,
-            witness: EpochWitness,
+            proven: ProvenStatement,
             ring: KeyRing,
             nats: NatsLink,
-          ) => [databaseCheck(dataSource), keySetCheck(guard, witness), trustCheck(ring), natsCheck(nats)],
+          ) => [databaseCheck(dataSource), keySetCheck(guard, proven), trustCheck(ring), natsCheck(nats)],
         }),
       ],
       providers: [KeyCustodianService],

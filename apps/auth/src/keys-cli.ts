@@ -17,7 +17,7 @@ import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
 import { readArguments, USAGE, type KeyArguments } from './keys-arguments.js';
-import { EpochWitness } from './key-set/proven-statement.js';
+import { ProvenStatement } from './key-set/proven-statement.js';
 import { KeySetService } from './key-set/key-set.service.js';
 import { NewestStatement } from './key-set/newest-statement.js';
 import { RecoveryService } from './recovery/recovery.service.js';
@@ -48,7 +48,7 @@ try {
   // No rounds are made here: what auth and its replicas know is read once.
   await app.get(NewestStatement).refresh();
   await app.get(AcknowledgementsService).load();
-  const { fault } = app.get(EpochWitness);
+  const { fault } = app.get(ProvenStatement);
   if (fault) process.stderr.write(`${fault}\n`);
   process.stdout.write(`${await withActor('operator', () => run(positionals[0]!))}\n`);
 } catch (error) {
@@ -62,7 +62,7 @@ async function run(command: string): Promise<string> {
   const rotations = app.get(RotationService);
   switch (command) {
     case 'list': {
-      const keys = await app.get(KeySetService).list();
+      const keys = await app.get(KeySetService).allKeys();
       return keys
         .map(({ kid, alg, status, revocationReason, revocationNote }) =>
           [kid, alg, status, revocationReason, revocationNote].filter((fact) => fact !== null).join('  '),

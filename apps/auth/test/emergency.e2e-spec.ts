@@ -33,7 +33,7 @@ beforeEach(async () => {
   admin = await auth.login('admin');
   const keySet = auth.app.get(KeySetService, { strict: false });
   const sealedKeys = auth.app.get(SealedKeys, { strict: false });
-  await auth.app.get(KeySupplyService, { strict: false }).spare.stock('ES256', await keySet.list());
+  await auth.app.get(KeySupplyService, { strict: false }).spare.stock('ES256', await keySet.allKeys());
   [active, standby] = [await kidThatIs('active'), await kidThatIs('prepared')];
   const gate = new Promise<void>((resolve) => (go = resolve));
   const generate = sealedKeys.generate.bind(sealedKeys);

@@ -308,7 +308,7 @@ describe('a look at the database while this very replica goes on', () => {
         return rows;
       },
     };
-    await expect(guard.assertSound(slow as typeof manager)).resolves.toBeUndefined();
+    await expect(guard.refuseOldDatabase(slow as typeof manager)).resolves.toBeUndefined();
     expect(guard.databaseWentBack).toBe(false);
   });
 });

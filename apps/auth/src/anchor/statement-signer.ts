@@ -55,7 +55,7 @@ export class StatementSigners {
   }
 
   /** The kid of the anchor that follows, if there is one. */
-  successorOf(kid: string | null): string | undefined {
+  anchorAfter(kid: string | null): string | undefined {
     return this.signers[this.signers.indexOf(this.find(kid)) + 1]?.kid;
   }
 }

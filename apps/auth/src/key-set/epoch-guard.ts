@@ -7,7 +7,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { KeySetStatement } from '#statements';
 import { AuthError } from '../errors.js';
-import { EpochWitness } from './proven-statement.js';
+import { ProvenStatement } from './proven-statement.js';
 
 @Injectable()
 export class EpochGuard {
@@ -15,7 +15,7 @@ export class EpochGuard {
   private newestIssued = 0;
   private wentBack = false;
 
-  constructor(private readonly witness: EpochWitness) {}
+  constructor(private readonly proven: ProvenStatement) {}
 
   /** Whether the database is older than statements that were made from it. */
   get databaseWentBack(): boolean {
@@ -29,7 +29,7 @@ export class EpochGuard {
 
   /** The newest statement that anyone told of, with the anchor's signature as the proof. */
   get provenStatement(): KeySetStatement | undefined {
-    return this.witness.newest();
+    return this.proven.newest();
   }
 
   /** Remembers the epoch of a statement that this process holds. */
@@ -54,7 +54,7 @@ export class EpochGuard {
    *
    * @throws AuthError `database_went_back`
    */
-  async assertSound(tx: EntityManager): Promise<void> {
+  async refuseOldDatabase(tx: EntityManager): Promise<void> {
     const proven = this.provenEpoch();
     const [state] = await tx.query<{ epoch: string }[]>('SELECT epoch FROM key_set');
     this.compare(Number(state?.epoch ?? 0), proven);

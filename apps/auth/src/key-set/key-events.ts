@@ -1,8 +1,8 @@
 import type { securityEvent } from '#service-kit';
-import type { KeySet } from '../keys/key-life-cycle.js';
+import type { KeyRecords } from '../keys/key-life-cycle.js';
 
 /** Tells of each key whose state a change has changed; whatever the change was made for, no key changes untold. */
-export function tellOfKeys(before: KeySet, after: KeySet, tell: typeof securityEvent): void {
+export function tellKeyChanges(before: KeyRecords, after: KeyRecords, tell: typeof securityEvent): void {
   const known = new Map(before.map((key) => [key.kid, key.status]));
   for (const { kid, alg, status, revocationReason } of after) {
     if (known.get(kid) === status) continue;

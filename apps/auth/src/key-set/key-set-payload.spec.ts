@@ -10,7 +10,7 @@ const options = {
   epoch: 7,
   now,
   statementSeconds: 900,
-  tombstoneSeconds: 1200,
+  listRevokedSeconds: 1200,
   revocations: { from: 3, to: 9 },
 };
 const secondsAgo = (seconds: number) => new Date((iat - seconds) * 1000);

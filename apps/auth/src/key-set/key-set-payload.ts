@@ -1,5 +1,5 @@
 import type { KeySetPayload, PublishedStatus } from '#statements';
-import { isPublished, type KeySet } from '../keys/key-life-cycle.js';
+import { isPublished, type KeyRecords } from '../keys/key-life-cycle.js';
 import type { RevocationRange } from './revocation-range.js';
 
 export interface PayloadOptions {
@@ -9,17 +9,17 @@ export interface PayloadOptions {
   /** Life of the statement, seconds. */
   readonly statementSeconds: number;
   /** How long a revoked key is still named: longest token life and statement life, seconds. */
-  readonly tombstoneSeconds: number;
+  readonly listRevokedSeconds: number;
   /** The revocations of sessions, tokens and clients that matter still. */
   readonly revocations: RevocationRange;
 }
 
 /** Keeps the statement within its size; a key that is named no more is refused all the same, because it is not in `keys`. */
-const MAX_TOMBSTONES = 128;
+const MAX_REVOKED_LISTED = 128;
 
 /** What the key-set statement of an epoch says of a key set. */
-export function keySetPayload(keys: KeySet, options: PayloadOptions): KeySetPayload {
-  const { issuer, epoch, now, statementSeconds, tombstoneSeconds, revocations } = options;
+export function keySetPayload(keys: KeyRecords, options: PayloadOptions): KeySetPayload {
+  const { issuer, epoch, now, statementSeconds, listRevokedSeconds, revocations } = options;
   const iat = numericDate(now);
   return {
     iss: issuer,
@@ -35,9 +35,9 @@ export function keySetPayload(keys: KeySet, options: PayloadOptions): KeySetPayl
       ...(verifyUntil && { verify_until: Math.ceil(verifyUntil.getTime() / 1000) }),
     })),
     revoked: keys
-      .filter(({ revokedAt }) => revokedAt && numericDate(revokedAt) + tombstoneSeconds > iat)
+      .filter(({ revokedAt }) => revokedAt && numericDate(revokedAt) + listRevokedSeconds > iat)
       .sort((a, b) => b.revokedAt!.getTime() - a.revokedAt!.getTime())
-      .slice(0, MAX_TOMBSTONES)
+      .slice(0, MAX_REVOKED_LISTED)
       .map(({ kid, revokedAt, revocationReason }) => ({
         kid,
         revoked_at: numericDate(revokedAt!),

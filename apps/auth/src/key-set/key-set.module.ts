@@ -5,7 +5,7 @@ import { IS_SERVICE, SETTINGS, type AuthSettings } from '../config.js';
 import { KeySeal } from '../keys/key-seal.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
 import { EpochGuard } from './epoch-guard.js';
-import { EpochWitness } from './proven-statement.js';
+import { ProvenStatement } from './proven-statement.js';
 import { KeySetService } from './key-set.service.js';
 import { NewestStatement } from './newest-statement.js';
 import { StatementIssuer } from './statement-issuer.js';
@@ -22,10 +22,10 @@ const provided = [
     useFactory: ({ trustAnchorPrivate }: AuthSettings) => new StatementSigners(trustAnchorPrivate),
   },
   {
-    provide: EpochWitness,
+    provide: ProvenStatement,
     inject: [SETTINGS, IS_SERVICE],
     useFactory: ({ issuer, trustAnchorPublic, statementCopy: file }: AuthSettings, isWriter: boolean) =>
-      new EpochWitness(issuer, trustAnchorPublic.map(readAnchor), { file, isWriter }),
+      new ProvenStatement(issuer, trustAnchorPublic.map(readAnchor), { file, isWriter }),
   },
   SealedKeys,
   EpochGuard,

@@ -8,12 +8,12 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { securityEvent } from '#service-kit';
 import { AuthError } from '../errors.js';
-import { activeKey, retireExpired, type KeySet } from '../keys/key-life-cycle.js';
+import { activeKey, retireExpired, type KeyRecords } from '../keys/key-life-cycle.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 import { EpochGuard } from './epoch-guard.js';
 import { StatementIssuer } from './statement-issuer.js';
-import { tellOfKeys } from './key-events.js';
+import { tellKeyChanges } from './key-events.js';
 import { KeySetState } from './key-set-state.entity.js';
 import { NewestStatement, type IssuedStatement } from './newest-statement.js';
 import { holdSigning } from './signing-lock.js';
@@ -38,12 +38,12 @@ export interface ChangeContext {
 
 /** What a step decided. Without `keys` the set stays as it is and no statement is issued. */
 export interface Outcome<T> {
-  readonly keys?: KeySet | undefined;
+  readonly keys?: KeyRecords | undefined;
   /** What the caller of the change gets. */
   readonly answer: T;
 }
 
-export type ChangeStep<T> = (keys: KeySet, context: ChangeContext) => Promise<Outcome<T>> | Outcome<T>;
+export type ChangeStep<T> = (keys: KeyRecords, context: ChangeContext) => Promise<Outcome<T>> | Outcome<T>;
 
 export interface ChangeOptions {
   /** The kid of the anchor that signs from now on; without it the present one goes on. */
@@ -69,7 +69,7 @@ export class KeySetService {
   ) {}
 
   /** Every key there ever was, oldest first; no key that somebody else planted in the table as prepared. */
-  async list(): Promise<KeySet> {
+  async allKeys(): Promise<KeyRecords> {
     const keys = await this.dataSource
       .getRepository(SigningKey)
       .find({ order: { preparedAt: 'ASC', kid: 'ASC' } });
@@ -77,7 +77,7 @@ export class KeySetService {
   }
 
   /** Takes the statements of other replicas, and issues the same keys in a new one when the last has grown old. */
-  async keepFresh(): Promise<void> {
+  async renewStatement(): Promise<void> {
     if (!this.issuer.isOld(await this.newest.refresh())) return;
     await this.change((keys, { now, issuedAt }) => {
       // Another replica may have been first. Before the first key there is nothing to state.
@@ -100,7 +100,7 @@ export class KeySetService {
     const changed = await this.dataSource.transaction(async (tx): Promise<Changed<T>> => {
       const state = await this.lock(tx, recover);
       // Every change holds the lock of the key set, so the rows stay as they are read.
-      const rows: KeySet = await tx.find(SigningKey);
+      const rows: KeyRecords = await tx.find(SigningKey);
       // A recovery ends every key, also one whose key-encryption key is gone since the backup.
       const before = recover ? rows : rows.filter(this.sealedKeys.belongs);
       const now = await databaseClock(tx);
@@ -117,7 +117,7 @@ export class KeySetService {
       if (!isSigningStopped && activeKey(before) !== activeKey(after))
         throw new Error('the active key changes while tokens may be signed with it');
       await storeKeySet(tx, before, after);
-      tellOfKeys(before, after, tell);
+      tellKeyChanges(before, after, tell);
       const signingAnchor = anchor ?? state.anchor;
       if (state.anchor !== null && signingAnchor !== null && signingAnchor !== state.anchor)
         tell('anchor.switched', { anchor: signingAnchor });

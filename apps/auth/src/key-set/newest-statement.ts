@@ -7,7 +7,7 @@ import { DataSource } from 'typeorm';
 import type { KeySetPayload } from '#statements';
 import { keysOf } from '../anchor/own-statement.js';
 import { EpochGuard } from './epoch-guard.js';
-import { EpochWitness } from './proven-statement.js';
+import { ProvenStatement } from './proven-statement.js';
 
 /** A statement that was committed. */
 export interface IssuedStatement {
@@ -25,7 +25,7 @@ export class NewestStatement {
   constructor(
     private readonly dataSource: DataSource,
     private readonly guard: EpochGuard,
-    private readonly witness: EpochWitness,
+    private readonly proven: ProvenStatement,
   ) {}
 
   /** Undefined until the first. */
@@ -43,7 +43,7 @@ export class NewestStatement {
     if (statement.epoch <= (this.statement?.epoch ?? 0)) return;
     this.statement = statement;
     this.guard.remember(statement.epoch);
-    void this.witness.keep(statement.jws);
+    void this.proven.save(statement.jws);
     for (const listener of this.listeners) listener(statement);
   }
 
@@ -68,18 +68,18 @@ export class NewestStatement {
 
   /** Reads the copy of the last statement beside the anchor, which another replica may have replaced. Never rejects. */
   readCopy(): Promise<void> {
-    return this.witness.look();
+    return this.proven.readCopy();
   }
 
   /** The statement of a database that went back may hold a key that was revoked since. So the newest proven one is served. */
   private adoptProven(): void {
-    const proven = this.witness.newest();
+    const proven = this.proven.newest();
     if (proven) this.adopt({ epoch: proven.epoch, jws: proven.jws, keys: keysOf(proven.jws) });
   }
 
   /** Takes only what our anchor signed: it is served to third parties as a plain JWK set, which is not signed. */
   private adoptStored(epoch: number, jws: string): void {
-    if (this.witness.read(jws)?.epoch === epoch) this.adopt({ epoch, jws, keys: keysOf(jws) });
+    if (this.proven.verify(jws)?.epoch === epoch) this.adopt({ epoch, jws, keys: keysOf(jws) });
     else this.log.error(`the statement of epoch ${epoch} in the database is not ours; it is not served`);
   }
 }

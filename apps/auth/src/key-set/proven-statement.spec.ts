@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { readAnchor } from '#statements';
 import { createTestIssuer, createTestKey } from '#testing';
-import { EpochWitness } from './proven-statement.js';
+import { ProvenStatement } from './proven-statement.js';
 
 const issuer = createTestIssuer();
 const epoch = (number: number, more = {}) => issuer.statement({ epoch: number, ...more });
@@ -23,32 +23,32 @@ const forged = (number: number) => issuer.statement({ epoch: number }, { signWit
 let folder: string;
 let file: string;
 const anchors = issuer.anchors.map(readAnchor);
-const witness = (isWriter = true) => new EpochWitness(issuer.issuer, anchors, { file, isWriter });
+const proven = (isWriter = true) => new ProvenStatement(issuer.issuer, anchors, { file, isWriter });
 /** What a new process knows. */
-async function looking() {
-  const one = witness();
-  await one.look();
+async function afterRestart() {
+  const one = proven();
+  await one.readCopy();
   return one;
 }
 
 // What is told is read from `fault`.
 Logger.overrideLogger(false);
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'epoch-witness-'));
+  folder = mkdtempSync(join(tmpdir(), 'proven-statement-'));
   file = join(folder, 'last-statement.jwt');
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-describe('EpochWitness', () => {
+describe('ProvenStatement', () => {
   it('knows of nothing at first, and that is no fault', async () => {
-    const one = await looking();
+    const one = await afterRestart();
     expect(one.newest()).toBeUndefined();
     expect(one.fault).toBeUndefined();
   });
 
   it('remembers the newest statement that it heard, in whatever order they came', () => {
-    const one = witness();
-    expect([2, 5, 3].map((number) => one.hear(epoch(number)))).toEqual([2, 5, 3]);
+    const one = proven();
+    expect([2, 5, 3].map((number) => one.take(epoch(number)))).toEqual([2, 5, 3]);
     expect(one.newest()?.epoch).toBe(5);
   });
 
@@ -58,61 +58,61 @@ describe('EpochWitness', () => {
     ['no statement at all', () => 'not.a.jws'],
     ['an empty text', () => ''],
   ])('does not believe %s, heard or in the file', async (_, jws) => {
-    const one = witness();
-    one.hear(epoch(4));
-    expect(one.hear(jws())).toBeUndefined();
+    const one = proven();
+    one.take(epoch(4));
+    expect(one.take(jws())).toBeUndefined();
     expect(one.newest()?.epoch).toBe(4);
     writeFileSync(file, jws());
-    await one.look();
+    await one.readCopy();
     expect(one.newest()?.epoch).toBe(4);
-    expect((await looking()).newest()).toBeUndefined();
+    expect((await afterRestart()).newest()).toBeUndefined();
   });
 
   it('believes an expired one: that it was published is what counts', () => {
-    const one = witness();
-    one.hear(epoch(7, { iat: 1, exp: 2 }));
+    const one = proven();
+    one.take(epoch(7, { iat: 1, exp: 2 }));
     expect(one.newest()?.epoch).toBe(7);
   });
 
   it('keeps a copy that the next process finds, readable by its owner alone', async () => {
     const jws = epoch(6);
-    await witness().keep(jws);
-    expect((await looking()).newest()).toMatchObject({ epoch: 6, jws });
+    await proven().save(jws);
+    expect((await afterRestart()).newest()).toMatchObject({ epoch: 6, jws });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
   it('never replaces the copy by an older one, also if another process wrote it', async () => {
-    const one = witness();
-    await one.keep(epoch(3));
-    await witness().keep(epoch(8));
-    await one.keep(epoch(5));
+    const one = proven();
+    await one.save(epoch(3));
+    await proven().save(epoch(8));
+    await one.save(epoch(5));
     expect(one.newest()?.epoch).toBe(8);
-    expect((await looking()).newest()?.epoch).toBe(8);
+    expect((await afterRestart()).newest()?.epoch).toBe(8);
   });
 
   it('reads the copy when it is told to look, and not whenever it is asked, as every login does', async () => {
-    const one = witness();
-    await one.keep(epoch(3));
-    await witness().keep(epoch(8));
+    const one = proven();
+    await one.save(epoch(3));
+    await proven().save(epoch(8));
     expect(one.newest()?.epoch).toBe(3);
-    await one.look();
+    await one.readCopy();
     expect(one.newest()?.epoch).toBe(8);
   });
 
   it('keeps the newest of many that come at once', async () => {
-    const one = witness();
-    await Promise.all([1, 2, 3, 4, 5].map((number) => one.keep(epoch(number))));
-    expect((await looking()).newest()?.epoch).toBe(5);
+    const one = proven();
+    await Promise.all([1, 2, 3, 4, 5].map((number) => one.save(epoch(number))));
+    expect((await afterRestart()).newest()?.epoch).toBe(5);
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
   it('replaces a copy that a crash or a hand has spoilt', async () => {
     writeFileSync(file, 'half of a state');
-    const one = await looking();
+    const one = await afterRestart();
     expect(one.fault).toBe('the copy of the last statement cannot be read: it holds no statement of ours');
     const jws = epoch(2);
-    await one.keep(jws);
+    await one.save(jws);
     expect(readFileSync(file, 'utf8')).toBe(jws);
     expect(one.fault).toBeUndefined();
   });
@@ -122,36 +122,36 @@ describe('EpochWitness', () => {
     try {
       // Nobody can read a folder as a file, not even root, as which tests may run.
       mkdirSync(file);
-      const one = witness();
+      const one = proven();
       for (const number of [1, 2, 3]) {
-        await one.look();
-        await one.keep(epoch(number));
+        await one.readCopy();
+        await one.save(epoch(number));
       }
       expect(one.newest()?.epoch).toBe(3);
       expect(one.fault).toBe('the copy of the last statement cannot be read: EISDIR');
       expect(told).toHaveBeenCalledTimes(1);
       expect(readdirSync(folder)).toHaveLength(1);
       rmdirSync(file);
-      await one.keep(epoch(4));
+      await one.save(epoch(4));
       expect(one.fault).toBeUndefined();
-      expect((await looking()).newest()?.epoch).toBe(4);
+      expect((await afterRestart()).newest()?.epoch).toBe(4);
     } finally {
       told.mockRestore();
     }
   });
 
   it('of a command reads the copy and never writes it', async () => {
-    await witness().keep(epoch(3));
-    const command = witness(false);
-    await command.look();
-    await command.keep(epoch(4));
+    await proven().save(epoch(3));
+    const command = proven(false);
+    await command.readCopy();
+    await command.save(epoch(4));
     expect(command.newest()?.epoch).toBe(4);
-    expect((await looking()).newest()?.epoch).toBe(3);
+    expect((await afterRestart()).newest()?.epoch).toBe(3);
   });
 
   it('remembers for its own life where no file is named', async () => {
-    const one = new EpochWitness(issuer.issuer, anchors, { isWriter: true });
-    await one.keep(epoch(3));
+    const one = new ProvenStatement(issuer.issuer, anchors, { isWriter: true });
+    await one.save(epoch(3));
     expect(one.newest()?.epoch).toBe(3);
     expect(one.fault).toBeUndefined();
     expect(readdirSync(folder)).toEqual([]);

@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 import { verifyKeySetStatement, type Anchor, type KeySetStatement } from '#statements';
 import { onlyChanges } from '#trust';
 
-export interface EpochWitnessOptions {
+export interface ProvenStatementOptions {
   /** Where the copy is kept; without it only NATS and this process's memory bear witness. */
   readonly file?: string | undefined;
   /** False for a command: it may run as another user, and auth could not read what it writes. */
@@ -17,10 +17,10 @@ export interface EpochWitnessOptions {
  * keys back and use epochs twice. What a witness says counts only under the anchor's signature. A copy that cannot be
  * read is an absent witness and stops nothing: it is told once, and replaced by the next statement.
  */
-export class EpochWitness {
+export class ProvenStatement {
   private readonly log = new Logger('keys');
   private newestSeen: KeySetStatement | undefined;
-  private keeping: Promise<void> = Promise.resolve();
+  private saving: Promise<void> = Promise.resolve();
   private readonly faults: { read?: string | undefined; write?: string | undefined } = {};
   private readonly tell = onlyChanges<string>((fault) => {
     if (fault === undefined) this.log.log('the copy of the last statement is kept again');
@@ -30,7 +30,7 @@ export class EpochWitness {
   constructor(
     private readonly issuer: string,
     private readonly anchors: readonly Anchor[],
-    private readonly options: EpochWitnessOptions,
+    private readonly options: ProvenStatementOptions,
   ) {}
 
   /** Why the copy bears no witness; undefined while it does, or where none is kept. */
@@ -43,23 +43,23 @@ export class EpochWitness {
     return this.newestSeen;
   }
 
-  /** Reads the copy, which another replica may have replaced. Never rejects. */
-  async look(): Promise<void> {
-    await this.readCopy();
+  /** Reads the statement copy, which another replica may have replaced. Never rejects. */
+  async readCopy(): Promise<void> {
+    await this.takeCopy();
   }
 
   /**
    * Takes in a statement from anywhere, and gives its epoch if it is ours. Its age does not matter: an expired one is
    * proof as well.
    */
-  hear(jws: string): number | undefined {
-    const statement = jws === this.newestSeen?.jws ? this.newestSeen : this.read(jws);
+  take(jws: string): number | undefined {
+    const statement = jws === this.newestSeen?.jws ? this.newestSeen : this.verify(jws);
     if (statement && statement.epoch > (this.newestSeen?.epoch ?? 0)) this.newestSeen = statement;
     return statement?.epoch;
   }
 
   /** A statement that one of our anchors signed; undefined for one of another installation, or a forgery. */
-  read(jws: string): KeySetStatement | undefined {
+  verify(jws: string): KeySetStatement | undefined {
     try {
       return verifyKeySetStatement(jws, { issuer: this.issuer, anchors: this.anchors, now: 0 });
     } catch {
@@ -68,18 +68,18 @@ export class EpochWitness {
   }
 
   /** Keeps a statement that was committed. Never rejects: a full disk must not keep statements from those who wait. */
-  keep(jws: string): Promise<void> {
-    this.hear(jws);
-    if (this.options.isWriter) this.keeping = this.keeping.then(() => this.writeCopy());
-    return this.keeping;
+  save(jws: string): Promise<void> {
+    this.take(jws);
+    if (this.options.isWriter) this.saving = this.saving.then(() => this.writeCopy());
+    return this.saving;
   }
 
   /** The epoch of the copy; 0 if there is none that can be read. */
-  private async readCopy(): Promise<number> {
+  private async takeCopy(): Promise<number> {
     if (this.options.file === undefined) return 0;
     let [epoch, fault]: [number | undefined, string | undefined] = [undefined, undefined];
     try {
-      epoch = this.hear(await readFile(this.options.file, 'utf8'));
+      epoch = this.take(await readFile(this.options.file, 'utf8'));
       if (epoch === undefined) fault = 'it holds no statement of ours';
     } catch (error) {
       // There is none before the first statement.
@@ -92,8 +92,8 @@ export class EpochWitness {
   /** By rename, so that a crash leaves the old copy or the new one. */
   private async writeCopy(): Promise<void> {
     const { file } = this.options;
-    const kept = await this.readCopy();
-    if (file === undefined || !this.newestSeen || this.newestSeen.epoch <= kept) return;
+    const copied = await this.takeCopy();
+    if (file === undefined || !this.newestSeen || this.newestSeen.epoch <= copied) return;
     // Replicas share the folder, and each may be process 7 of its container.
     const temporary = `${file}.${randomUUID()}`;
     try {
@@ -106,7 +106,7 @@ export class EpochWitness {
     }
   }
 
-  private report(faults: EpochWitness['faults']): void {
+  private report(faults: ProvenStatement['faults']): void {
     Object.assign(this.faults, faults);
     this.tell(this.fault);
   }

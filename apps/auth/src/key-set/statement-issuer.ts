@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { StatementSigners } from '../anchor/statement-signer.js';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
-import { activeKey, type KeySet } from '../keys/key-life-cycle.js';
+import { activeKey, type KeyRecords } from '../keys/key-life-cycle.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
 import { keySetPayload } from './key-set-payload.js';
 import { KeySetState } from './key-set-state.entity.js';
@@ -15,7 +15,7 @@ export interface StatementFacts {
   readonly epoch: number;
   /** kid of the anchor that signs it; null for the first of ours. */
   readonly anchor: string | null;
-  readonly keys: KeySet;
+  readonly keys: KeyRecords;
   readonly now: Date;
 }
 
@@ -46,7 +46,7 @@ export class StatementIssuer {
       epoch,
       now,
       statementSeconds,
-      tombstoneSeconds: maxTokenSeconds + statementSeconds,
+      listRevokedSeconds: maxTokenSeconds + statementSeconds,
       revocations: await revocationRange(tx),
     });
     const signer = this.signers.find(anchor);

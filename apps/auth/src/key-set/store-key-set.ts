@@ -1,9 +1,9 @@
 import type { EntityManager } from 'typeorm';
-import type { KeySet } from '../keys/key-life-cycle.js';
+import type { KeyRecords } from '../keys/key-life-cycle.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 
 /** Writes what changed between two key sets, in the steps that the database's own rules allow. */
-export async function storeKeySet(tx: EntityManager, before: KeySet, after: KeySet): Promise<void> {
+export async function storeKeySet(tx: EntityManager, before: KeyRecords, after: KeyRecords): Promise<void> {
   const known = new Map(before.map((key) => [key.kid, key]));
   const changed = after.filter((key) => known.get(key.kid) !== key);
   // The one that stops being active goes first: there is never a moment with two.

@@ -10,7 +10,7 @@ import {
   revoke,
   standbyKey,
   type KeyRecord,
-  type KeySet,
+  type KeyRecords,
 } from './key-life-cycle.js';
 import { keyStatuses, type KeyStatus } from './signing-key.entity.js';
 
@@ -39,8 +39,8 @@ function key(kid: string, status: KeyStatus, facts: Partial<KeyRecord> = {}): Ke
   };
 }
 
-const statusesOf = (keys: KeySet) => Object.fromEntries(keys.map(({ kid, status }) => [kid, status]));
-const byKid = (keys: KeySet, kid: string) => keys.find((candidate) => candidate.kid === kid)!;
+const statusesOf = (keys: KeyRecords) => Object.fromEntries(keys.map(({ kid, status }) => [kid, status]));
+const byKid = (keys: KeyRecords, kid: string) => keys.find((candidate) => candidate.kid === kid)!;
 const [active, standby] = [key('a', 'active'), key('s', 'prepared')];
 
 describe('prepare', () => {
@@ -179,19 +179,19 @@ describe('the set as a whole', () => {
   });
 
   it('never has two active keys, nor a published one that was retired or revoked, whatever is done to it', () => {
-    const steps: ((set: KeySet, kid: string) => KeySet)[] = [
+    const steps: ((set: KeyRecords, kid: string) => KeyRecords)[] = [
       (set, kid) => activate(set, kid, { now, verifyUntil, destroy }),
       (set, kid) => revoke(set, kid, leaked),
       (set, kid) => revoke(set, kid, { ...leaked, includeStandby: true }),
       (set) => retireExpired(set, verifyUntil),
     ];
-    const start: KeySet = [active, standby, key('t', 'prepared'), key('r', 'retiring')];
-    const explore = (set: KeySet, depth: number): number => {
+    const start: KeyRecords = [active, standby, key('t', 'prepared'), key('r', 'retiring')];
+    const explore = (set: KeyRecords, depth: number): number => {
       if (depth === 0) return 1;
       let seen = 1;
       for (const step of steps) {
         for (const { kid } of set) {
-          let next: KeySet;
+          let next: KeyRecords;
           try {
             next = step(set, kid);
           } catch {

@@ -9,7 +9,7 @@ import { AuthError } from '../errors.js';
 import type { SigningKey } from './signing-key.entity.js';
 
 export type KeyRecord = Readonly<SigningKey>;
-export type KeySet = readonly KeyRecord[];
+export type KeyRecords = readonly KeyRecord[];
 
 /** What a key is made with; it enters its life as `prepared`. */
 export type NewKey = Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk' | 'seal'>;
@@ -29,20 +29,22 @@ export const NO_SEAL = '';
 export const isPublished = ({ status }: KeyRecord): boolean =>
   status === 'prepared' || status === 'active' || status === 'retiring';
 
-export const activeKey = (keys: KeySet): KeyRecord | undefined => keys.find((key) => key.status === 'active');
+export const activeKey = (keys: KeyRecords): KeyRecord | undefined =>
+  keys.find((key) => key.status === 'active');
 
 /** The key that stands by: the prepared one that everyone has had longest, of the given algorithm if any. */
-export function standbyKey(keys: KeySet, alg?: AlgorithmName): KeyRecord | undefined {
+export function standbyKey(keys: KeyRecords, alg?: AlgorithmName): KeyRecord | undefined {
   return keys
     .filter((key) => key.status === 'prepared' && (alg === undefined || key.alg === alg))
     .sort((a, b) => a.preparedAt.getTime() - b.preparedAt.getTime())[0];
 }
 
 /** Whether no key can be prepared. Room for one more is kept, so that an emergency always can. */
-export const isFull = (keys: KeySet): boolean => keys.filter(isPublished).length >= MAX_STATEMENT_KEYS - 1;
+export const isFull = (keys: KeyRecords): boolean =>
+  keys.filter(isPublished).length >= MAX_STATEMENT_KEYS - 1;
 
 /** @throws AuthError `too_many_keys` */
-export function prepare(keys: KeySet, key: NewKey, now: Date): KeySet {
+export function prepare(keys: KeyRecords, key: NewKey, now: Date): KeyRecords {
   if (isFull(keys)) throw new AuthError('too_many_keys');
   const none = {
     activatedAt: null,
@@ -57,10 +59,10 @@ export function prepare(keys: KeySet, key: NewKey, now: Date): KeySet {
 
 /** Activates a prepared key; the one that was active verifies on until `verifyUntil` and can sign no more. */
 export function activate(
-  keys: KeySet,
+  keys: KeyRecords,
   kid: string,
   { now, verifyUntil, destroy }: { now: Date; verifyUntil: Date; destroy: DestroyPrivateHalf },
-): KeySet {
+): KeyRecords {
   if (find(keys, kid).status !== 'prepared') throw new Error(`only a prepared key can be activated`);
   return keys.map((key) => {
     if (key.kid === kid) return { ...key, status: 'active', activatedAt: now };
@@ -76,7 +78,7 @@ export const verifyUntil = (
 ): Date => new Date(now.getTime() + (maxTokenSeconds + clockSkewSeconds) * 1000);
 
 /** Retires every retiring key whose last token has expired. */
-export function retireExpired(keys: KeySet, now: Date): KeySet {
+export function retireExpired(keys: KeyRecords, now: Date): KeyRecords {
   return keys.map((key) =>
     key.status === 'retiring' && key.verifyUntil! <= now
       ? { ...key, status: 'retired', retiredAt: now, seal: NO_SEAL }
@@ -91,15 +93,15 @@ export function retireExpired(keys: KeySet, now: Date): KeySet {
  * @throws AuthError `key_not_found` · `key_not_revocable`
  */
 export function revoke(
-  keys: KeySet,
+  keys: KeyRecords,
   kid: string,
   { now, reason, note, includeStandby }: RevocationCause & { now: Date; includeStandby: boolean },
-): KeySet {
+): KeyRecords {
   const target = find(keys, kid);
   if (!isPublished(target)) throw new AuthError('key_not_revocable');
   const revoked = keys.map((key): KeyRecord => {
-    const falls = key === target || (includeStandby && key.status === 'prepared');
-    if (!falls) return key;
+    const isRevoked = key === target || (includeStandby && key.status === 'prepared');
+    if (!isRevoked) return key;
     return {
       ...key,
       status: 'revoked',
@@ -110,11 +112,11 @@ export function revoke(
     };
   });
   if (target.status !== 'active') return revoked;
-  const successor = standbyKey(revoked, target.alg) ?? standbyKey(revoked);
-  return revoked.map((key) => (key === successor ? { ...key, status: 'active', activatedAt: now } : key));
+  const standby = standbyKey(revoked, target.alg) ?? standbyKey(revoked);
+  return revoked.map((key) => (key === standby ? { ...key, status: 'active', activatedAt: now } : key));
 }
 
-function find(keys: KeySet, kid: string): KeyRecord {
+function find(keys: KeyRecords, kid: string): KeyRecord {
   const key = keys.find((candidate) => candidate.kid === kid);
   if (!key) throw new AuthError('key_not_found');
   return key;

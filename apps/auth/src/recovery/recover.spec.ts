@@ -1,19 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import { readAnchor, verifyKeySetStatement } from '#statements';
 import { createTestIssuer, createTestKey, published } from '#testing';
-import { NO_SEAL, type KeyRecord, type KeySet } from '../keys/key-life-cycle.js';
+import { NO_SEAL, type KeyRecord, type KeyRecords } from '../keys/key-life-cycle.js';
 import { recoveredKeys } from './recover.js';
 import type { KeyStatus } from '../keys/signing-key.entity.js';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 const now = at(50);
 const note = 'the database was restored';
-const fresh = ['f1', 'f2'].map((kid) => ({ kid, alg: 'ES256', publicJwk: { kid }, seal: 'fresh' }) as const);
+const newKeys = ['f1', 'f2'].map(
+  (kid) => ({ kid, alg: 'ES256', publicJwk: { kid }, seal: 'new' }) as const,
+);
 
 const issuer = createTestIssuer();
 const [activeLater, stolenLater] = [createTestKey('ES384'), createTestKey()];
 /** The newest statement: made after the backup, by then with another active key and two keys revoked. */
-const witness = verifyKeySetStatement(
+const proven = verifyKeySetStatement(
   issuer.statement({
     epoch: 40,
     keys: [published(activeLater), published(issuer.standby, { status: 'prepared' })],
@@ -42,8 +44,8 @@ function key(kid: string, status: KeyStatus, facts: Partial<KeyRecord> = {}): Ke
   };
 }
 
-const recover = (keys: KeySet) => recoveredKeys(keys, { witness, fresh, now });
-const byKid = (keys: KeySet, kid: string) => keys.find((candidate) => candidate.kid === kid);
+const recover = (keys: KeyRecords) => recoveredKeys(keys, { proven, newKeys, now });
+const byKid = (keys: KeyRecords, kid: string) => keys.find((candidate) => candidate.kid === kid);
 
 describe('recoveredKeys', () => {
   it.each(['prepared', 'active', 'retiring'] as const)(
@@ -103,7 +105,7 @@ describe('recoveredKeys', () => {
     expect(kids).toHaveLength(6);
   });
 
-  it('prepares the fresh keys, and nothing else is published', () => {
+  it('prepares the new keys, and nothing else is published', () => {
     const published = recover([key('k', 'active'), key('s', 'prepared')]).filter(
       ({ status }) => status !== 'revoked',
     );

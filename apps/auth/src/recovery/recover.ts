@@ -4,7 +4,7 @@ import {
   NO_SEAL,
   prepare,
   type KeyRecord,
-  type KeySet,
+  type KeyRecords,
   type NewKey,
 } from '../keys/key-life-cycle.js';
 
@@ -13,17 +13,17 @@ import {
  * revoked, revocations that the backup does not know are kept, and two fresh keys are prepared. Which keys the lost
  * time revoked or destroyed cannot be known, so none of the old is trusted.
  *
- * @param witness the newest statement there is proof of
+ * @param proven the newest statement there is proof of
  */
 export function recoveredKeys(
-  keys: KeySet,
-  { witness, fresh, now }: { witness: KeySetStatement; fresh: readonly NewKey[]; now: Date },
-): KeySet {
+  keys: KeyRecords,
+  { proven, newKeys, now }: { proven: KeySetStatement; newKeys: readonly NewKey[]; now: Date },
+): KeyRecords {
   const [reason, note] = ['unspecified', 'the database was restored'] as const;
   const known = new Set(keys.map((key) => key.kid));
   const lost = [
-    ...witness.keys.map(({ kid, alg }) => ({ kid, alg, at: now, reason, note })),
-    ...witness.revoked.map(({ kid, revoked_at: at, reason: why }) => ({
+    ...proven.keys.map(({ kid, alg }) => ({ kid, alg, at: now, reason, note })),
+    ...proven.revoked.map(({ kid, revoked_at: at, reason: why }) => ({
       kid,
       alg: 'ES256' as const,
       at: new Date(at * 1000),
@@ -33,7 +33,7 @@ export function recoveredKeys(
   ].filter(({ kid }) => !known.has(kid));
 
   const revoked = keys.map((key): KeyRecord => {
-    const told = witness.revoked.find(({ kid }) => kid === key.kid);
+    const told = proven.revoked.find(({ kid }) => kid === key.kid);
     if (!isPublished(key)) return key;
     const revokedAt = told ? new Date(told.revoked_at * 1000) : now;
     return {
@@ -45,7 +45,7 @@ export function recoveredKeys(
       seal: NO_SEAL,
     };
   });
-  const tombstones = lost.map(({ kid, alg, at, ...why }): KeyRecord => {
+  const unknown = lost.map(({ kid, alg, at, ...why }): KeyRecord => {
     return {
       kid,
       alg,
@@ -61,5 +61,5 @@ export function recoveredKeys(
       revocationNote: why.note,
     };
   });
-  return fresh.reduce((all, key) => prepare(all, key, now), [...revoked, ...tombstones] as KeySet);
+  return newKeys.reduce((all, key) => prepare(all, key, now), [...revoked, ...unknown] as KeyRecords);
 }

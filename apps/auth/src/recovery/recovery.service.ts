@@ -40,10 +40,10 @@ export class RecoveryService {
    */
   async recover(): Promise<Recovery> {
     await this.newest.refresh();
-    const witness = this.guard.provenStatement;
-    if (!witness || !this.guard.databaseWentBack) throw new AuthError('nothing_to_recover');
-    const alg = witness.keys.find(({ status }) => status === 'active')?.alg ?? this.settings.signingAlg;
-    const fresh = [await this.sealedKeys.generate(alg), await this.sealedKeys.generate(alg)];
+    const proven = this.guard.provenStatement;
+    if (!proven || !this.guard.databaseWentBack) throw new AuthError('nothing_to_recover');
+    const alg = proven.keys.find(({ status }) => status === 'active')?.alg ?? this.settings.signingAlg;
+    const newKeys = [await this.sealedKeys.generate(alg), await this.sealedKeys.generate(alg)];
     const { statement, answer } = await this.keySet.change(
       async (keys, context) => {
         const now = await context.stopSigning();
@@ -51,15 +51,15 @@ export class RecoveryService {
         const open = await openRotation(tx);
         if (open) await endRotation({ ...context, now }, open, 'aborted');
         const { affected } = await tx.update(Session, { endedAt: IsNull() }, { endedAt: now });
-        await renumberAfterRestore(tx, witness.revocations.to);
-        await beginRotation({ ...context, now }, fresh[0]!.kid, 'emergency');
+        await renumberAfterRestore(tx, proven.revocations.to);
+        await beginRotation({ ...context, now }, newKeys[0]!.kid, 'emergency');
         const answer = { from: context.epoch, endedSessions: affected ?? 0 };
-        return { keys: recoveredKeys(keys, { witness, fresh, now }), answer };
+        return { keys: recoveredKeys(keys, { proven, newKeys, now }), answer };
       },
       { recover: true },
     );
     const { from, endedSessions } = answer;
-    const recovery = { epoch: statement!.epoch, from, after: witness.epoch, endedSessions };
+    const recovery = { epoch: statement!.epoch, from, after: proven.epoch, endedSessions };
     securityEvent('recovered', recovery);
     return recovery;
   }

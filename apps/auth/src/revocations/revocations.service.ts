@@ -57,7 +57,7 @@ export class RevocationsService {
   }
 
   private async issue(tx: EntityManager, subjects: readonly RevokedSubject[]): Promise<RevocationRecord[]> {
-    await this.guard.assertSound(tx);
+    await this.guard.refuseOldDatabase(tx);
     const [[counted]] = await tx.query<[[{ last: number }]]>(
       'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last',
       [subjects.length],

@@ -46,7 +46,7 @@ export class AnchorExchangeService {
   async advance(): Promise<void> {
     await this.pins.save();
     const exchange = await this.waiting();
-    if (exchange?.waitingFor.length === 0) await this.goOver(exchange.next);
+    if (exchange?.waitingFor.length === 0) await this.switchTo(exchange.next);
     else
       this.tell(
         exchange ? `the anchor ${exchange.next} waits for ${shortened(exchange.waitingFor)}` : undefined,
@@ -91,18 +91,18 @@ export class AnchorExchangeService {
   async proceed(): Promise<string> {
     const next = this.nextAnchor();
     if (next === undefined) throw new AuthError('no_anchor_exchange');
-    await this.goOver(next);
+    await this.switchTo(next);
     return next;
   }
 
   /** The kid of the anchor that follows the one that signs now, if auth holds one. */
   private nextAnchor(): string | undefined {
     const { current } = this.newest;
-    return current && this.signers.successorOf(anchorOf(current.jws));
+    return current && this.signers.anchorAfter(anchorOf(current.jws));
   }
 
   /** The first statement under the next anchor is due now. */
-  private async goOver(next: string): Promise<void> {
+  private async switchTo(next: string): Promise<void> {
     await this.keySet.change((keys) => ({ keys, answer: undefined }), { anchor: next });
   }
 }

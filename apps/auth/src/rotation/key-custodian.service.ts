@@ -45,10 +45,10 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
 
   private async round(): Promise<void> {
     // First, so that a fault further down does not stop the heartbeat.
-    await this.keySet.keepFresh();
-    await this.rotations.carryOn();
+    await this.keySet.renewStatement();
+    await this.rotations.runRound();
     await this.anchors.advance();
-    await this.supply.complete();
+    await this.supply.makeMissingKeys();
   }
 
   private readonly report = onlyChanges<string>((fault) => {

@@ -8,7 +8,7 @@ import { KeySetService } from '../key-set/key-set.service.js';
 import { activeKey, prepare, revoke, standbyKey, type RevocationCause } from '../keys/key-life-cycle.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { KeySupplyService } from './key-supply.service.js';
-import { beginEmergency, closeIfPointless } from './open-rotation.js';
+import { beginEmergencyIfNeeded, endIfNotPrepared } from './open-rotation.js';
 import { EMERGENCY_WAIT_MS } from './rotation-decision.js';
 import { RotationService } from './rotation.service.js';
 
@@ -60,18 +60,18 @@ export class KeyRevocationService {
       const isSpareWanted = !includeStandby && !standbyKey(revoked, nextAlg);
       const spare = isSpareWanted ? this.supply.spare.take(nextAlg, keys) : undefined;
       const after = spare ? prepare(revoked, spare, now) : revoked;
-      await closeIfPointless({ ...context, now }, after);
-      await beginEmergency({ ...context, now }, after);
+      await endIfNotPrepared({ ...context, now }, after);
+      await beginEmergencyIfNeeded({ ...context, now }, after);
       return { keys: after, answer: nextAlg };
     });
     const { epoch } = statement!;
     this.log.warn(`key ${kid} is revoked in epoch ${epoch} (${reason})${note === null ? '' : `: ${note}`}`);
-    if (!standbyKey(await this.keySet.list(), alg)) await this.supply.makeStandby(alg);
+    if (!standbyKey(await this.keySet.allKeys(), alg)) await this.supply.makeStandby(alg);
     // An emergency rotation has begun by now, if one is needed.
     const begunAt = performance.now();
     const isSilent = () => this.acknowledgements.lackingEpoch(epoch).length > 0;
     while (isSilent() && performance.now() - startedAt < ANSWER_WITHIN_MS)
-      await this.acknowledgements.news(POLL_MS);
+      await this.acknowledgements.waitForNext(POLL_MS);
     const waitedMs = Math.round(performance.now() - startedAt);
     return {
       kid,
@@ -86,10 +86,10 @@ export class KeyRevocationService {
   /** Carries an emergency rotation on where nothing signs, until a deadline of `performance.now()`. Returns the active kid. */
   private async untilActive(deadline: number): Promise<string | null> {
     for (;;) {
-      const active = activeKey(await this.keySet.list());
+      const active = activeKey(await this.keySet.allKeys());
       if (active || performance.now() >= deadline) return active?.kid ?? null;
       await this.rotations.advance();
-      await this.acknowledgements.news(POLL_MS);
+      await this.acknowledgements.waitForNext(POLL_MS);
     }
   }
 }

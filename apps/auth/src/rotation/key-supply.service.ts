@@ -9,7 +9,7 @@ import { AuthError } from '../errors.js';
 import { KeySetService } from '../key-set/key-set.service.js';
 import { activate, activeKey, isFull, prepare, standbyKey } from '../keys/key-life-cycle.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
-import { beginEmergency } from './open-rotation.js';
+import { beginEmergencyIfNeeded } from './open-rotation.js';
 import { SpareKey } from './spare-key.js';
 
 @Injectable()
@@ -29,12 +29,12 @@ export class KeySupplyService {
    *
    * @throws AuthError `too_many_keys`
    */
-  async complete(): Promise<void> {
-    const keys = await this.keySet.list();
+  async makeMissingKeys(): Promise<void> {
+    const keys = await this.keySet.allKeys();
     const active = activeKey(keys);
     const alg = active?.alg ?? this.settings.signingAlg;
     if (keys.length === 0) await this.makeFirstKeys(alg);
-    else if (!active && standbyKey(keys)) await this.replaceMissing();
+    else if (!active && standbyKey(keys)) await this.rotateToStandby();
     else if (!active || !standbyKey(keys, alg)) {
       if (isFull(keys)) throw new AuthError('too_many_keys');
       await this.makeStandby(alg);
@@ -44,11 +44,11 @@ export class KeySupplyService {
 
   /** Prepares a standby of the algorithm, and begins an emergency rotation to it where nothing signs. */
   async makeStandby(alg: AlgorithmName): Promise<void> {
-    const fresh = await this.sealedKeys.generate(alg);
+    const generated = await this.sealedKeys.generate(alg);
     await this.keySet.change(async (keys, context) => {
       // Another replica may have been first.
-      const prepared = standbyKey(keys, alg) ? undefined : prepare(keys, fresh, context.now);
-      await beginEmergency(context, prepared ?? keys);
+      const prepared = standbyKey(keys, alg) ? undefined : prepare(keys, generated, context.now);
+      await beginEmergencyIfNeeded(context, prepared ?? keys);
       return { keys: prepared, answer: undefined };
     });
   }
@@ -67,9 +67,9 @@ export class KeySupplyService {
   }
 
   /** Begins an emergency rotation where nothing signs and no rotation is open, as after one that was called off. */
-  private async replaceMissing(): Promise<void> {
+  private async rotateToStandby(): Promise<void> {
     await this.keySet.change(async (keys, context) => {
-      await beginEmergency(context, keys);
+      await beginEmergencyIfNeeded(context, keys);
       return { answer: undefined };
     });
   }

@@ -35,7 +35,7 @@ export class KeysController {
   @ApiOperation({ summary: 'Every key that ever was, the last statement, and what a rotation waits for' })
   @ApiOkResponse({ standardSchema: keyList })
   async list() {
-    const [keys, rotation] = await Promise.all([this.keySet.list(), this.rotations.current()]);
+    const [keys, rotation] = await Promise.all([this.keySet.allKeys(), this.rotations.current()]);
     const shown = keys.map((key) => {
       const { seal: _seal, ...facts } = key;
       return { ...facts, jwksCachedUntil: signs(key) ? this.rotations.jwksCachedUntil(key) : null };

@@ -1,6 +1,6 @@
 /** The row of the open rotation as it begins and ends, within a change of the key set. */
 import { IsNull, type EntityManager } from 'typeorm';
-import { activeKey, standbyKey, type KeySet } from '../keys/key-life-cycle.js';
+import { activeKey, standbyKey, type KeyRecords } from '../keys/key-life-cycle.js';
 import type { ChangeContext } from '../key-set/key-set.service.js';
 import { Rotation } from './rotation.entity.js';
 
@@ -33,14 +33,14 @@ export function openRotation(manager: EntityManager): Promise<Rotation | null> {
 }
 
 /** Begins a rotation to the standby where nothing signs and none is open. */
-export async function beginEmergency(context: ChangeContext, keys: KeySet): Promise<void> {
+export async function beginEmergencyIfNeeded(context: ChangeContext, keys: KeyRecords): Promise<void> {
   const standby = standbyKey(keys);
   if (activeKey(keys) || !standby || (await openRotation(context.tx))) return;
   await beginRotation(context, standby.kid, 'emergency');
 }
 
 /** Ends the open rotation if its key can no longer become active. */
-export async function closeIfPointless(context: ChangeContext, keys: KeySet): Promise<void> {
+export async function endIfNotPrepared(context: ChangeContext, keys: KeyRecords): Promise<void> {
   const open = await openRotation(context.tx);
   const status = open && keys.find(({ kid }) => kid === open.kid)?.status;
   if (!open || status === 'prepared') return;

@@ -1,6 +1,6 @@
 /** What a rotation does next, decided from facts alone; locks, rows and waiting stand around it. */
 import { createHash } from 'node:crypto';
-import { activeKey, standbyKey, type KeyRecord, type KeySet } from '../keys/key-life-cycle.js';
+import { activeKey, standbyKey, type KeyRecord, type KeyRecords } from '../keys/key-life-cycle.js';
 import type { Rotation } from './rotation.entity.js';
 
 /** How long an emergency waits for acknowledgements when there was no standby that everyone held. */
@@ -8,7 +8,7 @@ export const EMERGENCY_WAIT_MS = 1_000;
 
 export interface RotationFacts {
   readonly rotation: Pick<Rotation, 'kid' | 'cause' | 'requestedAt' | 'waitsForJwks'>;
-  readonly keys: KeySet;
+  readonly keys: KeyRecords;
   readonly now: Date;
   readonly statementSeconds: number;
   readonly jwksMaxAgeSeconds: number;
@@ -54,7 +54,7 @@ export const jwksCachedUntil = ({ preparedAt }: KeyRecord, jwksMaxAgeSeconds: nu
  * the JWKS never acknowledge: none of them may hold one without the standby.
  */
 export function dueStandby(
-  keys: KeySet,
+  keys: KeyRecords,
   now: Date,
   { rotationSeconds, jwksMaxAgeSeconds }: { rotationSeconds: number; jwksMaxAgeSeconds: number },
 ): KeyRecord | undefined {

@@ -23,7 +23,7 @@ import {
   retireExpired,
   revoke,
   standbyKey,
-  type KeySet,
+  type KeyRecords,
 } from '../keys/key-life-cycle.js';
 
 const [TOKEN_SECONDS, SKEW_SECONDS, STATEMENT_SECONDS, COUNTED_SECONDS] = [300, 5, 900, 25];
@@ -50,7 +50,7 @@ const count = (what: string) => (seen[what] = (seen[what] ?? 0) + 1);
 
 class World {
   readonly clock = fakeClock();
-  keys: KeySet = [];
+  keys: KeyRecords = [];
   rotation: Pick<Rotation, 'kid' | 'cause' | 'requestedAt' | 'waitsForJwks'> | undefined;
   epoch = 0;
   statement = { iat: 0, kids: [] as readonly string[] };
@@ -83,8 +83,8 @@ class World {
 
   // What auth does, a transaction each.
 
-  private change(step: (keys: KeySet) => KeySet | undefined): void {
-    let after: KeySet | undefined;
+  private change(step: (keys: KeyRecords) => KeyRecords | undefined): void {
+    let after: KeyRecords | undefined;
     try {
       after = step(retireExpired(this.keys, this.now));
     } catch (error) {
@@ -94,7 +94,7 @@ class World {
     if (after) this.issue(after);
   }
 
-  private issue(after: KeySet): void {
+  private issue(after: KeyRecords): void {
     this.checkStep(after);
     this.keys = after;
     this.epoch += 1;
@@ -166,7 +166,7 @@ class World {
     });
   }
 
-  private beginEmergency(keys: KeySet): void {
+  private beginEmergency(keys: KeyRecords): void {
     const standby = standbyKey(keys);
     if (activeKey(keys) || !standby) return;
     count('emergency');
@@ -232,7 +232,7 @@ class World {
 
   // What must be so.
 
-  private checkStep(after: KeySet): void {
+  private checkStep(after: KeyRecords): void {
     expect(after.length).toBeGreaterThanOrEqual(this.keys.length);
     for (const [index, before] of this.keys.entries()) {
       const next = after[index]!;

@@ -18,7 +18,7 @@ import {
   standbyKey,
   verifyUntil,
   type KeyRecord,
-  type KeySet,
+  type KeyRecords,
   type NewKey,
 } from '../keys/key-life-cycle.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
@@ -75,27 +75,27 @@ export class RotationService {
   ): Promise<RotationResult> {
     const startedAt = performance.now();
     const elapsedMs = () => Math.round(performance.now() - startedAt);
-    const wanted = alg ?? activeKey(await this.keySet.list())?.alg ?? this.settings.signingAlg;
+    const wanted = alg ?? activeKey(await this.keySet.allKeys())?.alg ?? this.settings.signingAlg;
     // Made before the lock is taken. It is the key to rotate to where there is no standby; else it is the next standby.
-    const fresh = await this.sealedKeys.generate(wanted);
+    const generated = await this.sealedKeys.generate(wanted);
     const { answer: rotation } = await this.keySet.change(async (keys, context) => {
       if (await openRotation(context.tx)) throw new AuthError('rotation_in_progress');
       const standby = standbyKey(keys, wanted);
-      const prepared = standby ? undefined : prepare(keys, fresh, context.now);
+      const prepared = standby ? undefined : prepare(keys, generated, context.now);
       // Where nothing signs, there is no good token that could be refused.
       const cause = activeKey(keys) ? 'requested' : 'emergency';
       const waitsForJwks = waitForThirdParties && cause === 'requested';
-      const { kid } = standby ?? fresh;
+      const { kid } = standby ?? generated;
       return { keys: prepared, answer: await beginRotation(context, kid, cause, { waitsForJwks }) };
     });
-    const nextStandby = rotation.kid === fresh.kid ? undefined : fresh;
+    const nextStandby = rotation.kid === generated.kid ? undefined : generated;
     while (!(await this.advance(nextStandby)) && elapsedMs() < ANSWER_WITHIN_MS)
-      await this.acknowledgements.news(POLL_MS);
+      await this.acknowledgements.waitForNext(POLL_MS);
     return this.resultOf(rotation.id, elapsedMs());
   }
 
   /** One round of every replica: learns what the others have heard, begins a rotation that is due, carries it on. */
-  async carryOn(): Promise<void> {
+  async runRound(): Promise<void> {
     await this.acknowledgements.load();
     await this.beginIfDue();
     await this.advance();
@@ -103,7 +103,7 @@ export class RotationService {
 
   /** Begins a rotation when it is time for the scheduled one. */
   private async beginIfDue(): Promise<void> {
-    if (!dueStandby(await this.keySet.list(), new Date(), this.settings)) return;
+    if (!dueStandby(await this.keySet.allKeys(), new Date(), this.settings)) return;
     await this.keySet.change(async (keys, context) => {
       // Another replica may have begun it, or even ended it.
       const isOpen = (await openRotation(context.tx)) !== null;
@@ -116,7 +116,7 @@ export class RotationService {
   /** The open rotation and whom it waits for, if there is one. */
   async current(): Promise<Waiting | undefined> {
     const rotation = await openRotation(this.dataSource.manager);
-    return rotation ? this.waiting(rotation, await this.keySet.list()) : undefined;
+    return rotation ? this.waiting(rotation, await this.keySet.allKeys()) : undefined;
   }
 
   /** Until when third parties with a cached JWKS may refuse tokens of the key. */
@@ -135,7 +135,7 @@ export class RotationService {
     const rotation = await openRotation(manager);
     if (!rotation) return true;
     // Decided once without the lock: every change of the key set waits for it, and most rounds decide to wait.
-    const decision = this.decide(rotation, await this.keySet.list(), await databaseClock(manager));
+    const decision = this.decide(rotation, await this.keySet.allKeys(), await databaseClock(manager));
     return decision !== 'wait' && this.end(rotation, { nextStandby });
   }
 
@@ -187,11 +187,11 @@ export class RotationService {
 
   /** The key set in which the key is active, and the next standby prepared where there is room for it. */
   private async activated(
-    keys: KeySet,
+    keys: KeyRecords,
     kid: string,
     { now, stopSigning }: ChangeContext,
     nextStandby: NewKey | undefined,
-  ): Promise<KeySet> {
+  ): Promise<KeyRecords> {
     const activatedAt = await stopSigning();
     const after = activate(keys, kid, {
       now: activatedAt,
@@ -202,7 +202,7 @@ export class RotationService {
     return isWanted ? prepare(after, nextStandby, now) : after;
   }
 
-  private decide(rotation: Rotation, keys: KeySet, now: Date): RotationDecision {
+  private decide(rotation: Rotation, keys: KeyRecords, now: Date): RotationDecision {
     return decideRotation({
       rotation,
       keys,
@@ -214,7 +214,7 @@ export class RotationService {
     });
   }
 
-  private waiting(rotation: Rotation, keys: KeySet): Waiting {
+  private waiting(rotation: Rotation, keys: KeyRecords): Waiting {
     const { id: rotationId, kid, requestedAt: since, waitsForJwks } = rotation;
     // The list leaves out a key that somebody else has planted in the table.
     const key = keys.find((candidate) => candidate.kid === kid);
@@ -230,7 +230,7 @@ export class RotationService {
     const rotation = await manager.findOneByOrFail(Rotation, { id: rotationId });
     const { kid, outcome } = rotation;
     if (outcome === 'aborted') throw new AuthError('rotation_aborted');
-    const keys = await this.keySet.list();
+    const keys = await this.keySet.allKeys();
     if (outcome === null) return { done: false, ...this.waiting(rotation, keys) };
     const { alg, ...key } = keys.find((candidate) => candidate.kid === kid)!;
     const { epoch } = await manager.findOneByOrFail(KeySetState, { id: true });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AlgorithmName } from '#jws';
-import type { KeyRecord, KeySet } from '../keys/key-life-cycle.js';
+import type { KeyRecord, KeyRecords } from '../keys/key-life-cycle.js';
 import { SpareKey } from './spare-key.js';
 
 const revoked = (kid: string) => ({ kid, status: 'revoked' }) as KeyRecord;
-const keys: KeySet = [revoked('old'), { kid: 'now', status: 'active' } as KeyRecord];
+const keys: KeyRecords = [revoked('old'), { kid: 'now', status: 'active' } as KeyRecord];
 
 function spareKey() {
   let made = 0;

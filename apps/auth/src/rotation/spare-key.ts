@@ -1,5 +1,5 @@
 import type { AlgorithmName } from '#jws';
-import type { KeySet, NewKey } from '../keys/key-life-cycle.js';
+import type { KeyRecords, NewKey } from '../keys/key-life-cycle.js';
 
 /**
  * A key that is made ahead, so that nothing is generated between an operator who revokes a key and the commit. It is
@@ -12,14 +12,14 @@ export class SpareKey {
   constructor(private readonly generate: (alg: AlgorithmName) => Promise<NewKey>) {}
 
   /** Makes the spare of an algorithm unless there is one that {@link take} would give. */
-  async stock(alg: AlgorithmName, keys: KeySet): Promise<void> {
+  async stock(alg: AlgorithmName, keys: KeyRecords): Promise<void> {
     const revocations = revocationsOf(keys);
     if (this.held?.key.alg === alg && this.held.revocations === revocations) return;
     this.held = { key: await this.generate(alg), revocations };
   }
 
   /** Gives the spare away if it is of the algorithm and no key was revoked since it was made. */
-  take(alg: AlgorithmName, keys: KeySet): NewKey | undefined {
+  take(alg: AlgorithmName, keys: KeyRecords): NewKey | undefined {
     const { held } = this;
     this.held = undefined;
     return held?.key.alg === alg && held.revocations === revocationsOf(keys) ? held.key : undefined;
@@ -27,4 +27,4 @@ export class SpareKey {
 }
 
 /** History is never deleted, so this only grows. */
-const revocationsOf = (keys: KeySet): number => keys.filter(({ status }) => status === 'revoked').length;
+const revocationsOf = (keys: KeyRecords): number => keys.filter(({ status }) => status === 'revoked').length;

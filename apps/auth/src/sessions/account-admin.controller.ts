@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Scopes } from '#trust/nest';
 import { ApiProblems } from '../errors.js';
 import { roles } from '../accounts/scopes.js';
-import { AccountStandingService } from './account-status.service.js';
+import { AccountStatusService } from './account-status.service.js';
 import type { Account } from '../accounts/account.entity.js';
 
 const accountId = z.uuid();
@@ -21,7 +21,7 @@ const accountView = z.strictObject({
 @Scopes('accounts:manage')
 @Controller('admin/accounts')
 export class AccountAdminController {
-  constructor(private readonly standing: AccountStandingService) {}
+  constructor(private readonly status: AccountStatusService) {}
 
   @Post(':id/disable')
   @HttpCode(200)
@@ -29,7 +29,7 @@ export class AccountAdminController {
   @ApiOkResponse({ standardSchema: accountView })
   @ApiProblems('account_not_found')
   async disable(@Param('id', { schema: accountId }) id: string) {
-    return shown(await this.standing.disable(id));
+    return shown(await this.status.disable(id));
   }
 
   @Post(':id/enable')
@@ -38,7 +38,7 @@ export class AccountAdminController {
   @ApiOkResponse({ standardSchema: accountView })
   @ApiProblems('account_not_found')
   async enable(@Param('id', { schema: accountId }) id: string) {
-    return shown(await this.standing.enable(id));
+    return shown(await this.status.enable(id));
   }
 }
 

@@ -8,7 +8,7 @@ import { Account } from '../accounts/account.entity.js';
 
 /** Who may log in. A disabled account keeps its data and its history, and nothing else. */
 @Injectable()
-export class AccountStandingService {
+export class AccountStatusService {
   constructor(private readonly revocations: RevocationsService) {}
 
   /** Refuses logins from now on and ends every session. Once or several times is the same. @throws AuthError `account_not_found` */

@@ -3,7 +3,7 @@ import { AccountsModule } from '../accounts/accounts.module.js';
 import { RevocationsModule } from '../revocations/revocations.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccountAdminController } from './account-admin.controller.js';
-import { AccountStandingService } from './account-status.service.js';
+import { AccountStatusService } from './account-status.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -11,7 +11,7 @@ import { SessionsService } from './sessions.service.js';
 @Module({
   imports: [AccountsModule, RevocationsModule, TokensModule],
   controllers: [SessionsController, AccountAdminController],
-  providers: [SessionsService, AccountStandingService],
+  providers: [SessionsService, AccountStatusService],
   exports: [SessionsService],
 })
 export class SessionsModule {}

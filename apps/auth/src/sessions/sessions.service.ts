@@ -100,24 +100,24 @@ export class SessionsService {
 
   /** Ends the session that the caller's own token is of. */
   async logOut(accountId: string, sid: string): Promise<void> {
-    const [ended] = await this.endThose(accountId, [sid]);
+    const [ended] = await this.endSessionsOf(accountId, [sid]);
     if (ended) securityEvent('logout', { account: accountId, session: ended });
   }
 
   /** Ends one of the account's sessions by name. @throws AuthError `session_not_found` if it has no such live one */
   async end(accountId: string, sid: string): Promise<void> {
-    const [ended] = await this.endThose(accountId, [sid]);
+    const [ended] = await this.endSessionsOf(accountId, [sid]);
     if (!ended) throw new AuthError('session_not_found');
     securityEvent('session.ended', { account: accountId, session: ended, reason: 'requested' });
   }
 
   /** Ends all of the account's sessions. */
   async endAll(accountId: string): Promise<void> {
-    securityEvent('logout.all', { account: accountId, sessions: await this.endThose(accountId) });
+    securityEvent('logout.all', { account: accountId, sessions: await this.endSessionsOf(accountId) });
   }
 
   /** The sids of those that ended. */
-  private endThose(accountId: string, sids?: readonly string[]): Promise<string[]> {
+  private endSessionsOf(accountId: string, sids?: readonly string[]): Promise<string[]> {
     return this.revocations.transaction(async (tx, revoke) => {
       await lockAccount(tx, accountId);
       const ended = await endSessions(tx, accountId, sids);

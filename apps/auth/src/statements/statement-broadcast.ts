@@ -3,12 +3,12 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NATS_LINK, type NatsLink } from '#service-kit';
 import { KeyRing } from '#trust';
-import { EpochWitness } from '../key-set/proven-statement.js';
+import { ProvenStatement } from '../key-set/proven-statement.js';
 import { NewestStatement, type IssuedStatement } from '../key-set/newest-statement.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { StatementPublisher } from './statement-publisher.js';
 
-const FIRST_WORD_MS = 1_000;
+const FIRST_COMPARISON_MS = 1_000;
 
 /** Hands every new statement to this process's own key ring and to NATS. HTTP reads {@link NewestStatement.current}. */
 @Injectable()
@@ -21,7 +21,7 @@ export class StatementBroadcast implements OnModuleInit {
 
   constructor(
     private readonly newest: NewestStatement,
-    private readonly witness: EpochWitness,
+    private readonly proven: ProvenStatement,
     private readonly ring: KeyRing,
     private readonly acknowledgements: AcknowledgementsService,
     @Inject(NATS_LINK) private readonly nats: NatsLink,
@@ -32,18 +32,18 @@ export class StatementBroadcast implements OnModuleInit {
     this.newest.onNewer((statement) => this.spread(statement));
     // Closed before NATS was ever reached.
     this.nats.connection.then((connection) => this.attach(connection)).catch(() => undefined);
-    await Promise.race([this.compared, delay(FIRST_WORD_MS)]);
+    await Promise.race([this.compared, delay(FIRST_COMPARISON_MS)]);
   }
 
   private async attach(connection: NatsConnection): Promise<void> {
     const publisher = new StatementPublisher(
       connection,
-      (jws) => this.witness.hear(jws),
+      (jws) => this.proven.take(jws),
       (message) => this.log.warn(message),
     );
     const compare = async () => {
       publisher.forget();
-      // A failure is not the end: the file and this process's memory bear witness too.
+      // A failure is not the end: the file and this process's memory are proof too.
       await publisher.stored().catch(() => undefined);
       this.publisher = publisher;
       if (this.newest.current) void publisher.offer(this.newest.current);

@@ -32,7 +32,7 @@ function transaction(...keys: (SigningKey | null)[]) {
 
 function signer() {
   const settings = { issuer: 'https://issuer.test', accessTokenSeconds: 300 } as AuthSettings;
-  const guard = { assertSound: async () => undefined } as unknown as EpochGuard;
+  const guard = { refuseOldDatabase: async () => undefined } as unknown as EpochGuard;
   return new AccessTokenSigner(new JwtService({}), seal, guard, settings);
 }
 

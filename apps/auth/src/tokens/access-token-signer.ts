@@ -51,7 +51,7 @@ export class AccessTokenSigner {
   async sign(tx: EntityManager, claims: TokenClaims): Promise<SignedToken> {
     await shareSigning(tx);
     const key = await this.lockActiveKey(tx);
-    await this.guard.assertSound(tx);
+    await this.guard.refuseOldDatabase(tx);
     const [clock] = await tx.query<{ now: number }[]>(
       'SELECT floor(extract(epoch FROM clock_timestamp()))::float8 AS now',
     );

@@ -69,7 +69,7 @@ export class AcknowledgementsService
     @Inject(ACKNOWLEDGEMENT_OPTIONS) private readonly options: AcknowledgementOptions,
   ) {
     this.verifiers = new Verifiers(options.countedSeconds * 1000);
-    this.writer = new VerifierWriter((words) => saveVerifiers(dataSource, words, options.countedSeconds));
+    this.writer = new VerifierWriter((changes) => saveVerifiers(dataSource, changes, options.countedSeconds));
     this.catchUp = new CatchUp(() => newest.refresh());
   }
 
@@ -126,7 +126,7 @@ export class AcknowledgementsService
   }
 
   /** Resolves at the next acknowledgement, or after `timeoutMs`. */
-  news(timeoutMs: number): Promise<void> {
+  waitForNext(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);

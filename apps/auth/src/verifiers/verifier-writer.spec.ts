@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MAX_REMEMBERED } from './verifier-pins.service.js';
-import { FLUSH_MS, VerifierWriter, type VerifierWords } from './verifier-writer.js';
+import { FLUSH_MS, VerifierWriter, type VerifierChanges } from './verifier-writer.js';
 
 const verifier = (service: string, instance: string) => ({
   ...{ service, instance, epoch: 1, kids: [], pins: [], at: 0 },
@@ -8,7 +8,7 @@ const verifier = (service: string, instance: string) => ({
 });
 
 describe('VerifierWriter', () => {
-  let batches: VerifierWords[];
+  let batches: VerifierChanges[];
   let endWrite: () => void;
   let writer: VerifierWriter;
   beforeEach(() => {

@@ -9,7 +9,7 @@ import type { Verifier } from './verifiers.js';
 
 export const FLUSH_MS = 200;
 
-export interface VerifierWords {
+export interface VerifierChanges {
   readonly heard: readonly Verifier[];
   readonly left: readonly InstanceName[];
 }
@@ -22,16 +22,16 @@ export class VerifierWriter {
   private isWriting = false;
   private isStopped = false;
 
-  constructor(private readonly write: (words: VerifierWords) => Promise<void>) {}
+  constructor(private readonly write: (changes: VerifierChanges) => Promise<void>) {}
 
   /**
    * Takes a word to be written soon; the last word of an instance counts. One beyond the bound is not written: an
    * anchor exchange waits for it by the row that stands for all others, and a rotation by what each replica has heard.
    */
-  save(word: Verifier | InstanceName): void {
-    const words = this.unsaved.get(word.service) ?? new Map<string, Verifier | InstanceName>();
-    if (!words.has(word.instance) && words.size >= MAX_REMEMBERED) return;
-    this.unsaved.set(word.service, words.set(word.instance, word));
+  save(change: Verifier | InstanceName): void {
+    const changes = this.unsaved.get(change.service) ?? new Map<string, Verifier | InstanceName>();
+    if (!changes.has(change.instance) && changes.size >= MAX_REMEMBERED) return;
+    this.unsaved.set(change.service, changes.set(change.instance, change));
     this.schedule();
   }
 
@@ -49,11 +49,11 @@ export class VerifierWriter {
   private async flush(): Promise<void> {
     this.timer = undefined;
     this.isWriting = true;
-    const words = [...this.unsaved.values()].flatMap((instances) => [...instances.values()]);
+    const changes = [...this.unsaved.values()].flatMap((instances) => [...instances.values()]);
     this.unsaved.clear();
     try {
-      const heard = words.filter((word) => 'seenAt' in word);
-      await this.write({ heard, left: words.filter((word) => !('seenAt' in word)) });
+      const heard = changes.filter((change) => 'seenAt' in change);
+      await this.write({ heard, left: changes.filter((change) => !('seenAt' in change)) });
     } catch (error) {
       this.log.warn(`acknowledgements could not be saved: ${(error as Error).message}`);
     }
