@@ -36,7 +36,6 @@ export default {
   globalTeardown: '<rootDir>/libs/testing/jest-global-teardown.mjs',
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   testTimeout: 30_000,
-  // A worker keeps every ES module that its specs load. Jest gives it 500 ms to end, and giving back the memory of a
-  // whole run takes longer on a busy machine. So a worker that has grown past this is replaced between two specs.
+  // A worker keeps every ES module that its specs load. One that has grown past this is replaced between two specs.
   workerIdleMemoryLimit: '400MB',
 };

@@ -44,7 +44,11 @@ async function run() {
 
 async function test() {
   await prepare();
-  const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const options = [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    `--import=${pathToFileURL(at('libs/testing/jest-worker-exit.mjs')).href}`,
+  ];
   const env = {
     ...process.env,
     NODE_OPTIONS: [process.env.NODE_OPTIONS, ...options].filter(Boolean).join(' '),
