@@ -78,6 +78,8 @@ const eventsIn = (stderr: string) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('npm run keys', () => {
+  let revoked: string;
+
   it('revokes a key, and tells who signs now and who acknowledged', async () => {
     const { stdout: before } = await keys('list');
     const kidOf = (status: string) => new RegExp(`^(\\S+) {2}ES256 {2}${status}$`, 'm').exec(before)![1]!;
@@ -88,6 +90,7 @@ describe('npm run keys', () => {
     const revocation = [active, '--reason', 'compromised', '--note', 'a drill'];
     const { code, stdout, stderr } = await keys('revoke', ...revocation);
     expect(code).toBe(0);
+    revoked = active;
     expect(stdout).toMatch(
       new RegExp(
         `^${active} is revoked, epoch \\d+; ${standby} signs now; acknowledged by every verifier heard of\n$`,
@@ -98,13 +101,19 @@ describe('npm run keys', () => {
       { level: 'info', kid: active, reason: 'compromised', by: 'operator' },
     ]);
     expect(stderr).not.toContain('a drill');
-    expect((await keys('list')).stdout).toContain(`${active}  ES256  revoked  compromised  a drill\n`);
+  });
+
+  it('lists the keys, with the reason and the note of a revocation', async () => {
+    expect((await keys('list')).stdout).toContain(`${revoked}  ES256  revoked  compromised  a drill\n`);
   });
 
   it('leaves the copy of the last statement to auth, which could not read what another user wrote', async () => {
     const { code } = await keys('rotate');
     expect(code).toBe(0);
     expect(existsSync(copy)).toBe(false);
+  });
+
+  it('says so if the copy cannot be read', async () => {
     mkdirSync(copy);
     const { stdout, stderr } = await keys('list');
     rmSync(copy, { recursive: true });
@@ -135,21 +144,30 @@ describe('npm run keys', () => {
     expect(stdout).toMatch(/^orders\/vanished {2}lacks the next {2}heard of 6\d\d s ago$/m);
   });
 
-  it('drops a verifier that vanished, once', async () => {
+  it('drops a verifier that vanished', async () => {
     const { stdout: rest } = await keys('anchor', '--drop', 'orders/vanished');
     expect(rest).toContain('orders/late  lacks the next');
     expect(rest).not.toContain('vanished');
+  });
+
+  it('says so if there is no verifier to drop', async () => {
     expect(await keys('anchor', '--drop', 'orders/vanished')).toMatchObject({
       code: 1,
       stderr: 'No verifier with this name is remembered\n',
     });
   });
 
-  it('goes over to the next anchor by hand, once', async () => {
+  it('goes over to the next anchor by hand', async () => {
     const { stdout, stderr } = await keys('anchor', '--proceed');
     expect(stdout).toBe(`statements are signed by the anchor ${next} from now on\n`);
     expect(eventsIn(stderr)).toMatchObject([{ event: 'anchor.switched', anchor: next, by: 'operator' }]);
+  });
+
+  it('shows that there is no further anchor', async () => {
     expect((await keys('anchor')).stdout).toContain(`signing: ${next}\nnext: none\n`);
+  });
+
+  it('refuses to go over to an anchor that is not there', async () => {
     expect(await keys('anchor', '--proceed')).toMatchObject({
       code: 1,
       stderr: 'auth has no next trust anchor that it could go over to\n',
@@ -161,6 +179,9 @@ describe('npm run keys', () => {
       code: 1,
       stderr: 'There is no key of this kid\n',
     });
+  });
+
+  it('says in a line that the database cannot be reached', async () => {
     auth.database.shut();
     try {
       expect(await keys('list')).toEqual({ code: 1, stdout: '', stderr: 'The database cannot be reached\n' });
