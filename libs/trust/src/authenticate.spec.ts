@@ -48,11 +48,10 @@ test('outcomes are counted by their code', async () => {
 
 test('any other exception is a refusal, counted as internal, its cause kept', async () => {
   const cause = new RangeError('a bug');
-  const { authenticator } = setUp({
-    verify: () => {
-      throw cause;
-    },
-  });
+  const broken = (): never => {
+    throw cause;
+  };
+  const { authenticator } = setUp({ verify: Object.assign(broken, { recall: () => undefined }) });
   const judged = authenticator.authenticate(carrying('x'), { audience: 'orders' });
   await expect(judged).rejects.toMatchObject({ name: 'TrustError', code: 'internal', cause });
   expect(authenticator.counts()).toEqual({ internal: 1 });

@@ -1,5 +1,5 @@
 import type { AccessTokenClaims } from './access-token-claims.js';
-import { bearerToken, type ReceivedRequest } from './bearer.js';
+import { bearerToken, likelyBearerToken, type ReceivedRequest } from './bearer.js';
 import type { KeyRing } from './key-ring.js';
 import { within } from './shared-runs.js';
 import { TrustError, type TrustErrorCode } from './trust-error.js';
@@ -39,6 +39,18 @@ export class Authenticator {
   private waiting = 0;
 
   constructor(private readonly options: AuthenticatorOptions) {}
+
+  /**
+   * The claims of the request's token, if it was accepted before and still passes: at once, without a promise.
+   * `undefined` where {@link authenticate} must judge.
+   */
+  recall(request: ReceivedRequest, expected: Expectation): AccessTokenClaims | undefined {
+    if (this.options.furtherCheck) return undefined;
+    const token = likelyBearerToken(request);
+    const claims = token === undefined ? undefined : this.options.verify.recall(token, expected);
+    if (claims) this.count('accepted');
+    return claims;
+  }
 
   /** @throws TrustError, or what `furtherCheck` threw */
   async authenticate(request: ReceivedRequest, expected: Expectation): Promise<AccessTokenClaims> {

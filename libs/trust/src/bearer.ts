@@ -1,6 +1,7 @@
 import { TrustError } from './trust-error.js';
 
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
+const AUTHORIZATION = 'authorization';
 /** What Node takes where a server says nothing. */
 const DEFAULT_MAX_HEADERS_COUNT = 1_000;
 
@@ -19,12 +20,8 @@ export interface ReceivedRequest {
  * @throws TrustError `too_many_fields` · `missing_token` · `repeated_authorization` · `malformed`
  */
 export function bearerToken(request: ReceivedRequest): string {
-  const { rawHeaders } = request;
   if (mayBeCut(request)) throw new TrustError('too_many_fields', 'header fields may have been dropped');
-  const fields: string[] = [];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]!.toLowerCase() === 'authorization') fields.push(rawHeaders[i + 1]!);
-  }
+  const fields = authorizationFields(request);
   const [field] = fields;
   if (fields.length > 1) throw new TrustError('repeated_authorization', 'more than one Authorization field');
   if (field === undefined || !/^Bearer( |$)/i.test(field))
@@ -32,6 +29,27 @@ export function bearerToken(request: ReceivedRequest): string {
   const token = BEARER.exec(field)?.[1];
   if (token === undefined) throw new TrustError('malformed', 'what follows Bearer is not a token');
   return token;
+}
+
+/**
+ * The text after `Bearer ` where {@link bearerToken} may find a token: enough to look for a token that it gave before.
+ * `undefined` where only `bearerToken` can say what the request carries.
+ */
+export function likelyBearerToken(request: ReceivedRequest): string | undefined {
+  const fields = authorizationFields(request);
+  const [field] = fields;
+  if (fields.length !== 1 || !field!.startsWith('Bearer ') || mayBeCut(request)) return undefined;
+  return field!.slice('Bearer '.length);
+}
+
+function authorizationFields({ rawHeaders }: ReceivedRequest): string[] {
+  const fields: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    if (name.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION)
+      fields.push(rawHeaders[i + 1]!);
+  }
+  return fields;
 }
 
 /** Whether as many fields came as Node takes at most: then there may have been more. */

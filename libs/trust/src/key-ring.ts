@@ -140,10 +140,10 @@ export class KeyRing {
     return typeof kid === 'string' ? this.keys.get(kid) : undefined;
   }
 
-  freshness(): Freshness {
+  /** @param now a NumericDate */
+  freshness(now = numericDate(this.clock)): Freshness {
     const { statement } = this;
     if (!statement) return 'empty';
-    const now = numericDate(this.clock);
     if (statement.exp <= now) return 'stale';
     // Also by absolute value: a statement from a far future says nothing of the present.
     return Math.abs(now - statement.iat) <= this.confirmedSeconds ? 'confirmed' : 'unconfirmed';

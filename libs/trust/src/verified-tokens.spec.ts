@@ -6,15 +6,17 @@ import { VerifiedTokens } from './verified-tokens.js';
 
 const KEY = {} as PublishedKey;
 const verified = (token: string, key = KEY) => ({
+  token,
   key,
   claims: { jti: token } as AccessTokenClaims,
-  counter: 0,
+  scopes: [],
+  notRevokedAt: 0,
 });
 const tail = (name: string) => name.padStart(32, '-');
 
 function filled(capacity: number, ...tokens: string[]): VerifiedTokens {
   const cache = new VerifiedTokens(capacity);
-  for (const token of tokens) cache.add(token, verified(token));
+  for (const token of tokens) cache.add(verified(token));
   return cache;
 }
 
@@ -31,7 +33,7 @@ describe('VerifiedTokens', () => {
     const [first, second] = [`one.${tail('x')}`, `two.${tail('x')}`];
     const cache = filled(5, first);
     expect(cache.get(second)).toBeUndefined();
-    cache.add(second, verified(second));
+    cache.add(verified(second));
     expect(cache.get(first)).toBeUndefined();
     expect(cache.get(second)?.claims.jti).toBe(second);
   });
@@ -39,22 +41,22 @@ describe('VerifiedTokens', () => {
   test('adding a token again replaces its key', () => {
     const cache = filled(5, 'a');
     const other = {} as PublishedKey;
-    cache.add('a', verified('a', other));
+    cache.add(verified('a', other));
     expect(cache.get('a')?.key).toBe(other);
   });
 
   test('a full cache gives up the one that was not used', () => {
     const cache = filled(3, 'a', 'b', 'c');
     kept(cache, 'a', 'c');
-    cache.add('d', verified('d'));
+    cache.add(verified('d'));
     expect(kept(cache, 'a', 'b', 'c', 'd')).toEqual(['a', 'c', 'd']);
   });
 
   test('being used spares once, not for ever', () => {
     const cache = filled(2, 'a', 'b');
     kept(cache, 'a', 'b');
-    cache.add('c', verified('c'));
-    cache.add('d', verified('d'));
+    cache.add(verified('c'));
+    cache.add(verified('d'));
     expect(kept(cache, 'a', 'b', 'c', 'd')).toEqual(['c', 'd']);
   });
 
@@ -73,7 +75,7 @@ describe('VerifiedTokens', () => {
         const model = new ClockModel(capacity);
         for (const { add, token } of steps) {
           if (add) {
-            cache.add(token, verified(token));
+            cache.add(verified(token));
             model.add(token);
           } else {
             expect(cache.get(token)?.claims.jti).toBe(model.get(token));

@@ -1,16 +1,19 @@
 import type { PublishedKey } from '#statements';
 import type { AccessTokenClaims } from './access-token-claims.js';
 
-/** What was found out about a token. */
-export interface Verified {
+/** A token whose signature and claims hold. */
+export interface VerifiedToken {
+  readonly token: string;
   readonly key: PublishedKey;
   readonly claims: AccessTokenClaims;
-  /** The state of the revocation view in which it was not revoked. */
-  readonly counter: number;
+  /** The scopes that it grants. */
+  readonly scopes: readonly string[];
+  /** The state of the revocation view in which it was last found not revoked. */
+  notRevokedAt: number | undefined;
 }
 
-interface Entry extends Verified {
-  readonly token: string;
+interface Entry {
+  readonly verified: VerifiedToken;
   used: boolean;
 }
 
@@ -26,19 +29,19 @@ export class VerifiedTokens {
 
   constructor(private readonly capacity: number) {}
 
-  get(token: string): Readonly<Entry> | undefined {
+  get(token: string): VerifiedToken | undefined {
     const slot = this.index.get(mapKey(token));
     const entry = slot === undefined ? undefined : this.slots[slot];
-    if (entry?.token !== token) return undefined;
+    if (entry?.verified.token !== token) return undefined;
     entry.used = true;
-    return entry;
+    return entry.verified;
   }
 
-  add(token: string, verified: Verified): void {
+  add(verified: VerifiedToken): void {
     if (this.capacity === 0) return;
-    const id = mapKey(token);
+    const id = mapKey(verified.token);
     const slot = this.index.get(id) ?? this.freeSlot();
-    this.slots[slot] = { ...verified, token, used: false };
+    this.slots[slot] = { verified, used: false };
     this.index.set(id, slot);
   }
 
@@ -50,7 +53,7 @@ export class VerifiedTokens {
       const entry = this.slots[slot]!;
       this.hand = (slot + 1) % this.capacity;
       if (!entry.used) {
-        this.index.delete(mapKey(entry.token));
+        this.index.delete(mapKey(entry.verified.token));
         return slot;
       }
       entry.used = false;

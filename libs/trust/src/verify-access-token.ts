@@ -3,12 +3,11 @@
  * with its view of revocations, and the clock, and nothing else: no secret, no network, no database.
  */
 import { JwsError, parseCompact, readPayload, verifySignature } from '#jws';
-import type { PublishedKey } from '#statements';
 import { readClaims, type AccessTokenClaims } from './access-token-claims.js';
 import { numericDate, systemClock, type Clock } from './clock.js';
 import type { KeyRing } from './key-ring.js';
 import { TrustError } from './trust-error.js';
-import { VerifiedTokens } from './verified-tokens.js';
+import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
 
 const ACCESS_TOKEN_TYPES = ['at+jwt', 'application/at+jwt'] as const;
 
@@ -35,18 +34,25 @@ export interface Expectation {
   readonly strict?: boolean;
 }
 
-export type VerifyAccessToken = (token: string, expected: Expectation) => AccessTokenClaims;
+export interface VerifyAccessToken {
+  /** @throws TrustError with the first check that failed as `code` */
+  (token: string, expected: Expectation): AccessTokenClaims;
+  /**
+   * The claims of a token that was verified before, if each check that time or the ring can change passes now.
+   * `undefined` says only that the function itself must be asked. No cryptography, and no exception.
+   */
+  recall(token: string, expected: Expectation): AccessTokenClaims | undefined;
+}
 
 /**
  * Makes the verify function over one key ring. It checks, in this order: the ring has not expired; size and form;
  * `typ` is `at+jwt`; no `crit`, `b64`, `zip`; `kid` is in the ring; `alg` is the key's own; the signature; the
  * required claims; `iss`; no `cnf`; `aud`; `exp`, `nbf`, `iat`; lifetime; the key's own end; not revoked (jti, txn,
- * sid, client_id); scopes.
+ * sid, client_id); for a strict expectation, that the view of revocations is fresh; scopes.
  *
  * The function is synchronous: nothing happens between its last check and its verdict.
  *
  * @throws RangeError at once, if an option is out of bounds
- * @throws TrustError from the function, with the first check that failed as `code`
  */
 export function createVerifyAccessToken({
   ring,
@@ -61,30 +67,37 @@ export function createVerifyAccessToken({
   requireRange({ maxLifetimeSeconds }, 1, Infinity);
   requireRange({ maxTokenBytes }, 1, Infinity);
   requireRange({ cacheSize }, 0, 2 ** 24);
-  const verified = new VerifiedTokens(cacheSize);
+  const remembered = new VerifiedTokens(cacheSize);
 
-  return (token, expected) => {
-    checkRing(ring);
-    const known = verified.get(token);
+  return Object.assign(verify, { recall });
+
+  function verify(token: string, expected: Expectation): AccessTokenClaims {
+    const now = numericDate(clock);
+    refuse(faultOfRing(ring, now));
+    const known = find(token);
+    const verified = known ?? verifyGenuine(token);
+    refuse(faultOfToken(verified, expected, now));
+    if (!known) remembered.add(verified);
+    refuse(faultOfCall(verified, expected));
+    return verified.claims;
+  }
+
+  function recall(token: string, expected: Expectation): AccessTokenClaims | undefined {
+    const now = numericDate(clock);
+    if (faultOfRing(ring, now)) return undefined;
+    const known = find(token);
+    if (!known || faultOfToken(known, expected, now) || faultOfCall(known, expected)) return undefined;
+    return known.claims;
+  }
+
+  function find(token: string): VerifiedToken | undefined {
+    const known = remembered.get(token);
     // The ring hands out another object once anything about the key has changed.
-    const genuine = known && ring.find(known.key.kid) === known.key ? known : verifyGenuine(token);
-    const { key, claims } = genuine;
-    checkAudience(claims, expected.audience);
-    checkTimes(claims, key);
-    const { counter } = ring.revocations;
-    // Nothing was revoked since it was last found good.
-    if (known?.counter !== counter || genuine !== known) {
-      checkRevocations(ring, claims);
-      verified.add(token, { key, claims, counter });
-    }
-    if (expected.strict && !ring.revocations.isFresh())
-      throw new TrustError('trust_stale', 'the revocation view is not fresh');
-    checkScopes(claims, expected.scopes ?? []);
-    return claims;
-  };
+    return known && ring.find(known.key.kid) === known.key ? known : undefined;
+  }
 
   /** Everything about a token that stays true for as long as its key stays in the ring unchanged. */
-  function verifyGenuine(token: string): { key: PublishedKey; claims: AccessTokenClaims } {
+  function verifyGenuine(token: string): VerifiedToken {
     return asTrustError(() => {
       const jws = parseCompact(token, { maxBytes: maxTokenBytes, types: ACCESS_TOKEN_TYPES });
       const key = ring.find(jws.header['kid']);
@@ -94,22 +107,45 @@ export function createVerifyAccessToken({
       if (claims.iss !== ring.issuer)
         throw new TrustError('wrong_issuer', 'iss is not the configured issuer');
       checkUnbound(claims);
-      return { key, claims };
+      return { token, key, claims, scopes: claims.scope?.split(' ') ?? [], notRevokedAt: undefined };
     });
   }
 
-  function checkTimes(claims: AccessTokenClaims, key: PublishedKey): void {
-    const now = numericDate(clock);
-    const { exp, iat, nbf = iat } = claims;
-    if (now >= exp + clockSkewSeconds) throw new TrustError('expired', 'exp has passed');
-    if (now < Math.max(iat, nbf) - clockSkewSeconds)
-      throw new TrustError('not_yet_valid', 'iat or nbf is in the future');
-    if (exp - iat > maxLifetimeSeconds || exp <= iat)
-      throw new TrustError('lifetime_too_long', 'exp - iat is too long, or not positive');
-    if (key.verifyUntil !== undefined && (exp > key.verifyUntil || now > key.verifyUntil)) {
-      throw new TrustError('past_key_end', 'the key ends before the token');
-    }
+  /** What makes this service refuse the token now, whichever route is called. */
+  function faultOfToken(
+    verified: VerifiedToken,
+    { audience }: Expectation,
+    now: number,
+  ): TrustError | undefined {
+    if (audience !== undefined && verified.claims.aud !== audience)
+      return new TrustError('wrong_audience', 'aud is another service');
+    return faultOfTimes(verified, now) ?? faultOfRevocation(verified, ring);
   }
+
+  function faultOfTimes({ claims, key }: VerifiedToken, now: number): TrustError | undefined {
+    const { exp, iat, nbf = iat } = claims;
+    if (now >= exp + clockSkewSeconds) return new TrustError('expired', 'exp has passed');
+    if (now < Math.max(iat, nbf) - clockSkewSeconds)
+      return new TrustError('not_yet_valid', 'iat or nbf is in the future');
+    if (exp - iat > maxLifetimeSeconds || exp <= iat)
+      return new TrustError('lifetime_too_long', 'exp - iat is too long, or not positive');
+    if (key.verifyUntil !== undefined && (exp > key.verifyUntil || now > key.verifyUntil))
+      return new TrustError('past_key_end', 'the key ends before the token');
+    return undefined;
+  }
+
+  /** What makes this route refuse the token. */
+  function faultOfCall({ scopes }: VerifiedToken, expected: Expectation): TrustError | undefined {
+    if (expected.strict && !ring.revocations.isFresh())
+      return new TrustError('trust_stale', 'the revocation view is not fresh');
+    const missing = expected.scopes?.filter((scope) => !scopes.includes(scope));
+    if (missing?.length) return new TrustError('insufficient_scope', `lacks ${missing.join(' ')}`);
+    return undefined;
+  }
+}
+
+function refuse(fault: TrustError | undefined): void {
+  if (fault) throw fault;
 }
 
 function requireRange(option: Readonly<Record<string, number>>, low: number, high: number): void {
@@ -119,10 +155,11 @@ function requireRange(option: Readonly<Record<string, number>>, low: number, hig
   }
 }
 
-function checkRing(ring: KeyRing): void {
-  const freshness = ring.freshness();
-  if (freshness === 'empty') throw new TrustError('trust_stale', 'no key-set statement yet');
-  if (freshness === 'stale') throw new TrustError('trust_stale', 'the key-set statement has expired');
+function faultOfRing(ring: KeyRing, now: number): TrustError | undefined {
+  const freshness = ring.freshness(now);
+  if (freshness === 'empty') return new TrustError('trust_stale', 'no key-set statement yet');
+  if (freshness === 'stale') return new TrustError('trust_stale', 'the key-set statement has expired');
+  return undefined;
 }
 
 /**
@@ -134,21 +171,13 @@ function checkUnbound(claims: AccessTokenClaims): void {
     throw new TrustError('key_bound', 'cnf requires a proof of possession, which is not checked here');
 }
 
-function checkAudience(claims: AccessTokenClaims, audience: string | undefined): void {
-  if (audience !== undefined && claims.aud !== audience) {
-    throw new TrustError('wrong_audience', 'aud is another service');
-  }
-}
-
-function checkRevocations({ revocations }: KeyRing, claims: AccessTokenClaims): void {
-  const claim = revocations.revokes(claims);
-  if (claim !== undefined) throw new TrustError('revoked', `its ${claim} is revoked`);
-}
-
-function checkScopes(claims: AccessTokenClaims, scopes: readonly string[]): void {
-  const granted = claims.scope?.split(' ') ?? [];
-  const missing = scopes.filter((scope) => !granted.includes(scope));
-  if (missing.length > 0) throw new TrustError('insufficient_scope', `lacks ${missing.join(' ')}`);
+function faultOfRevocation(verified: VerifiedToken, { revocations }: KeyRing): TrustError | undefined {
+  // Nothing was revoked since the last look.
+  if (verified.notRevokedAt === revocations.counter) return undefined;
+  const claim = revocations.revokes(verified.claims);
+  if (claim !== undefined) return new TrustError('revoked', `its ${claim} is revoked`);
+  verified.notRevokedAt = revocations.counter;
+  return undefined;
 }
 
 function asTrustError<T>(step: () => T): T {

@@ -46,12 +46,16 @@ export class RouteRequirements {
 
   /** As {@link requirementsOf}. */
   of(context: RouteContext): Expectation | undefined {
-    const [controller, handler] = [context.getClass(), context.getHandler()];
-    const byHandler = this.byClass.get(controller) ?? new WeakMap<Target, Expectation | 'public'>();
-    const required =
-      byHandler.get(handler) ?? requirementsOf(context, this.reflector, this.audience) ?? 'public';
-    this.byClass.set(controller, byHandler.set(handler, required));
+    const required = this.byClass.get(context.getClass())?.get(context.getHandler()) ?? this.read(context);
     return required === 'public' ? undefined : required;
+  }
+
+  private read(context: RouteContext): Expectation | 'public' {
+    const controller = context.getClass();
+    const byHandler = this.byClass.get(controller) ?? new WeakMap<Target, Expectation | 'public'>();
+    const required = requirementsOf(context, this.reflector, this.audience) ?? 'public';
+    this.byClass.set(controller, byHandler.set(context.getHandler(), required));
+    return required;
   }
 }
 

@@ -2,12 +2,24 @@ import { types } from 'node:util';
 import { HttpException, Inject, Injectable, Logger, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
+import type { AccessTokenClaims } from '../access-token-claims.js';
+import { Authenticator } from '../authenticate.js';
+import type { ReceivedRequest } from '../bearer.js';
 import { TrustError } from '../trust-error.js';
 import { problemFor } from './guard-problems.js';
 import { RouteRequirements } from './requirements.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
-/** The global guard: a route is closed unless it is marked `@Public()`. */
+/** As much of a Fastify request as the guard uses. `user` is where passport puts the caller. */
+interface GuardedRequest {
+  readonly raw: ReceivedRequest;
+  user?: AccessTokenClaims;
+}
+
+/**
+ * The global guard: a route is closed unless it is marked `@Public()`. A token that was accepted before and still passes
+ * is accepted at once; any other goes through passport and its {@link BearerStrategy}.
+ */
 @Injectable()
 export class TokenGuard extends AuthGuard() {
   private readonly log = new Logger('trust');
@@ -16,14 +28,21 @@ export class TokenGuard extends AuthGuard() {
   constructor(
     reflector: Reflector,
     @Inject(TRUST_OPTIONS) { audience }: TrustModuleOptions,
+    private readonly authenticator: Authenticator,
     options: AuthModuleOptions,
   ) {
     super(options);
     this.requirements = new RouteRequirements(reflector, audience);
   }
 
-  override async canActivate(context: ExecutionContext): Promise<boolean> {
-    return this.requirements.of(context) === undefined || (await super.canActivate(context)) === true;
+  override canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const expected = this.requirements.of(context);
+    if (expected === undefined) return true;
+    const request = context.switchToHttp().getRequest<GuardedRequest>();
+    const claims = this.authenticator.recall(request.raw, expected);
+    if (claims === undefined) return super.canActivate(context) as Promise<boolean>;
+    request.user = claims;
+    return true;
   }
 
   override getAuthenticateOptions(context: ExecutionContext) {
