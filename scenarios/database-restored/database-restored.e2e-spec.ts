@@ -122,7 +122,10 @@ scenario(import.meta.url, periods, (system, step) => {
     const keys = (command: string) =>
       promisify(execFile)(process.execPath, [cli, command, '--state-dir', system.stateDir]);
     const { stdout } = await keys('recover');
-    const said = /was at epoch (\d+), epoch (\d+) had been published; going on with (\d+)\./.exec(stdout);
+    const said =
+      /was at epoch (\d+), but epoch (\d+) was already published; auth continues with epoch (\d+)\./.exec(
+        stdout,
+      );
     const [from, published, next] = said!.slice(1).map(Number) as [number, number, number];
     expect(from).toBeLessThan(epoch);
     expect([published, next]).toEqual([epoch, epoch + 1]);
@@ -131,7 +134,7 @@ scenario(import.meta.url, periods, (system, step) => {
     await launching; // auth becomes ready by itself
     await expect(keys('recover')).rejects.toMatchObject({
       code: 1,
-      stderr: 'The database is as new as its newest statement\n',
+      stderr: 'There is nothing to recover: the database holds the newest statement\n',
     });
   });
 

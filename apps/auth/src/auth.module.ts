@@ -29,7 +29,7 @@ import { StatementsModule } from './statements/statements.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 import { VerifiersModule } from './verifiers/verifiers.module.js';
 
-/** The rooms in their order: each is built on those before it. */
+/** The rooms in their order. A room uses only rooms that come before it. */
 const rooms = [
   KeySetModule,
   VerifiersModule,
@@ -42,7 +42,7 @@ const rooms = [
   RecoveryModule,
 ];
 
-/** The issuer as a service. Its guard accepts a token only if the session is live, too. */
+/** The issuer as a service. Its own routes accept a token only if the session of the token is live, too. */
 @Module({})
 export class AuthModule {
   static forRoot(settings: AuthSettings): DynamicModule {
@@ -68,7 +68,7 @@ export class AuthModule {
   }
 }
 
-/** The issuer for the commands that an operator runs beside it. */
+/** The issuer for the commands of an operator (`npm run keys`). It has no HTTP server and does no work by timer. */
 @Module({})
 export class AuthCommandsModule {
   static forRoot(settings: AuthSettings): DynamicModule {
@@ -94,7 +94,7 @@ function issuer(
         anchors: settings.trustAnchorPublic,
         maxLifetimeSeconds: settings.maxTokenSeconds,
         clockSkewSeconds: settings.clockSkewSeconds,
-        // Its own statements reach its key ring without a network; those of other replicas are in the database.
+        // auth fetches nothing over HTTP. Its own statements go to its key ring directly. The database has the others.
         issuerFetchUrl: 'none',
         refresh: () => currentStatement.compareWithDatabase(),
         furtherCheck: (claims) => sessions.confirm(claims),

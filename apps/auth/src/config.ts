@@ -1,4 +1,4 @@
-/** Every setting of auth. Durations are seconds unless the name says otherwise. */
+/** Every setting of auth. A duration is in seconds unless its name says otherwise. */
 import { algorithmNames, type AlgorithmName } from '#jws';
 import {
   databaseSettings,
@@ -15,7 +15,7 @@ import { readAnchor } from '#statements';
 import { z } from 'zod';
 import { StatementSigner } from './anchor/statement-signer.js';
 
-/** The longest life of a token that may be accepted anywhere: NATS keeps what was revoked for that time. */
+/** The greatest MAX_TOKEN_SECONDS that is allowed: NATS keeps each revocation for this time, in seconds. */
 export const LONGEST_TOKEN_SECONDS = 3600;
 
 const seconds = wholeNumber(1);
@@ -29,20 +29,20 @@ export const authSettings = defineSettings(
     ...trustSettings,
     trustAnchorPrivate: secretFiles({
       env: 'TRUST_ANCHOR_PRIVATE_FILE',
-      doc: 'a PEM file (PKCS#8, P-256): the private half of the trust anchor; while it is exchanged several, separated by commas, the oldest first',
+      doc: 'a PEM file (PKCS#8, P-256) with the private half of the trust anchor; during an anchor exchange several files, separated by commas, the oldest anchor first',
     }),
     statementCopy: setting(z.string().optional(), {
       env: 'STATEMENT_COPY_FILE',
-      doc: 'a file beside the trust anchor that keeps a copy of the last statement, to notice a database that was restored',
+      doc: 'the file for the statement copy; with this copy auth notices a database that was restored from a backup',
       developmentOnly: true,
     }),
     rotationSeconds: setting(wholeNumber(0), {
-      doc: 'the age at which the signing key is rotated, give or take a tenth; 0 never rotates by itself',
+      doc: 'the age at which auth rotates the signing key by itself, 10 % more or less; 0: auth never rotates by itself',
       unit: 's',
       default: 7 * 24 * 3600,
     }),
     keyEncryptionKey: secretFiles({
-      doc: 'one or several files, separated by commas, with 32 random bytes in base64 each: the first seals signing keys, all open them',
+      doc: 'one or several files, separated by commas, each with a key-encryption key: 32 random bytes in base64; the first one seals signing keys, and all of them open seals',
       schema: z
         .string()
         .refine((text) => Buffer.from(text, 'base64').length === 32, 'not 32 bytes in base64'),
@@ -62,21 +62,23 @@ export const authSettings = defineSettings(
       default: 300,
     }),
     clockSkewSeconds: setting(wholeNumber(0, 5), {
-      doc: 'the tolerated difference of clocks',
+      doc: 'the greatest difference between two clocks that is tolerated',
       unit: 's',
       default: 5,
     }),
     statementSeconds: setting(seconds, { doc: 'the life of a key-set statement', unit: 's', default: 900 }),
     statementIntervalSeconds: setting(seconds, {
-      doc: 'the age at which a key-set statement is issued anew',
+      doc: 'the age at which auth replaces a key-set statement by a new one',
       unit: 's',
       default: 5,
     }),
     countedSeconds: setting(seconds, {
-      doc: 'how long after its last acknowledgement a verifier is waited for',
+      doc: 'how long a rotation still waits for a verifier after the last acknowledgement of this verifier',
       unit: 's',
       default: 25,
-      // Whoever is passed over must be past the 15 s in which it answers for unknown kids by itself.
+      // After 15 s a key ring is unconfirmed, and its verifier asks auth before it refuses an unknown key. Only then
+      // may
+      // a rotation stop waiting for it.
       inProduction: { expected: 'at least 20', accepts: (value) => value >= 20 },
     }),
     jwksMaxAgeSeconds: setting(seconds, {
@@ -85,41 +87,42 @@ export const authSettings = defineSettings(
       default: 300,
     }),
     passwordMinLength: setting(wholeNumber(8), {
-      doc: 'the least length of a password; SP 800-63B-4 asks for 15 where it is the only factor',
+      doc: 'the least length of a password; SP 800-63B-4 asks for 15 if the password is the only factor',
       unit: 'characters',
       default: 15,
     }),
     passwordHashConcurrency: setting(wholeNumber(1, 64), {
-      doc: 'how many passwords are hashed at once; each takes 19 MiB and a core for about 12 ms',
+      doc: 'how many passwords are hashed at the same time; each takes 19 MiB of memory and one core for about 12 ms',
       default: 2,
     }),
     failedLoginsPerAccount: setting(wholeNumber(1), {
-      doc: 'failed logins allowed for an account in the window',
+      doc: 'how many failed logins one account may have in the window',
       default: 10,
     }),
     failedLoginsPerAddress: setting(wholeNumber(1), {
-      doc: 'failed logins allowed from an address in the window',
+      doc: 'how many failed logins one network address may send in the window',
       default: 100,
     }),
     failedLoginWindowSeconds: setting(seconds, {
-      doc: 'the window in which failed logins are counted',
+      doc: 'the time window for the limits on failed logins',
       unit: 's',
       default: 900,
     }),
     registrationsPerAddress: setting(wholeNumber(1), {
-      doc: 'registrations allowed from an address in the window',
+      doc: 'how many registrations one network address may send in the window',
       default: 20,
     }),
     registrationWindowSeconds: setting(seconds, {
-      doc: 'the window in which registrations are counted',
+      doc: 'the time window for the limit on registrations',
       unit: 's',
       default: 900,
     }),
   },
   [
     ({ statementSeconds, statementIntervalSeconds, maxTokenSeconds, clockSkewSeconds }) =>
-      // Whoever lacks a key is at 503 before a token of that key can reach it, and a revoked key's tokens are dead
-      // before its tombstone is trimmed.
+      // A statement lives at least as long as a token. So the key ring of a verifier that lacks a key has expired (503)
+      // before a token of that key can reach it. And all tokens of a revoked key expire before `revoked` stops naming
+      // it.
       statementSeconds - statementIntervalSeconds < maxTokenSeconds + clockSkewSeconds
         ? 'STATEMENT_SECONDS: too short. Expected: at least MAX_TOKEN_SECONDS + CLOCK_SKEW_SECONDS + STATEMENT_INTERVAL_SECONDS'
         : undefined,
@@ -129,18 +132,18 @@ export const authSettings = defineSettings(
         : undefined,
     ({ accessTokenSeconds, maxTokenSeconds }) =>
       accessTokenSeconds > maxTokenSeconds
-        ? 'ACCESS_TOKEN_SECONDS: longer than MAX_TOKEN_SECONDS, up to which verifiers accept tokens'
+        ? 'ACCESS_TOKEN_SECONDS: too long. Expected: at most MAX_TOKEN_SECONDS, because verifiers refuse longer tokens'
         : undefined,
     ({ trustAnchorPrivate, trustAnchorPublic }) => anchorFault(trustAnchorPrivate, trustAnchorPublic),
   ],
 );
 
-/** An anchor that is not pinned here is pinned nowhere: every verifier would refuse every statement. */
+/** Refuses an anchor that auth itself does not pin: other verifiers probably do not pin it either. */
 function anchorFault(privatePems: readonly string[], pins: readonly string[]): string | undefined {
   try {
     const pinned = pins.map((pem) => readAnchor(pem).thumbprint);
     if (privatePems.every((pem) => pinned.includes(new StatementSigner(pem).kid))) return undefined;
-    return 'TRUST_ANCHOR_PRIVATE_FILE: not the private half of any key in TRUST_ANCHOR_PUBLIC_FILE';
+    return 'TRUST_ANCHOR_PRIVATE_FILE: holds a key whose public half is not in TRUST_ANCHOR_PUBLIC_FILE';
   } catch (error) {
     return `TRUST_ANCHOR_PRIVATE_FILE or TRUST_ANCHOR_PUBLIC_FILE: ${(error as Error).message}`;
   }
@@ -152,18 +155,18 @@ export type AuthSettings = Settings<typeof authSettings>;
 export const SETTINGS = Symbol('auth-settings');
 
 /**
- * Injection token of whether this process is the service. A command that an operator runs beside it is not: it judges no
- * token, does no rounds, and writes no file, since it may run as another user.
+ * Injection token of a boolean: true in the service, false in a command of an operator. A command checks no tokens and
+ * does no work by timer. It writes no file, because it may run as another user.
  */
 export const IS_SERVICE = Symbol('is-service');
 
-/** What `migrate`, as the owner of the tables, needs. */
+/** The settings of `migrate`, which connects as the owner of the tables. */
 export const storeSettings = defineSettings(databaseSettings);
 
-/** auth's own name: the audience of tokens for its `/admin` routes, and its account in NATS. */
+/** auth's own name: the audience of tokens for its `/admin` routes, and the name of its NATS account. */
 export const SERVICE = 'auth';
 
-/** The scopes that its routes ask for. */
+/** The scopes that auth's own routes require. */
 declare module '#trust/nest' {
   interface ScopeRegistry {
     'accounts:manage': true;

@@ -26,46 +26,53 @@ export type AuthErrorCode =
 
 export class AuthError extends ServiceError<AuthErrorCode> {}
 
-/** What a client is told of each code. */
+/** The status and the title that a client gets for each code. */
 export const authProblems = defineProblems<AuthErrorCode>({
-  email_taken: { status: 409, title: 'There is an account with this e-mail address' },
+  email_taken: { status: 409, title: 'An account with this e-mail address exists already' },
   password_refused: { status: 400, title: 'The password is not acceptable' },
   invalid_credentials: {
     status: 401,
     title: 'The e-mail address or the password is wrong',
-    // No registered scheme is a password in JSON. A browser asks its user for nothing at a scheme that it does not know.
+    // No registered scheme means a password in JSON. A browser shows no login dialog for a scheme that it does not
+    // know.
     challenge: 'Password realm="/auth/login"',
   },
-  too_many_failed_logins: { status: 429, title: 'Too many failed logins; wait before the next' },
-  login_busy: { status: 503, title: 'Too many logins at once; try again' },
+  too_many_failed_logins: { status: 429, title: 'Too many failed logins; try again later' },
+  login_busy: { status: 503, title: 'Too many logins at the same time; try again' },
   too_many_registrations: {
     status: 429,
-    title: 'Too many registrations from this address; wait before the next',
+    title: 'Too many registrations from this network address; try again later',
   },
-  registrations_busy: { status: 503, title: 'Too many registrations at once; try again' },
-  invalid_target: { status: 400, title: 'This account gets no token for this audience' },
+  registrations_busy: { status: 503, title: 'Too many registrations at the same time; try again' },
+  invalid_target: { status: 400, title: 'This account cannot get a token for this audience' },
   session_ended: {
     status: 401,
-    title: 'The session has ended',
+    title: 'The session has ended; log in again',
     challenge: 'Bearer error="invalid_token"',
   },
-  session_not_found: { status: 404, title: 'You have no live session of this id' },
-  account_not_found: { status: 404, title: 'There is no account of this id' },
-  key_not_found: { status: 404, title: 'There is no key of this kid' },
-  key_not_revocable: { status: 409, title: 'The key is retired or revoked already' },
-  rotation_in_progress: { status: 409, title: 'A rotation is in progress' },
-  rotation_aborted: { status: 409, title: 'The rotation was called off' },
+  session_not_found: { status: 404, title: 'You have no live session with this id' },
+  account_not_found: { status: 404, title: 'There is no account with this id' },
+  key_not_found: { status: 404, title: 'There is no key with this kid' },
+  key_not_revocable: { status: 409, title: 'The key is already retired or revoked' },
+  rotation_in_progress: { status: 409, title: 'Another rotation is in progress; wait for it or abort it' },
+  rotation_aborted: { status: 409, title: 'The rotation was aborted' },
   no_rotation: { status: 409, title: 'No rotation is in progress' },
-  too_many_keys: { status: 409, title: 'The key set is full; wait until a retiring key has retired' },
-  nothing_to_recover: { status: 409, title: 'The database is as new as its newest statement' },
-  no_anchor_exchange: { status: 409, title: 'auth has no next trust anchor that it could go over to' },
-  verifier_not_found: { status: 404, title: 'No verifier with this name is remembered' },
+  too_many_keys: { status: 409, title: 'The key set is full; wait until a retiring key is retired' },
+  nothing_to_recover: {
+    status: 409,
+    title: 'There is nothing to recover: the database holds the newest statement',
+  },
+  no_anchor_exchange: {
+    status: 409,
+    title: 'auth has no next trust anchor; add one to TRUST_ANCHOR_PRIVATE_FILE',
+  },
+  verifier_not_found: { status: 404, title: 'auth remembers no verifier with this name' },
   database_went_back: {
     status: 503,
-    title: 'The key store is older than what was published; it must be recovered',
+    title: 'The database was restored from an old backup; an operator must run the command recover',
   },
-  no_signing_key: { status: 503, title: 'No key may sign at the moment' },
+  no_signing_key: { status: 503, title: 'No signing key is active now; try again' },
 });
 
-/** Documents the problems that a route's own rules answer with. */
+/** Documents the problems that a route itself can answer with. */
 export const ApiProblems = apiProblems<AuthErrorCode>();

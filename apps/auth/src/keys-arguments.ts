@@ -1,20 +1,20 @@
-/** What `npm run keys` is called with. */
+/** The arguments of `npm run keys`. */
 import { parseArgs } from 'node:util';
 import { isAlgorithmName } from '#jws';
 import { keyRevocationReasons } from '#statements';
 
 export const USAGE = `npm run keys -- list                                       every key and its state
 npm run keys -- rotate [--alg ES256] [--wait-for-third-parties]
-                                                           make the standby, or a new key, active; with the option only
-                                                           once no third party can hold a cached JWKS without it
+                                                           make the standby, or a new key, active; with the option, wait
+                                                           until no third party can hold a cached JWKS without the key
 npm run keys -- revoke KID --reason CODE [--note TEXT] [--standby]
-                                                           revoke a key: unspecified, compromised or superseded; the note
-                                                           is not published; --standby: every prepared key too
+                                                           revoke a key; CODE: unspecified, compromised or superseded;
+                                                           --note: is not published; --standby: every prepared key too
 npm run keys -- anchor [--drop SERVICE/INSTANCE] [--proceed]
-                                                           show who pins which trust anchor; --drop: wait no more
-                                                           for one that vanished; --proceed: sign with the next
-                                                           anchor now, whoever lacks its pin
-npm run keys -- recover                                    go on after the database was restored from a backup
+                                                           show which verifier pins which trust anchor; --drop: forget
+                                                           a verifier that has vanished; --proceed: sign with the next
+                                                           anchor now, also if verifiers do not pin it
+npm run keys -- recover                                    replace all keys after the database was restored from a backup
 npm run keys -- reseal                                     seal all keys under the first key-encryption key`;
 
 const commands = ['list', 'rotate', 'revoke', 'anchor', 'recover', 'reseal'];
@@ -31,7 +31,7 @@ const options = {
 
 export type KeyArguments = ReturnType<typeof readArguments>;
 
-/** Reads a command and its options. @throws Error if they are not as {@link USAGE} says */
+/** Reads a command and its options. @throws Error if they do not match {@link USAGE} */
 export function readArguments(argv: readonly string[]) {
   const parsed = parseArgs({ args: [...argv], options, allowPositionals: true });
   const {

@@ -1,4 +1,4 @@
-/** `npm run keys -- list | rotate | revoke | anchor | recover | reseal`: for whoever has auth's secrets; no token is asked for. */
+/** `npm run keys -- list | rotate | revoke | anchor | recover | reseal`. It needs auth's secret files and no token. */
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlgorithmName } from '#jws';
@@ -26,15 +26,15 @@ import { KeyRevocationService } from './rotation/key-revocation.service.js';
 import { RotationService } from './rotation/rotation.service.js';
 import { StatementBroadcast } from './statements/statement-broadcast.js';
 
-/** How long NATS is waited for, to hear the last statement and who verifies. */
+/** The longest wait for NATS, from which the command learns the last statement. */
 const NATS_WAIT_MS = 3_000;
 
 const { positionals, values } = argumentsOrExit();
-// What it prints is for people and scripts, not for the log.
+// The output is for people and scripts. So nothing but security events is logged.
 const settings = { ...settingsOrExit(authSettings), logLevel: 'fatal' } as const;
 const nest = nestLogger(createLogger({ service: SERVICE, level: 'info', destination: process.stderr }));
 const app = await NestFactory.createApplicationContext(AuthCommandsModule.forRoot(settings), {
-  // Security events are told here as anywhere, on standard error.
+  // Security events go to standard error.
   logger: {
     log: (message, ...rest: unknown[]) => {
       if (rest.at(-1) === SECURITY) nest.log(message, ...rest);
@@ -45,7 +45,7 @@ const app = await NestFactory.createApplicationContext(AuthCommandsModule.forRoo
 });
 try {
   await Promise.race([app.get(StatementBroadcast).compared, delay(NATS_WAIT_MS, undefined, { ref: false })]);
-  // No rounds are made here: what auth and its replicas know is read once.
+  // A command does no work by timer. So it reads once what the replicas of auth know.
   await app.get(NewestStatement).refresh();
   await app.get(AcknowledgementsService).load();
   const { fault } = app.get(ProvenStatement);
@@ -73,10 +73,10 @@ async function run(command: string): Promise<string> {
       const { alg } = values;
       const waitForThirdParties = values['wait-for-third-parties'];
       const result = await rotations.rotate(isAlgorithmName(alg) ? alg : undefined, { waitForThirdParties });
-      const cached = `third parties may hold a JWKS without it until ${result.jwksCachedUntil?.toISOString()}`;
+      const cached = `third parties may hold a JWKS without this key until ${result.jwksCachedUntil?.toISOString()}`;
       return result.done
         ? `${result.kid} is active, epoch ${result.epoch}; ${cached}`
-        : `${result.kid} waits for ${result.waitingFor.join(', ')}; ${cached}; auth goes on by itself`;
+        : `${result.kid} waits for ${result.waitingFor.join(', ')}; ${cached}; auth continues the rotation by itself`;
     }
     case 'revoke': {
       const { kid, epoch, activeKid, silent } = await app.get(KeyRevocationService).revoke(positionals[1]!, {
@@ -84,17 +84,18 @@ async function run(command: string): Promise<string> {
         note: values.note ?? null,
         includeStandby: values.standby,
       });
-      const told = silent.length === 0 ? 'every verifier heard of' : `all verifiers but ${silent.join(', ')}`;
+      const told =
+        silent.length === 0 ? 'every counted verifier' : `all counted verifiers but ${silent.join(', ')}`;
       return `${kid} is revoked, epoch ${epoch}; ${activeKid ?? 'nothing'} signs now; acknowledged by ${told}`;
     }
     case 'anchor':
       return anchor(app.get(AnchorExchangeService));
     case 'recover': {
       const { from, after, epoch, endedSessions } = await app.get(RecoveryService).recover();
-      return `the database was at epoch ${from}, epoch ${after} had been published; going on with ${epoch}.\nAll keys are replaced, ${endedSessions} sessions are ended.`;
+      return `the database was at epoch ${from}, but epoch ${after} was already published; auth continues with epoch ${epoch}.\nAll keys are replaced, ${endedSessions} sessions are ended.`;
     }
     default:
-      return `${await app.get(RecoveryService).reseal()} keys are sealed anew; a key-encryption key that is no longer the first can go`;
+      return `${await app.get(RecoveryService).reseal()} keys are sealed under the first key-encryption key; remove the others from KEY_ENCRYPTION_KEY_FILES`;
   }
 }
 
@@ -107,12 +108,12 @@ async function anchor(anchors: AnchorExchangeService): Promise<string> {
   if (values.proceed) return `statements are signed by the anchor ${await anchors.proceed()} from now on`;
   const shown = verifiers.map(({ service, instance, pins, age }) => {
     const which = next === null ? pins.join(' ') : pins.includes(next) ? 'pins the next' : 'lacks the next';
-    return `${service}/${instance}  ${which}  heard of ${Math.max(0, Math.round(age))} s ago`;
+    return `${service}/${instance}  ${which}  acknowledged ${Math.max(0, Math.round(age))} s ago`;
   });
   return [`signing: ${current ?? 'none yet'}`, `next: ${next ?? 'none'}`, ...shown].join('\n');
 }
 
-/** What an operator can do something about; anything else is a fault of ours, and thrown. */
+/** The reason of an error that an operator can solve. It throws any other error: that is a fault of auth. */
 function reasonOf(error: unknown): string {
   if (isDatabaseUnavailable(error)) return 'The database cannot be reached';
   if (!(error instanceof ServiceError)) throw error;

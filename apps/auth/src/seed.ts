@@ -1,4 +1,7 @@
-/** Makes the first admin and, with DEMO_DATA, the demo account, with the passwords in SEED_CREDENTIALS_FILE. Safe to run again. */
+/**
+ * Registers the first administrator and, with DEMO_DATA, the demo account. Passwords come from SEED_CREDENTIALS_FILE.
+ * It is safe to run again.
+ */
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import {
@@ -17,7 +20,7 @@ import type { Role } from './accounts/scopes.js';
 
 const credentials = z.object({ email: z.email().toLowerCase(), password: z.string().min(20) });
 
-/** JSON.parse quotes the text that it cannot parse, and that is part of a secret. */
+/** Parses JSON. It hides the error of JSON.parse, because that error quotes a part of the secret text. */
 function jsonOf(text: string, context: z.RefinementCtx): unknown {
   try {
     return JSON.parse(text);

@@ -172,7 +172,7 @@ describe('auth does not believe', () => {
       `UPDATE key_set SET epoch = epoch + 1, statement = $1, issued_at = clock_timestamp() + interval '0.9 s'`,
       [`${forged.join('.')}.AAAA`],
     );
-    await eventually(() => auth.logged().includes('in the database is not ours'));
+    await eventually(() => auth.logged().includes('in the database is not signed by a trust anchor'));
     expect(await publishedKids()).not.toContain(kid);
     await nextStatement();
     expect(await publishedKids()).not.toContain(kid);

@@ -93,7 +93,7 @@ describe('npm run keys', () => {
     revoked = active;
     expect(stdout).toMatch(
       new RegExp(
-        `^${active} is revoked, epoch \\d+; ${standby} signs now; acknowledged by every verifier heard of\n$`,
+        `^${active} is revoked, epoch \\d+; ${standby} signs now; acknowledged by every counted verifier\n$`,
       ),
     );
     await verifier.stop();
@@ -107,7 +107,7 @@ describe('npm run keys', () => {
     expect((await keys('list')).stdout).toContain(`${revoked}  ES256  revoked  compromised  a drill\n`);
   });
 
-  it('leaves the copy of the last statement to auth, which could not read what another user wrote', async () => {
+  it('leaves the statement copy to auth, which could not read what another user wrote', async () => {
     const { code } = await keys('rotate');
     expect(code).toBe(0);
     expect(existsSync(copy)).toBe(false);
@@ -117,7 +117,7 @@ describe('npm run keys', () => {
     mkdirSync(copy);
     const { stdout, stderr } = await keys('list');
     rmSync(copy, { recursive: true });
-    expect(stderr).toBe('the copy of the last statement cannot be read: EISDIR\n');
+    expect(stderr).toBe('the statement copy cannot be read: EISDIR\n');
     expect(stdout).toContain('active');
   });
 
@@ -140,8 +140,8 @@ describe('npm run keys', () => {
     );
     const { stdout } = await keys('anchor');
     expect(stdout.split('\n').slice(0, 2)).toEqual([`signing: ${current}`, `next: ${next}`]);
-    expect(stdout).toMatch(/^inventory\/alive {2}pins the next {2}heard of \d+ s ago$/m);
-    expect(stdout).toMatch(/^orders\/vanished {2}lacks the next {2}heard of 6\d\d s ago$/m);
+    expect(stdout).toMatch(/^inventory\/alive {2}pins the next {2}acknowledged \d+ s ago$/m);
+    expect(stdout).toMatch(/^orders\/vanished {2}lacks the next {2}acknowledged 6\d\d s ago$/m);
   });
 
   it('drops a verifier that vanished', async () => {
@@ -153,7 +153,7 @@ describe('npm run keys', () => {
   it('says so if there is no verifier to drop', async () => {
     expect(await keys('anchor', '--drop', 'orders/vanished')).toMatchObject({
       code: 1,
-      stderr: 'No verifier with this name is remembered\n',
+      stderr: 'auth remembers no verifier with this name\n',
     });
   });
 
@@ -170,14 +170,14 @@ describe('npm run keys', () => {
   it('refuses to go over to an anchor that is not there', async () => {
     expect(await keys('anchor', '--proceed')).toMatchObject({
       code: 1,
-      stderr: 'auth has no next trust anchor that it could go over to\n',
+      stderr: 'auth has no next trust anchor; add one to TRUST_ANCHOR_PRIVATE_FILE\n',
     });
   });
 
   it('says in a line what an operator can mend', async () => {
     expect(await keys('revoke', 'none', '--reason', 'unspecified')).toMatchObject({
       code: 1,
-      stderr: 'There is no key of this kid\n',
+      stderr: 'There is no key with this kid\n',
     });
   });
 

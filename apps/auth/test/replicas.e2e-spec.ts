@@ -189,7 +189,7 @@ describe('while keys are rotated on one replica after the other', () => {
     expect(verdicts.filter((verdict) => verdict !== 'good')).toEqual([]);
   }, 60_000);
 
-  it('and revoked, proceeded with and called off: nothing but expected answers, and no 5xx', async () => {
+  it('and revoked, proceeded with and aborted: nothing but expected answers, and no 5xx', async () => {
     const finish = traffic(() => 'good');
     const [prepared, retiring] = [await kidsThatAre('prepared'), await kidsThatAre('retiring')];
     const answers = await Promise.all(

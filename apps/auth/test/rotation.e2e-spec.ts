@@ -161,7 +161,7 @@ describe('rotation', () => {
     expect(retiring).toMatchObject({ jwksCachedUntil: null });
   }, 30_000);
 
-  it('can be called off and can be forced', async () => {
+  it('can be aborted and can be forced', async () => {
     await eventually(async () => (await withStatus('prepared')).length > 0);
     const [active] = await withStatus('active');
     const deaf = await startDeafVerifier('blocker');

@@ -14,7 +14,7 @@ let adminId: string;
 const seen = new Set<unknown>();
 
 beforeAll(async () => {
-  // Without NATS nobody is known to verify, so a rotation waits until it is told to go on, or called off.
+  // Without NATS nobody is known to verify, so a rotation waits until it is told to go on, or aborted.
   auth = await startAuth();
   admin = await auth.login('admin');
   adminId = decodeJwt(admin).sub!;

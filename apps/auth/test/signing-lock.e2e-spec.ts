@@ -77,7 +77,7 @@ describe('while a replica is stuck in the middle of signing', () => {
     expect(await auth.login()).toBeDefined();
   });
 
-  it('a key is prepared, and a rotation begins and is called off', async () => {
+  it('a key is prepared, and a rotation begins and is aborted', async () => {
     await stopWhileSigning();
     const rotated = manage('POST', '/keys/rotate', { alg: 'ES384' });
     await eventually(async () => (await manage('GET', '/keys')).body.rotation !== null);
@@ -122,6 +122,6 @@ it('a change of the active key that did not wait for signers is refused, and not
     keys: activate(keys, standbyKey(keys)!.kid, { now, verifyUntil: now, destroy: () => '' }),
     answer: undefined,
   }));
-  await expect(careless).rejects.toThrow('the active key changes while tokens may be signed with it');
+  await expect(careless).rejects.toThrow('a step must call stopSigning before it changes the active key');
   expect(await kidsThatAre('active')).toEqual([before]);
 });

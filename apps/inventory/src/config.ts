@@ -8,10 +8,10 @@ import {
   type Settings,
 } from '#service-kit';
 
-/** inventory's own name: the audience of tokens for it, and its account in NATS. */
+/** inventory's own name: the audience of tokens for it, and the name of its NATS account. */
 export const SERVICE = 'inventory';
 
-/** The scopes that its routes ask for. */
+/** The scopes that its routes require. */
 declare module '#trust/nest' {
   interface ScopeRegistry {
     'inventory:write': true;
@@ -27,5 +27,5 @@ export const inventorySettings = defineSettings({
 
 export type InventorySettings = Settings<typeof inventorySettings>;
 
-/** What `migrate` needs, as the owner of the tables. */
+/** The settings of `migrate`, which connects as the owner of the tables. */
 export const storeSettings = defineSettings(databaseSettings);

@@ -5,7 +5,7 @@ import { entities } from './database/index.js';
 import { ProductsController } from './products/products.controller.js';
 import { ProductsService } from './products/products.service.js';
 
-/** The whole service: what every resource service has, and its own products. */
+/** The whole service: the parts of every resource service, and the products. */
 @Module({})
 export class InventoryModule {
   static forRoot(settings: InventorySettings): DynamicModule {

@@ -1,4 +1,4 @@
-/** Makes the demo products, with DEMO_DATA. Safe to run again. */
+/** Adds the demo products if DEMO_DATA is true. It is safe to run again. */
 import { DataSource } from 'typeorm';
 import { createLogger, dataSourceOptions, defineSettings, seedSettings, settingsOrExit } from '#service-kit';
 import { SERVICE } from './config.js';

@@ -11,10 +11,10 @@ import {
   type Settings,
 } from '#service-kit';
 
-/** orders' own name: the audience of tokens for it, and its account in NATS. */
+/** orders' own name: the audience of tokens for it, and the name of its NATS account. */
 export const SERVICE = 'orders';
 
-/** The scopes that its routes ask for. */
+/** The scopes that its routes require. */
 declare module '#trust/nest' {
   interface ScopeRegistry {
     'orders:read': true;
@@ -28,7 +28,8 @@ export const ordersSettings = defineSettings({
   ...natsSettings,
   ...verifierSettings,
   inventoryUrl: setting(baseUrl, { doc: 'the base URL of inventory, e.g. http://127.0.0.1:3002' }),
-  // The slowest pricing that can succeed, 7 rounds of two attempts, must end before the claim of a key does (30 s).
+  // The slowest pricing that can succeed takes 7 rounds of two attempts. It must end before the claim of a key does (30
+  // s).
   inventoryTimeoutMs: setting(wholeNumber(1, 2000), {
     doc: 'the longest wait for one answer of inventory',
     unit: 'ms',
@@ -38,5 +39,5 @@ export const ordersSettings = defineSettings({
 
 export type OrdersSettings = Settings<typeof ordersSettings>;
 
-/** What `migrate` needs, as the owner of the tables. */
+/** The settings of `migrate`, which connects as the owner of the tables. */
 export const storeSettings = defineSettings(databaseSettings);

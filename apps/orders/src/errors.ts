@@ -10,15 +10,24 @@ export type OrdersErrorCode =
 
 export class OrdersError extends ServiceError<OrdersErrorCode> {}
 
-/** What a client is told of each code. */
+/** The status and the title that a client gets for each code. */
 export const ordersProblems = defineProblems<OrdersErrorCode>({
-  order_not_found: { status: 404, title: 'You have no order of this id' },
+  order_not_found: { status: 404, title: 'You have no order with this id' },
   unknown_sku: { status: 422, title: 'The order names a product that does not exist' },
-  mixed_currencies: { status: 422, title: 'The products of one order must have one currency' },
-  inventory_unavailable: { status: 503, title: 'The products cannot be priced now; try again' },
-  idempotency_key_in_flight: { status: 409, title: 'A request with this Idempotency-Key is being handled' },
-  idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used for another request' },
+  mixed_currencies: { status: 422, title: 'All products of an order must have the same currency' },
+  inventory_unavailable: {
+    status: 503,
+    title: 'The prices of the products cannot be fetched now; try again',
+  },
+  idempotency_key_in_flight: {
+    status: 409,
+    title: 'A request with this Idempotency-Key is still in progress; try again',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'This Idempotency-Key was used for a different request; use a new key',
+  },
 });
 
-/** Documents the problems that a route's own rules answer with. */
+/** Documents the problems that a route itself can answer with. */
 export const ApiProblems = apiProblems<OrdersErrorCode>();

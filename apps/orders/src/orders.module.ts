@@ -7,7 +7,7 @@ import { IdempotentRequests } from './idempotency/idempotent-requests.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { OrdersService } from './orders/orders.service.js';
 
-/** The whole service: what every resource service has, its own orders, and its client of inventory. */
+/** The whole service: the parts of every resource service, the orders, and the client of inventory. */
 @Module({})
 export class OrdersModule {
   static forRoot(settings: OrdersSettings): DynamicModule {

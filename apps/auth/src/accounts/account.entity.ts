@@ -1,7 +1,7 @@
 import { Check, Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
 import type { Role } from './scopes.js';
 
-/** Somebody who can log in. */
+/** A person who can log in. */
 @Entity('account')
 @Unique('account_email_unique', ['email'])
 @Check('account_roles', `cardinality(roles) > 0 AND roles <@ ARRAY['customer', 'admin']`)
@@ -9,11 +9,11 @@ export class Account {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
 
-  /** In lower case and Unicode NFC; unique. */
+  /** In lower case and Unicode NFC. It is unique. */
   @Column('text')
   email!: string;
 
-  /** argon2id in PHC form, parameters included. */
+  /** The argon2id hash in PHC format, with its parameters. */
   @Column('text', { name: 'password_hash' })
   passwordHash!: string;
 

@@ -9,7 +9,7 @@ import { FailedLogins } from './failed-logins.js';
 import { PasswordHasher } from './password-hasher.js';
 import { Registrations } from './registrations.js';
 
-/** Accounts and their passwords, with the limits on guessing and on registering. */
+/** Accounts and their passwords, and the limits on failed logins and on registrations. */
 @Module({
   imports: [TypeOrmModule.forFeature([Account])],
   controllers: [AccountsController],

@@ -28,7 +28,7 @@ export class AccountsService {
   ) {}
 
   /**
-   * Makes the account of a customer.
+   * Registers a customer.
    *
    * @throws AuthError `password_refused` · `too_many_registrations` · `registrations_busy` · `email_taken`
    */
@@ -58,8 +58,8 @@ export class AccountsService {
   }
 
   /**
-   * The account that these credentials belong to. A wrong password, an unknown address and a disabled account look
-   * and last the same.
+   * Checks credentials and returns their account. A wrong password, an unknown e-mail address and a disabled account
+   * get the same answer after the same time.
    *
    * @throws AuthError `invalid_credentials` · `too_many_failed_logins` · `login_busy`
    */

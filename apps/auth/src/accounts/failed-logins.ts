@@ -11,16 +11,16 @@ export interface FailedLoginLimits {
   readonly windowSeconds: number;
 }
 
-/** What a login attempt is counted under. */
+/** A login attempt. It is counted for both of these. */
 export interface Attempt {
   readonly email: string;
   readonly address: string;
 }
 
 /**
- * Counts failed logins per account and per address, in the database, for all replicas. Every attempt is charged
- * before its password is looked at and refunded if it was right: so successes are free, and a thousand guesses at the
- * same moment are still a thousand.
+ * Counts failed logins per account and per network address. The count is in the database, for all replicas. Each
+ * attempt is charged before its password is checked, and refunded if the password is right. So many guesses at the same
+ * time cannot pass the limit, and a successful login costs nothing.
  */
 export class FailedLogins {
   private readonly limiters: { limiter: RateLimiterPostgres; keyOf: (attempt: Attempt) => string }[];
@@ -33,7 +33,7 @@ export class FailedLogins {
     ];
   }
 
-  /** @throws AuthError `too_many_failed_logins` with the time to wait, if a limit is used up */
+  /** @throws AuthError `too_many_failed_logins` with the time to wait, if a limit is reached */
   async check(attempt: Attempt): Promise<void> {
     for (const { limiter, keyOf } of this.limiters) {
       const used = await limiter.get(keyOf(attempt));
@@ -49,14 +49,14 @@ export class FailedLogins {
         await entry.limiter.consume(entry.keyOf(attempt));
         charged.push(entry);
       } catch (error) {
-        // What was refused was no attempt: neither limit is to grow by it.
+        // A refused attempt does not count: both limits are given back.
         for (const { limiter, keyOf } of [...charged, entry]) await limiter.reward(keyOf(attempt));
         throw error instanceof RateLimiterRes ? tooMany(error) : error;
       }
     }
   }
 
-  /** Gives back what a right password was charged. */
+  /** Refunds an attempt whose password is right. */
   async refund(attempt: Attempt): Promise<void> {
     for (const { limiter, keyOf } of this.limiters) await limiter.reward(keyOf(attempt));
   }
@@ -66,5 +66,5 @@ function tooMany(used: RateLimiterRes): AuthError {
   return new AuthError('too_many_failed_logins', { retryAfterSeconds: retryAfterSeconds(used) });
 }
 
-/** Keys are short and say nothing to who reads the table. */
+/** A key for the table. It is short and does not show the e-mail address. */
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');

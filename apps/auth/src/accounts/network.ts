@@ -1,9 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /**
- * What an address is counted under, however it is spelled: an IPv4 address as it is, also where it is mapped into IPv6;
- * of an IPv6 address the /64, since whoever has one address there has all of them. Text that is no address counts as
- * one and the same: whoever makes it up gets nothing by making up more.
+ * The key under which an address is counted. It is the same for all spellings of an address. For IPv4, also in its
+ * IPv6-mapped form, it is the address. For IPv6 it is the /64 prefix, because one client usually owns all addresses of
+ * it. For any other text it is always `unknown`, so an attacker gains nothing by other texts.
  */
 export function network(address: string): string {
   const [plain = ''] = address.split('%');

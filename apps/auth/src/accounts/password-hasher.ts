@@ -3,18 +3,19 @@ import pLimit from 'p-limit';
 import { AuthError } from '../errors.js';
 import { normalizePassword } from './password-policy.js';
 
-/** argon2id with the parameters of OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane. */
+/** argon2id with the parameters of OWASP's Password Storage Cheat Sheet: 19 MiB of memory, two passes, one lane. */
 const PARAMETERS = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+/** How many logins may wait for their turn. */
 const QUEUED_LOGINS = 200;
-/** How many registrations wait for each thing that is done in turn. */
+/** How many registrations may wait in each of their queues. */
 export const QUEUED_REGISTRATIONS = 20;
 
 /**
- * Hashes and checks passwords, a bounded number at a time: each hash holds 19 MiB and a thread of the pool that
- * signing and DNS use too.
+ * Hashes and checks passwords, a bounded number at the same time. Each hash needs 19 MiB of memory and a thread of the
+ * pool that signing and DNS use, too.
  *
- * Logins stand in one queue. Registrations have a queue of their own, of which one at a time stands among the logins:
- * so a flood of registrations makes a login wait for one hash more and never fills its queue.
+ * Logins wait in one queue. Registrations wait in a queue of their own, and only the first of them enters the queue of
+ * the logins. So a flood of registrations never fills the queue of the logins: a login waits for one more hash at most.
  */
 export class PasswordHasher {
   private readonly turns;
@@ -30,7 +31,8 @@ export class PasswordHasher {
   }
 
   /**
-   * Runs `register` when no other registration runs, with a function that hashes a password when its turn has come.
+   * Runs `register` when no other registration runs. `register` gets a function that waits for its turn and hashes a
+   * password.
    *
    * @throws AuthError `registrations_busy` when the queue is full
    */
@@ -41,8 +43,8 @@ export class PasswordHasher {
   }
 
   /**
-   * Runs `check` when its turn has come, with a function that compares a password with a hash. Without a hash it
-   * compares with one that nothing matches, so that an unknown account takes as long as a known one.
+   * Waits for its turn and runs `check`. `check` gets a function that compares a password with a hash. Without a hash
+   * the function takes as long and returns false, so that nobody can tell an unknown account by the time of the answer.
    *
    * @throws AuthError `login_busy` when the queue is full
    */

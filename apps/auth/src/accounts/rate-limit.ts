@@ -2,19 +2,19 @@ import { RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible'
 import type { DataSource } from 'typeorm';
 
 interface RateLimitOptions {
-  /** Which limit it is; keys of different limits do not meet. */
+  /** The name of the limit. Limits with different names count apart. */
   readonly name: string;
   readonly points: number;
   readonly windowSeconds: number;
 }
 
-/** Makes a limit on how often something is done under one key, counted in the database for all replicas. */
+/** Makes a limit on how often something may happen for one key. The database counts it for all replicas. */
 export function rateLimit(
   dataSource: DataSource,
   { name, points, windowSeconds }: RateLimitOptions,
 ): RateLimiterPostgres {
   return new RateLimiterPostgres({
-    // Not the driver's pool, which is not there before the first connection.
+    // This asks the DataSource. The pool of the driver does not exist before the first connection.
     storeClient: {
       query: async ({ text, values }: { text: string; values: unknown[] }) => {
         const rows = await dataSource.query<unknown[]>(text, values);
@@ -22,7 +22,7 @@ export function rateLimit(
       },
     },
     storeType: 'client',
-    // The first limit was that of failed logins; the rows of all limits are alike.
+    // The table has the name of the first limit. All limits share it.
     tableName: 'failed_login',
     tableCreated: true,
     keyPrefix: name,
@@ -31,7 +31,7 @@ export function rateLimit(
   });
 }
 
-/** How long a key that has used up its limit must wait. */
+/** How long a key must wait that has reached its limit. */
 export function retryAfterSeconds({ msBeforeNext }: RateLimiterRes): number {
   return Math.max(1, Math.ceil(msBeforeNext / 1000));
 }

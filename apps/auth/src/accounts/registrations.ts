@@ -12,12 +12,13 @@ export interface RegistrationLimits {
 }
 
 /**
- * Counts registrations per address, in the database, for all replicas. One counts as soon as its password is about to
- * be hashed, whether an account comes of it or not: hashing is what costs, and a taken e-mail address is what leaks.
+ * Counts registrations per network address. The count is in the database, for all replicas. A registration counts
+ * before its password is hashed, also if it fails afterwards. Hashing is expensive, and the answer `email_taken` tells
+ * an attacker that an account exists.
  */
 export class Registrations {
   private readonly limiter: RateLimiterPostgres;
-  /** A flood of registrations must leave the connections to the database to the logins. */
+  /** Two checks at the same time, so that a flood of registrations leaves database connections to the logins. */
   private readonly checks = pLimit(2);
 
   constructor(dataSource: DataSource, { perAddress, windowSeconds }: RegistrationLimits) {
@@ -25,8 +26,8 @@ export class Registrations {
   }
 
   /**
-   * @throws AuthError `too_many_registrations` with the time to wait, if the limit is used up · `registrations_busy`
-   *   if too many wait to be checked
+   * @throws AuthError `too_many_registrations` with the time to wait, if the limit is reached · `registrations_busy`
+   *   if too many registrations wait
    */
   async check(address: string): Promise<void> {
     if (this.checks.pendingCount >= QUEUED_REGISTRATIONS)

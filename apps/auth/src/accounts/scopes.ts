@@ -1,4 +1,4 @@
-/** Who may do what where: scopes are role × audience, in one table. */
+/** The table of permissions: each role has scopes for each audience. */
 export const roles = ['customer', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
@@ -7,7 +7,7 @@ const SCOPES: Record<Role, Readonly<Record<string, readonly string[]>>> = {
   admin: { auth: ['keys:manage', 'accounts:manage'], inventory: ['inventory:write'] },
 };
 
-/** The audience of a login that names none. */
+/** The audience of a token if the login names none. */
 const DEFAULT_AUDIENCE: Record<Role, string> = { customer: 'orders', admin: 'auth' };
 
 export const allScopes: readonly string[] = Object.values(SCOPES).flatMap((byAudience) =>
@@ -18,7 +18,7 @@ export function defaultAudience(held: readonly Role[]): string {
   return DEFAULT_AUDIENCE[held.includes('admin') ? 'admin' : 'customer'];
 }
 
-/** The scopes that the roles have at an audience; empty if none of them has any business there. */
+/** The scopes of these roles for an audience. Empty if no role has a scope there. */
 export function scopesFor(held: readonly Role[], audience: string): string[] {
   return held.flatMap((role) => (Object.hasOwn(SCOPES[role], audience) ? SCOPES[role][audience]! : []));
 }

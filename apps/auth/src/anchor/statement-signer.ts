@@ -9,10 +9,10 @@ import {
   type RevocationPayload,
 } from '#statements';
 
-/** Holds the private half of the trust anchor and signs statements with it: the only code that does. */
+/** Holds the private half of a trust anchor. Only this class signs statements and revocations. */
 export class StatementSigner {
   private readonly privateKey: KeyObject;
-  /** RFC 7638 thumbprint of the anchor, by which verifiers find their pin. */
+  /** RFC 7638 thumbprint of the anchor. A verifier finds the pin by it. */
   readonly kid: string;
 
   /** @throws Error if `pem` is not a private P-256 key */
@@ -40,7 +40,7 @@ export class StatementSigner {
   }
 }
 
-/** The anchors that auth holds, in order of succession: usually one, two while verifiers are given a new pin. */
+/** The anchors that auth holds, the oldest first. Usually it is one. During an anchor exchange there are two. */
 export class StatementSigners {
   private readonly signers: readonly StatementSigner[];
 
@@ -49,12 +49,12 @@ export class StatementSigners {
     this.signers = pems.map((pem) => new StatementSigner(pem));
   }
 
-  /** The signer of that anchor; the first if it is none of ours (any more). */
+  /** The signer with this kid. It is the first signer if auth does not hold the anchor (any more). */
   find(kid: string | null): StatementSigner {
     return this.signers.find((signer) => signer.kid === kid) ?? this.signers[0]!;
   }
 
-  /** The kid of the anchor that follows, if there is one. */
+  /** The kid of the next anchor, if auth holds one. */
   anchorAfter(kid: string | null): string | undefined {
     return this.signers[this.signers.indexOf(this.find(kid)) + 1]?.kid;
   }

@@ -1,4 +1,4 @@
-/** What the database holds: the entities that the service reads and writes, and the migrations that made their tables. */
+/** The entities of the database, and the migrations that make their tables. */
 import { Account } from '../accounts/account.entity.js';
 import { KeySetState } from '../key-set/key-set-state.entity.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
@@ -15,7 +15,7 @@ import { RotationWaits1700000000007 } from './migrations/7-rotation-waits.js';
 
 export const entities = [Account, Session, SigningKey, KeySetState, Rotation, RevocationRecord];
 
-/** In their order; a migration that has been released is never changed. */
+/** In their order. A released migration never changes. */
 export const migrations = [
   AccountsAndSessions1700000000001,
   SigningKeys1700000000002,

@@ -1,7 +1,7 @@
 /**
- * Notices a database that went back: its epoch is older than one that was published, so it was restored from a backup.
- * Going on from there would bring revoked keys back and use an epoch twice. So nothing is signed until an operator has
- * run `npm run keys -- recover`.
+ * Notices a database that went back: its epoch is less than a published epoch, so it was restored from an old backup.
+ * To sign from it would bring revoked keys back and use an epoch twice. So auth signs nothing until an operator has run
+ * `npm run keys -- recover`.
  */
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -22,12 +22,12 @@ export class EpochGuard {
     return this.wentBack;
   }
 
-  /** The newest epoch there is proof of. Read it before the database: other replicas go on while the database answers. */
+  /** The greatest epoch that was proven to be published. Call it before a read of the database, whose epoch may grow. */
   provenEpoch(): number {
     return Math.max(this.newestIssued, this.provenStatement?.epoch ?? 0);
   }
 
-  /** The newest statement that anyone told of, with the anchor's signature as the proof. */
+  /** The newest statement that is proven by the anchor's signature. */
   get provenStatement(): KeySetStatement | undefined {
     return this.proven.newest();
   }
@@ -37,25 +37,26 @@ export class EpochGuard {
     this.newestIssued = Math.max(this.newestIssued, epoch);
   }
 
-  /** Compares the epoch of the database with the proven one, and remembers whether it went back. */
+  /** Compares the epoch of the database with the proven epoch, and remembers whether the database went back. */
   compare(epoch: number, proven: number): void {
     if (epoch < proven && !this.wentBack) {
       this.log.error(
-        `the database is at epoch ${epoch}, but epoch ${proven} was published: it was restored from an older backup. ` +
-          'Nothing is signed until "npm run keys -- recover" has been run.',
+        `the database is at epoch ${epoch}, but epoch ${proven} was published: it was restored from an old backup. ` +
+          'auth signs nothing until an operator runs "npm run keys -- recover".',
       );
     }
     this.wentBack = epoch < proven;
   }
 
   /**
-   * Refuses to sign from a database that went back. Call it inside the transaction that signs. It reads no file: each
-   * change and each round of the key custodian reads the copy.
+   * Refuses to sign if the database went back. Call it inside the transaction that signs. It does not read the
+   * statement copy. Each change and each round of the key custodian does that.
    *
    * @throws AuthError `database_went_back`
    */
   async refuseOldDatabase(tx: EntityManager): Promise<void> {
     const proven = this.provenEpoch();
+    // Every login runs this, and it does not need the statement, which is the large part of the row.
     const [state] = await tx.query<{ epoch: string }[]>('SELECT epoch FROM key_set');
     this.compare(Number(state?.epoch ?? 0), proven);
     this.refuseIfWentBack();

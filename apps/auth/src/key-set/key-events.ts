@@ -1,7 +1,7 @@
 import type { securityEvent } from '#service-kit';
 import type { KeyRecords } from '../keys/key-life-cycle.js';
 
-/** Tells of each key whose state a change has changed; whatever the change was made for, no key changes untold. */
+/** Logs a security event for each key whose state changed. Every change of the key set calls this. */
 export function tellKeyChanges(before: KeyRecords, after: KeyRecords, tell: typeof securityEvent): void {
   const known = new Map(before.map((key) => [key.kid, key.status]));
   for (const { kid, alg, status, revocationReason } of after) {

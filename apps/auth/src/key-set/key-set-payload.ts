@@ -6,18 +6,20 @@ export interface PayloadOptions {
   readonly issuer: string;
   readonly epoch: number;
   readonly now: Date;
-  /** Life of the statement, seconds. */
+  /** The life of the statement, in seconds. */
   readonly statementSeconds: number;
-  /** How long a revoked key is still named: longest token life and statement life, seconds. */
+  /** How long `revoked` names a revoked key: the longest life of a token plus the life of a statement, in seconds. */
   readonly listRevokedSeconds: number;
-  /** The revocations of sessions, tokens and clients that matter still. */
+  /** The revocations of sessions, tokens and clients that still matter. */
   readonly revocations: RevocationRange;
 }
 
-/** Keeps the statement within its size; a key that is named no more is refused all the same, because it is not in `keys`. */
+/**
+ * This bounds the size of a statement. Verifiers refuse a key that is not named any more, because it is not in `keys`.
+ */
 const MAX_REVOKED_LISTED = 128;
 
-/** What the key-set statement of an epoch says of a key set. */
+/** The payload of the key-set statement with this epoch. */
 export function keySetPayload(keys: KeyRecords, options: PayloadOptions): KeySetPayload {
   const { issuer, epoch, now, statementSeconds, listRevokedSeconds, revocations } = options;
   const iat = numericDate(now);

@@ -1,8 +1,8 @@
 import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 
 /**
- * The one row that every transition locks: the epoch counter and the last statement. It serialises all replicas, so
- * there is one sequence of epochs and never two statements of one epoch.
+ * The row that every change of the key set locks. It holds the epoch and the last statement. Because of the lock, one
+ * replica at a time makes a change. So two statements never have the same epoch.
  */
 @Entity('key_set')
 @Check('key_set_one_row', 'id')
@@ -10,15 +10,15 @@ export class KeySetState {
   @PrimaryColumn('boolean')
   id!: true;
 
-  /** bigint; PostgreSQL's driver hands it over as text. */
+  /** A bigint. The PostgreSQL driver returns it as text. */
   @Column('bigint', { transformer: { from: Number, to: (value: number) => value } })
   epoch!: number;
 
-  /** The compact JWS of `epoch`; null until the first. */
+  /** The statement with this epoch, a compact JWS. Null before the first statement. */
   @Column('text', { nullable: true })
   statement!: string | null;
 
-  /** kid of the anchor that signs; null until the first statement. */
+  /** The kid of the anchor that signed the statement. Null before the first statement. */
   @Column('text', { nullable: true })
   anchor!: string | null;
 

@@ -33,6 +33,6 @@ const provided = [
   KeySetService,
 ];
 
-/** The key set: what opens its keys, what signs its statements, and the one transaction that changes it. */
+/** The key set, the seals of its keys, its signed statements, and the one transaction that changes it. */
 @Module({ providers: [...provided, StatementIssuer], exports: provided })
 export class KeySetModule {}

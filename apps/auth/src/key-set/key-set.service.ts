@@ -1,8 +1,8 @@
 /**
- * The key set in the database, and the only way to change it. A change is one transaction under the lock of the key set's
- * row. It reads the keys, asks a step for the next set, adds one to the epoch, signs the statement and stores both. Only
- * after the commit does anyone get the statement. A step that changes the active key waits for the tokens that are being
- * signed. No other step does, so a heartbeat and a login never wait for each other.
+ * Reads and changes the key set in the database. No other code changes it. A change is one transaction that locks the
+ * row `key_set`. It reads the keys, asks a step for the keys after the change, adds one to the epoch, signs the
+ * statement, and stores both. It publishes the statement only after the commit. A step that changes the active key
+ * waits for the tokens that are being signed. Other steps do not. So a heartbeat and a login never wait for each other.
  */
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
@@ -19,14 +19,14 @@ import { NewestStatement, type IssuedStatement } from './newest-statement.js';
 import { holdSigning } from './signing-lock.js';
 import { storeKeySet } from './store-key-set.js';
 
-/** What a step works on. It may write other rows with `tx`: they are committed with the key set, or not at all. */
+/** What a step can use. Rows that it writes with `tx` are committed together with the key set, or not at all. */
 export interface ChangeContext {
   readonly tx: EntityManager;
   /** The database's clock, read under the lock of the key set. */
   readonly now: Date;
   /**
-   * Waits for every token that is being signed; no other is signed until the transaction ends. Returns the database's
-   * clock, which is later than the iat of each token. A step must call it before it changes the active key.
+   * Waits for the tokens that are being signed. No other token is signed until the transaction ends. Returns the time
+   * of the database, which is later than the `iat` of each token. A step must call it before it changes the active key.
    */
   readonly stopSigning: () => Promise<Date>;
   /** The epoch of the database before the change. */
@@ -36,7 +36,7 @@ export interface ChangeContext {
   readonly tell: typeof securityEvent;
 }
 
-/** What a step decided. Without `keys` the set stays as it is and no statement is issued. */
+/** The result of a step. Without `keys` the key set does not change and no statement is issued. */
 export interface Outcome<T> {
   readonly keys?: KeyRecords | undefined;
   /** What the caller of the change gets. */
@@ -46,14 +46,14 @@ export interface Outcome<T> {
 export type ChangeStep<T> = (keys: KeyRecords, context: ChangeContext) => Promise<Outcome<T>> | Outcome<T>;
 
 export interface ChangeOptions {
-  /** The kid of the anchor that signs from now on; without it the present one goes on. */
+  /** The kid of the anchor that signs from now on. Without it the present anchor continues to sign. */
   readonly anchor?: string;
-  /** Goes on after the newest proven epoch, where the database is older than that. */
+  /** Allows the change although the database went back. The epoch continues after the proven epoch. */
   readonly recover?: boolean;
 }
 
 export interface Changed<T> {
-  /** Undefined if the step left the set as it is. */
+  /** Undefined if the step did not change the key set. */
   readonly statement: IssuedStatement | undefined;
   readonly answer: T;
 }
@@ -68,27 +68,28 @@ export class KeySetService {
     private readonly guard: EpochGuard,
   ) {}
 
-  /** Every key there ever was, oldest first; no key that somebody else planted in the table as prepared. */
+  /**
+   * All keys of the key store, the oldest first. It leaves out a prepared key that an attacker wrote into the table.
+   */
   async allKeys(): Promise<KeyRecords> {
-    const keys = await this.dataSource
-      .getRepository(SigningKey)
-      .find({ order: { preparedAt: 'ASC', kid: 'ASC' } });
+    const order = { preparedAt: 'ASC', kid: 'ASC' } as const;
+    const keys = await this.dataSource.manager.find(SigningKey, { order });
     return keys.filter(this.sealedKeys.belongs);
   }
 
-  /** Takes the statements of other replicas, and issues the same keys in a new one when the last has grown old. */
+  /** Adopts the last statement of any replica. If it is too old, issues a new statement with the same keys. */
   async renewStatement(): Promise<void> {
     if (!this.issuer.isOld(await this.newest.refresh())) return;
     await this.change((keys, { now, issuedAt }) => {
-      // Another replica may have been first. Before the first key there is nothing to state.
+      // Another replica may have issued one meanwhile. Before the first key there is nothing to state.
       const isOld = !issuedAt || this.issuer.isOld((now.getTime() - issuedAt.getTime()) / 1000);
       return { keys: isOld && keys.length > 0 ? keys : undefined, answer: undefined };
     });
   }
 
   /**
-   * Changes the key set in one transaction and issues the statement of it. Retiring keys whose last token has expired are
-   * retired with every change. If `step` throws, nothing has happened.
+   * Changes the key set in one transaction and issues a statement of it. Every change also retires the retiring keys
+   * whose last token has expired. If `step` throws, nothing changes.
    *
    * @throws AuthError `database_went_back` · `nothing_to_recover`
    */
@@ -99,9 +100,9 @@ export class KeySetService {
       void events.push(() => securityEvent(event, fields));
     const changed = await this.dataSource.transaction(async (tx): Promise<Changed<T>> => {
       const state = await this.lock(tx, recover);
-      // Every change holds the lock of the key set, so the rows stay as they are read.
+      // Every change locks the row `key_set`. So no other transaction changes these rows meanwhile.
       const rows: KeyRecords = await tx.find(SigningKey);
-      // A recovery ends every key, also one whose key-encryption key is gone since the backup.
+      // A recovery revokes every key, also a key whose key-encryption key does not exist any more.
       const before = recover ? rows : rows.filter(this.sealedKeys.belongs);
       const now = await databaseClock(tx);
       let isSigningStopped = false;
@@ -115,7 +116,7 @@ export class KeySetService {
       const { keys: after, answer } = await step(retireExpired(before, now), context);
       if (!after) return { statement: undefined, answer };
       if (!isSigningStopped && activeKey(before) !== activeKey(after))
-        throw new Error('the active key changes while tokens may be signed with it');
+        throw new Error('a step must call stopSigning before it changes the active key');
       await storeKeySet(tx, before, after);
       tellKeyChanges(before, after, tell);
       const signingAnchor = anchor ?? state.anchor;
@@ -128,14 +129,14 @@ export class KeySetService {
     for (const event of events) event();
     const { statement } = changed;
     if (statement) {
-      // The database holds the newest epoch, also after a recovery.
+      // Now the database holds the newest epoch, also after a recovery.
       this.guard.compare(statement.epoch, statement.epoch);
       this.newest.adopt(statement);
     }
     return changed;
   }
 
-  /** Locks the key set's row. Nobody else issues a statement until the transaction ends. */
+  /** Locks the row `key_set`. No other transaction issues a statement until this one ends. */
   private async lock(tx: EntityManager, recover: boolean): Promise<KeySetState> {
     const lock = { mode: 'pessimistic_write' } as const;
     const state = await tx.findOneOrFail(KeySetState, { where: { id: true }, lock });
@@ -146,7 +147,7 @@ export class KeySetService {
   }
 }
 
-/** The clock by which everything about keys is dated: replicas may disagree, the database does not. */
+/** The time of the database. All times of keys come from it, because the clocks of replicas may differ. */
 export async function databaseClock(manager: EntityManager): Promise<Date> {
   const [clock] = await manager.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
   return clock!.now;

@@ -1,5 +1,5 @@
 /**
- * The newest statement that this replica knows of, issued by itself or by another replica. It is served also while the
+ * The newest statement that this replica knows. This replica or another one issued it. auth serves it also while the
  * database is away.
  */
 import { Injectable, Logger } from '@nestjs/common';
@@ -28,17 +28,17 @@ export class NewestStatement {
     private readonly proven: ProvenStatement,
   ) {}
 
-  /** Undefined until the first. */
+  /** The newest statement. Undefined before the first one. */
   get current(): IssuedStatement | undefined {
     return this.statement;
   }
 
-  /** Calls `listener` with each statement that is newer than all before. */
+  /** Calls `listener` with each statement that is newer than all statements before it. */
   onNewer(listener: (statement: IssuedStatement) => void): void {
     this.listeners.push(listener);
   }
 
-  /** Takes a statement that was committed, unless a newer one is held. */
+  /** Takes a committed statement, unless it already holds the same or a newer one. */
   adopt(statement: IssuedStatement): void {
     if (statement.epoch <= (this.statement?.epoch ?? 0)) return;
     this.statement = statement;
@@ -48,9 +48,9 @@ export class NewestStatement {
   }
 
   /**
-   * Takes a statement that another replica has committed.
+   * Takes the last statement of the database, which another replica may have issued.
    *
-   * @returns the age in seconds of the last statement in the database; infinite if there is none
+   * @returns the age of this statement in seconds; Infinity if there is none
    */
   async refresh(): Promise<number> {
     await this.readCopy();
@@ -66,20 +66,27 @@ export class NewestStatement {
     return state.age;
   }
 
-  /** Reads the copy of the last statement beside the anchor, which another replica may have replaced. Never rejects. */
+  /** Reads the statement copy, which another replica may have replaced. Never rejects. */
   readCopy(): Promise<void> {
     return this.proven.readCopy();
   }
 
-  /** The statement of a database that went back may hold a key that was revoked since. So the newest proven one is served. */
+  /**
+   * Takes the newest proven statement. The statement of a database that went back may hold a key that is revoked now.
+   */
   private adoptProven(): void {
     const proven = this.proven.newest();
     if (proven) this.adopt({ epoch: proven.epoch, jws: proven.jws, keys: keysOf(proven.jws) });
   }
 
-  /** Takes only what our anchor signed: it is served to third parties as a plain JWK set, which is not signed. */
+  /**
+   * Takes a statement of the database only if a trust anchor signed it: third parties get its keys without a signature.
+   */
   private adoptStored(epoch: number, jws: string): void {
     if (this.proven.verify(jws)?.epoch === epoch) this.adopt({ epoch, jws, keys: keysOf(jws) });
-    else this.log.error(`the statement of epoch ${epoch} in the database is not ours; it is not served`);
+    else
+      this.log.error(
+        `the statement with epoch ${epoch} in the database is not signed by a trust anchor; auth does not serve it`,
+      );
   }
 }

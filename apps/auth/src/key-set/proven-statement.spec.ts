@@ -110,7 +110,7 @@ describe('ProvenStatement', () => {
   it('replaces a copy that a crash or a hand has spoilt', async () => {
     writeFileSync(file, 'half of a state');
     const one = await afterRestart();
-    expect(one.fault).toBe('the copy of the last statement cannot be read: it holds no statement of ours');
+    expect(one.fault).toBe('the statement copy cannot be read: it holds no statement of this issuer');
     const jws = epoch(2);
     await one.save(jws);
     expect(readFileSync(file, 'utf8')).toBe(jws);
@@ -128,7 +128,7 @@ describe('ProvenStatement', () => {
         await one.save(epoch(number));
       }
       expect(one.newest()?.epoch).toBe(3);
-      expect(one.fault).toBe('the copy of the last statement cannot be read: EISDIR');
+      expect(one.fault).toBe('the statement copy cannot be read: EISDIR');
       expect(told).toHaveBeenCalledTimes(1);
       expect(readdirSync(folder)).toHaveLength(1);
       rmdirSync(file);

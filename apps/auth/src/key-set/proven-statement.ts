@@ -5,17 +5,17 @@ import { verifyKeySetStatement, type Anchor, type KeySetStatement } from '#state
 import { onlyChanges } from '#trust';
 
 export interface ProvenStatementOptions {
-  /** Where the copy is kept; without it only NATS and this process's memory bear witness. */
+  /** The file of the statement copy. Without it only NATS and the memory of this process prove what was published. */
   readonly file?: string | undefined;
-  /** False for a command: it may run as another user, and auth could not read what it writes. */
+  /** False for a command: it may run as another user, and auth could not read its file. */
   readonly isWriter: boolean;
 }
 
 /**
- * Remembers the newest statement outside the database: as a file beside the trust anchor, and as NATS tells it. A
- * database that is older than its own statements was restored from a backup; going on from there would bring revoked
- * keys back and use epochs twice. What a witness says counts only under the anchor's signature. A copy that cannot be
- * read is an absent witness and stops nothing: it is told once, and replaced by the next statement.
+ * The newest statement that is proven to be published. It does not come from the database: it comes from the statement
+ * copy, from NATS or from this process. So {@link EpochGuard} can notice a database that was restored from a backup. A
+ * statement counts only if a trust anchor of auth signed it. A copy that cannot be read proves nothing and stops
+ * nothing. This is logged once, and the next statement replaces the copy.
  */
 export class ProvenStatement {
   private readonly log = new Logger('keys');
@@ -23,8 +23,8 @@ export class ProvenStatement {
   private saving: Promise<void> = Promise.resolve();
   private readonly faults: { read?: string | undefined; write?: string | undefined } = {};
   private readonly tell = onlyChanges<string>((fault) => {
-    if (fault === undefined) this.log.log('the copy of the last statement is kept again');
-    else this.log.error(`${fault}; a database that is restored may go unnoticed`);
+    if (fault === undefined) this.log.log('the statement copy can be read and written again');
+    else this.log.error(`${fault}; auth may not notice a database that is restored from a backup`);
   });
 
   constructor(
@@ -33,12 +33,12 @@ export class ProvenStatement {
     private readonly options: ProvenStatementOptions,
   ) {}
 
-  /** Why the copy bears no witness; undefined while it does, or where none is kept. */
+  /** Why the statement copy cannot be used. Undefined if it can, or if no file is configured. */
   get fault(): string | undefined {
     return this.faults.read ?? this.faults.write;
   }
 
-  /** The newest statement there is proof of, as far as this process knows. */
+  /** The newest proven statement that this process knows. */
   newest(): KeySetStatement | undefined {
     return this.newestSeen;
   }
@@ -49,8 +49,8 @@ export class ProvenStatement {
   }
 
   /**
-   * Takes in a statement from anywhere, and gives its epoch if it is ours. Its age does not matter: an expired one is
-   * proof as well.
+   * Takes a statement from any source. Returns its epoch if a trust anchor of auth signed it. Its age does not matter:
+   * an expired statement is a proof, too.
    */
   take(jws: string): number | undefined {
     const statement = jws === this.newestSeen?.jws ? this.newestSeen : this.verify(jws);
@@ -58,7 +58,7 @@ export class ProvenStatement {
     return statement?.epoch;
   }
 
-  /** A statement that one of our anchors signed; undefined for one of another installation, or a forgery. */
+  /** Verifies a statement, apart from its age. Returns undefined if none of auth's anchors signed it. */
   verify(jws: string): KeySetStatement | undefined {
     try {
       return verifyKeySetStatement(jws, { issuer: this.issuer, anchors: this.anchors, now: 0 });
@@ -67,34 +67,36 @@ export class ProvenStatement {
     }
   }
 
-  /** Keeps a statement that was committed. Never rejects: a full disk must not keep statements from those who wait. */
+  /**
+   * Takes a committed statement and writes the copy. Never rejects: statements are published also if the disk is full.
+   */
   save(jws: string): Promise<void> {
     this.take(jws);
     if (this.options.isWriter) this.saving = this.saving.then(() => this.writeCopy());
     return this.saving;
   }
 
-  /** The epoch of the copy; 0 if there is none that can be read. */
+  /** Takes the statement of the copy. Returns its epoch, or 0 if there is no copy that can be read. */
   private async takeCopy(): Promise<number> {
     if (this.options.file === undefined) return 0;
     let [epoch, fault]: [number | undefined, string | undefined] = [undefined, undefined];
     try {
       epoch = this.take(await readFile(this.options.file, 'utf8'));
-      if (epoch === undefined) fault = 'it holds no statement of ours';
+      if (epoch === undefined) fault = 'it holds no statement of this issuer';
     } catch (error) {
-      // There is none before the first statement.
+      // The file does not exist before the first statement.
       if (codeOf(error) !== 'ENOENT') fault = codeOf(error);
     }
-    this.report({ read: fault && `the copy of the last statement cannot be read: ${fault}` });
+    this.report({ read: fault && `the statement copy cannot be read: ${fault}` });
     return epoch ?? 0;
   }
 
-  /** By rename, so that a crash leaves the old copy or the new one. */
+  /** Writes another file and renames it. So a crash leaves the old copy or the new one. */
   private async writeCopy(): Promise<void> {
     const { file } = this.options;
     const copied = await this.takeCopy();
     if (file === undefined || !this.newestSeen || this.newestSeen.epoch <= copied) return;
-    // Replicas share the folder, and each may be process 7 of its container.
+    // The name is random, because replicas share the folder, and their process ids may be equal in containers.
     const temporary = `${file}.${randomUUID()}`;
     try {
       await writeFile(temporary, this.newestSeen.jws, { mode: 0o600 });
@@ -102,7 +104,7 @@ export class ProvenStatement {
       this.report({ read: undefined, write: undefined });
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
-      this.report({ write: `no copy of the last statement can be kept: ${codeOf(error)}` });
+      this.report({ write: `the statement copy cannot be written: ${codeOf(error)}` });
     }
   }
 

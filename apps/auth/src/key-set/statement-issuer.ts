@@ -10,16 +10,16 @@ import { KeySetState } from './key-set-state.entity.js';
 import type { IssuedStatement } from './newest-statement.js';
 import { revocationRange } from './revocation-range.js';
 
-/** What a statement is about. */
+/** What a statement is made from. */
 export interface StatementFacts {
   readonly epoch: number;
-  /** kid of the anchor that signs it; null for the first of ours. */
+  /** The kid of the anchor that signs it. With null the first anchor signs. */
   readonly anchor: string | null;
   readonly keys: KeyRecords;
   readonly now: Date;
 }
 
-/** Signs statements of the key set and stores each in the transaction that made it. */
+/** Signs statements of the key set. Stores each statement in the transaction that changes the key set. */
 @Injectable()
 export class StatementIssuer {
   constructor(
@@ -28,17 +28,21 @@ export class StatementIssuer {
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
-  /** Whether a statement of this age is to be issued anew. Below zero counts too: the database's clock may go back. */
+  /** Whether a statement of this age must be replaced. A negative age counts, too: the database's clock was set back. */
   isOld(ageSeconds: number): boolean {
     return Math.abs(ageSeconds) >= this.settings.statementIntervalSeconds;
   }
 
-  /** @throws AuthError `no_signing_key` if the active key does not open: without it every good token would be refused */
+  /**
+   * Signs a statement and stores it. A statement without the active key would make verifiers refuse every good token.
+   *
+   * @throws AuthError `no_signing_key` if the seal of the active key does not open
+   */
   async issue(tx: EntityManager, { epoch, anchor, keys, now }: StatementFacts): Promise<IssuedStatement> {
-    // Older settings may have given tokens a longer life than new ones get: so the longest that verifiers accept.
+    // ACCESS_TOKEN_SECONDS may have been longer before. So this counts with the longest life that verifiers accept.
     const { issuer, statementSeconds, maxTokenSeconds } = this.settings;
     const active = activeKey(keys);
-    // The wrong key-encryption key, or a row that was tampered with.
+    // The key-encryption key is wrong, or somebody changed the row.
     if (active && !this.sealedKeys.mayPublish(active))
       throw new AuthError('no_signing_key', { message: `the active key ${active.kid} does not open` });
     const payload = keySetPayload(keys.filter(this.sealedKeys.mayPublish), {

@@ -6,7 +6,7 @@ import type { KeySeal } from './key-seal.js';
 
 const generate = promisify(generateKeyPair);
 
-/** Makes a key pair for an algorithm and seals its private half. Nothing else of the private half is kept. */
+/** Generates a key pair and seals its private half. Only the seal of the private half is kept. */
 export async function generateKey(
   alg: AlgorithmName,
   rsaModulusBits: number,

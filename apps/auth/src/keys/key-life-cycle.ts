@@ -1,7 +1,7 @@
 /**
- * The life of signing keys as pure functions: `prepared` → `active` → `retiring` → `retired`, and from any of the
- * first three → `revoked`. Each takes the whole set and the time and returns the next set; rows that did not change
- * keep their identity. I/O, locks and the database's own constraints stand around it.
+ * The life of signing keys as pure functions: `prepared` → `active` → `retiring` → `retired`, and from any of the first
+ * three → `revoked`. Each function takes all key records and the time, and returns all key records after the step. A
+ * record that does not change stays the same object. The callers do the I/O and take the locks.
  */
 import { MAX_STATEMENT_KEYS, type KeyRevocationReason } from '#statements';
 import type { AlgorithmName } from '#jws';
@@ -9,21 +9,22 @@ import { AuthError } from '../errors.js';
 import type { SigningKey } from './signing-key.entity.js';
 
 export type KeyRecord = Readonly<SigningKey>;
+/** All signing keys of the key store: the key set, and also keys that are retired or revoked. */
 export type KeyRecords = readonly KeyRecord[];
 
-/** What a key is made with; it enters its life as `prepared`. */
+/** A key that was generated and sealed, but is not in the key store yet. Its first state is `prepared`. */
 export type NewKey = Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk' | 'seal'>;
 
-/** Replaces the seal of a key that verifies on but signs no more: it still vouches for the public half. */
+/** Makes the seal for a retiring key. It holds no private half. It still proves that auth made the public half. */
 export type DestroyPrivateHalf = (key: NewKey) => string;
 
-/** Why a key is revoked: a code that is published, and an operator's own words, which are not. */
+/** Why a key is revoked: a code, which is published, and the operator's own text, which is not. */
 export interface RevocationCause {
   readonly reason: KeyRevocationReason;
   readonly note: string | null;
 }
 
-/** The seal of a key that is gone. It does not open, so whoever writes the row's status back publishes nothing. */
+/** The seal of a retired or revoked key. It never opens. So nobody can publish the key again by changing its status. */
 export const NO_SEAL = '';
 
 export const isPublished = ({ status }: KeyRecord): boolean =>
@@ -32,14 +33,14 @@ export const isPublished = ({ status }: KeyRecord): boolean =>
 export const activeKey = (keys: KeyRecords): KeyRecord | undefined =>
   keys.find((key) => key.status === 'active');
 
-/** The key that stands by: the prepared one that everyone has had longest, of the given algorithm if any. */
+/** The standby: the oldest prepared key, of the given algorithm if there is one. */
 export function standbyKey(keys: KeyRecords, alg?: AlgorithmName): KeyRecord | undefined {
   return keys
     .filter((key) => key.status === 'prepared' && (alg === undefined || key.alg === alg))
     .sort((a, b) => a.preparedAt.getTime() - b.preparedAt.getTime())[0];
 }
 
-/** Whether no key can be prepared. Room for one more is kept, so that an emergency always can. */
+/** Whether no key can be prepared. One place always stays free for an emergency. */
 export const isFull = (keys: KeyRecords): boolean =>
   keys.filter(isPublished).length >= MAX_STATEMENT_KEYS - 1;
 
@@ -57,7 +58,7 @@ export function prepare(keys: KeyRecords, key: NewKey, now: Date): KeyRecords {
   return [...keys, { ...key, ...none, status: 'prepared', preparedAt: now }];
 }
 
-/** Activates a prepared key; the one that was active verifies on until `verifyUntil` and can sign no more. */
+/** Activates a prepared key. The active key before it becomes retiring: it signs no more, and verifies until `verifyUntil`. */
 export function activate(
   keys: KeyRecords,
   kid: string,
@@ -71,7 +72,7 @@ export function activate(
   });
 }
 
-/** When the last token that a key signed until `now` has expired everywhere. */
+/** The time at which the last token that a key signed until `now` has expired at every verifier. */
 export const verifyUntil = (
   now: Date,
   { maxTokenSeconds, clockSkewSeconds }: { maxTokenSeconds: number; clockSkewSeconds: number },
@@ -87,8 +88,8 @@ export function retireExpired(keys: KeyRecords, now: Date): KeyRecords {
 }
 
 /**
- * Revokes a key, and every prepared one too where the whole store may be stolen. Revoking the active key makes the
- * standby active at once: everyone holds it already.
+ * Revokes a key. With `includeStandby` it also revokes every prepared key, for the case that the whole key store was
+ * stolen. If the active key is revoked, the standby becomes active at once, because every verifier holds it already.
  *
  * @throws AuthError `key_not_found` · `key_not_revocable`
  */

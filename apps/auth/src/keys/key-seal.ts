@@ -1,7 +1,7 @@
 /**
- * Signing keys at rest: AES-256-GCM under a key-encryption key, bound to kid, algorithm, purpose and public key by
- * the associated data. A seal that is moved to another row, or a row that was written without the key-encryption key,
- * does not open; and a key whose seal does not open is never published.
+ * Seals the private halves of signing keys for the database: AES-256-GCM under a key-encryption key. The associated
+ * data binds a seal to kid, algorithm, purpose and public key. So a seal does not open in another row. Nobody can make
+ * a seal without the key-encryption key. auth never publishes a key whose seal does not open.
  */
 import {
   createCipheriv,
@@ -16,7 +16,7 @@ import type { JsonObject } from '#jws';
 const CIPHER = 'aes-256-gcm';
 const PURPOSE = 'access-token';
 
-/** What a seal is bound to. */
+/** A seal, and the facts that it is bound to. */
 export interface Sealed {
   readonly kid: string;
   readonly alg: string;
@@ -29,8 +29,8 @@ export class KeySeal {
   private readonly sealingKek: string;
 
   /**
-   * @param keks 32 random bytes in base64 each; the first seals, all of them open
-   * @throws Error if one is not 32 bytes
+   * @param keks the key-encryption keys: 32 random bytes in base64 each. The first one seals. All of them open seals
+   * @throws Error if one of them is not 32 bytes
    */
   constructor(keks: readonly string[]) {
     const entries = keks.map((text) => {
@@ -42,7 +42,7 @@ export class KeySeal {
     this.sealingKek = entries[0]![0];
   }
 
-  /** Seals a private key; `null` makes the seal of a key whose private half is destroyed. */
+  /** Seals a private key. `null` makes the seal of a key whose private half is destroyed. */
   seal(facts: Omit<Sealed, 'seal'>, privateKey: KeyObject | null): string {
     const iv = randomBytes(12);
     const cipher = createCipheriv(CIPHER, this.keks.get(this.sealingKek)!, iv);
@@ -54,9 +54,9 @@ export class KeySeal {
   }
 
   /**
-   * Opens a seal: the private key, or null where it was destroyed.
+   * Opens a seal. Returns the private key, or null if the private half was destroyed.
    *
-   * @throws Error if the seal does not belong to these facts, or to none of the key-encryption keys
+   * @throws Error if the seal does not belong to these facts, or no key-encryption key opens it
    */
   open(sealed: Sealed): KeyObject | null {
     const [id, text = ''] = sealed.seal.split('.');
@@ -75,14 +75,14 @@ export class KeySeal {
     }
   }
 
-  /** Whether a seal was made under the key-encryption key that seals now. */
+  /** Whether a seal was made under the first key-encryption key, which seals now. */
   isCurrent(seal: string): boolean {
     return seal.startsWith(`${this.sealingKek}.`);
   }
 }
 
 function associatedData({ kid, alg, publicJwk }: Omit<Sealed, 'seal'>): Buffer {
-  // jsonb does not keep the order of members.
+  // jsonb does not keep the order of members, so they are sorted.
   const jwk = Object.entries(publicJwk).sort(([a], [b]) => (a < b ? -1 : 1));
   return Buffer.from(JSON.stringify([PURPOSE, kid, alg, jwk]));
 }

@@ -1,6 +1,6 @@
 /**
- * Signing keys and their seals. A seal shows that auth itself made the key: whoever can write the table, but lacks the
- * key-encryption key, cannot make a key that is published.
+ * Makes signing keys and checks their seals. A seal proves that auth itself made the key. An attacker who can write the
+ * table, but lacks the key-encryption key, cannot get a key published.
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { AlgorithmName } from '#jws';
@@ -26,31 +26,31 @@ export class SealedKeys {
     @Inject(SETTINGS) private readonly settings: Pick<AuthSettings, 'rsaModulusBits'>,
   ) {}
 
-  /** Makes and seals a new key. It is in no key set until a change prepares it. */
+  /** Generates and seals a new key. It is in no key set until a change prepares it. */
   generate(alg: AlgorithmName): Promise<NewKey> {
     return generateKey(alg, this.settings.rsaModulusBits, this.keySeal);
   }
 
   /**
-   * Makes the seal of a key whose private half is destroyed. Never seals a key whose seal does not open: that would
-   * vouch for a planted key.
+   * Makes the seal of a key whose private half is destroyed. A key whose seal does not open gets {@link NO_SEAL}: a
+   * good seal would make the key of an attacker look like a key of auth.
    */
   readonly destroyPrivateHalf: DestroyPrivateHalf = (key) =>
     this.opens(key) ? this.keySeal.seal(key, null) : NO_SEAL;
 
-  /** Seals a published key under the present key-encryption key. Returns the same object if that sealed it already. */
+  /** Seals a published key under the first key-encryption key. Returns the same object if it is already sealed so. */
   reseal(key: KeyRecord): KeyRecord {
     if (!isPublished(key) || this.keySeal.isCurrent(key.seal)) return key;
     return { ...key, seal: this.keySeal.seal(key, this.keySeal.open(key)) };
   }
 
   /**
-   * Whether a key belongs to the key set. A prepared key whose seal does not open was planted, and counts as absent. A key
-   * in any other state stays visible, so that it can be revoked.
+   * Whether a row counts as a key of auth. A prepared key whose seal does not open does not count: an attacker wrote
+   * it. A key in any other state counts, so that it can be revoked.
    */
   readonly belongs = (key: KeyRecord): boolean => key.status !== 'prepared' || this.mayPublish(key);
 
-  /** Whether a key may be in a statement: its seal opens, and holds a private half unless the key signs no more. */
+  /** Whether a key may be in a statement: its seal opens, and holds the private half unless the key is retiring. */
   readonly mayPublish = (key: KeyRecord): boolean => {
     if (!isPublished(key)) return true;
     try {

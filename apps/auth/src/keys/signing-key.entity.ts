@@ -5,7 +5,7 @@ import type { KeyRevocationReason } from '#statements';
 export const keyStatuses = ['prepared', 'active', 'retiring', 'retired', 'revoked'] as const;
 export type KeyStatus = (typeof keyStatuses)[number];
 
-/** A signing key and its history. A row is made once, follows the life cycle, and is never deleted. */
+/** A signing key and its history. A row follows the life cycle and is never deleted. */
 @Entity('signing_key')
 @Index('signing_key_one_active', ['status'], { unique: true, where: `status = 'active'` })
 @Check('signing_key_status', `status IN ('prepared', 'active', 'retiring', 'retired', 'revoked')`)
@@ -29,7 +29,7 @@ export class SigningKey {
   @Column('jsonb', { name: 'public_jwk' })
   publicJwk!: JsonObject;
 
-  /** The private half under the key-encryption key; of a key that signs no more, a seal over nothing. */
+  /** The private half, encrypted under the key-encryption key. The seal of a key that signs no more holds nothing. */
   @Column('text')
   seal!: string;
 
@@ -51,7 +51,7 @@ export class SigningKey {
   @Column('text', { name: 'revocation_reason', nullable: true })
   revocationReason!: KeyRevocationReason | null;
 
-  /** An operator's own words about it; never published. */
+  /** The operator's own text about the revocation. It is never published. */
   @Column('text', { name: 'revocation_note', nullable: true })
   revocationNote!: string | null;
 }

@@ -9,11 +9,11 @@ import {
 } from '../keys/key-life-cycle.js';
 
 /**
- * The key set after the database was restored from an older backup: every key that was published by then or since is
- * revoked, revocations that the backup does not know are kept, and two fresh keys are prepared. Which keys the lost
- * time revoked or destroyed cannot be known, so none of the old is trusted.
+ * The keys after the database was restored from an old backup. Every key that was published before the restore is
+ * revoked, because a key may have been revoked after the backup was made. Key revocations that only the proven
+ * statement names are added. Two new keys are prepared.
  *
- * @param proven the newest statement there is proof of
+ * @param proven the newest proven statement
  */
 export function recoveredKeys(
   keys: KeyRecords,

@@ -2,6 +2,6 @@ import { Module } from '@nestjs/common';
 import { KeySetModule } from '../key-set/key-set.module.js';
 import { RecoveryService } from './recovery.service.js';
 
-/** What an operator does after the database was restored from a backup. */
+/** Recovery after a restore of the database, and resealing of keys. */
 @Module({ imports: [KeySetModule], providers: [RecoveryService], exports: [RecoveryService] })
 export class RecoveryModule {}

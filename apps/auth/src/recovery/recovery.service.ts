@@ -14,13 +14,16 @@ import { recoveredKeys } from './recover.js';
 
 export interface Recovery {
   readonly epoch: number;
-  /** The epoch that the database had been restored to, and the newest that had been published. */
+  /** The epoch of the restored database. */
   readonly from: number;
+  /** The newest epoch that was published before the recovery. */
   readonly after: number;
   readonly endedSessions: number;
 }
 
-/** What an operator does after the database was restored from a backup. */
+/**
+ * Two commands of an operator: `recover` after a restore of the database, and `reseal` for a new key-encryption key.
+ */
 @Injectable()
 export class RecoveryService {
   constructor(
@@ -32,11 +35,11 @@ export class RecoveryService {
   ) {}
 
   /**
-   * Goes on after a restore. The epochs continue after the newest that was published, every revocation is kept, all keys
-   * are replaced by ones of the algorithm that signed last, and all sessions end. The first fresh key signs once it is
-   * acknowledged, or after 1 s.
+   * Recovers after a restore. The epochs continue after the newest published epoch. Every key revocation is kept. Two
+   * new keys with the algorithm of the last active key replace all keys. All sessions end. The first new key becomes
+   * active when every counted verifier has acknowledged it, or after 1 s.
    *
-   * @throws AuthError `nothing_to_recover` if the database is as new as its newest statement
+   * @throws AuthError `nothing_to_recover` if the database holds the newest statement
    */
   async recover(): Promise<Recovery> {
     await this.newest.refresh();
@@ -64,7 +67,7 @@ export class RecoveryService {
     return recovery;
   }
 
-  /** Seals every private half under the present key-encryption key, and returns how many that were. */
+  /** Seals every private half under the first key-encryption key. Returns how many seals it changed. */
   async reseal(): Promise<number> {
     const { answer } = await this.keySet.change(async (keys, { stopSigning }) => {
       await stopSigning();

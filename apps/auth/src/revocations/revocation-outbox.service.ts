@@ -18,18 +18,18 @@ const ROUND_MS = 1_000;
 const BATCH = 500;
 
 /**
- * Makes revocations known: to this process's own view at once, and to NATS until it has stored them. Each row says in
- * which stream it is stored, so that what was lost with the stream, or never arrived there, is published by whichever
- * replica comes first.
+ * Publishes revocations. The revocation view of this process gets them at once. NATS gets them until it has stored
+ * them. Each row names the incarnation of the stream that stores it. So if the stream loses a revocation, or never gets
+ * it, any replica publishes it again.
  */
 @Injectable()
 export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('revocations');
   private timer: NodeJS.Timeout | undefined;
   private publisher: RevocationPublisher | undefined;
-  /** Unknown at first, and after whatever may have changed it. */
+  /** The present incarnation of the stream. Undefined if it is unknown: at first, after a lost connection, or a fault. */
   private stream: RevocationStream | undefined;
-  /** How often the connection was lost. What NATS said before a loss is not sure to be so after it. */
+  /** How often the connection was lost. After a loss, earlier answers of NATS may be wrong. */
   private losses = 0;
 
   constructor(
@@ -41,7 +41,7 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
 
   onModuleInit(): void {
     this.revocations.onCommitted((revoked) => this.announce(revoked));
-    // Closed before NATS was ever reached.
+    // It rejects if the process stops before it ever reached NATS.
     this.nats.connection.then((connection) => this.attach(connection)).catch(() => undefined);
   }
 
@@ -62,7 +62,7 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
 
   private async attach(connection: NatsConnection): Promise<void> {
     this.publisher = new RevocationPublisher(connection);
-    // Before the first round, so that no loss of the connection goes unnoticed.
+    // It listens before the first round, so that it misses no loss of the connection.
     const statuses = connection.status();
     await this.run();
     for await (const { type } of statuses) {
@@ -77,8 +77,8 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   }
 
   /**
-   * One round, one at a time. Each caller gets a round that began after its call, so it sees what the caller committed.
-   * Never rejects: the next round tries again.
+   * Runs one round. Two rounds never run at the same time. Each caller gets a round that begins after its call, so the
+   * round sees what the caller committed. Never rejects: the next round tries again.
    */
   private readonly run = shareRuns(() =>
     this.round().then(
@@ -93,7 +93,7 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
     if (this.publisher && this.nats.state() === 'connected') await this.publish(this.publisher);
   }
 
-  /** What other replicas revoked, as the last statement told. */
+  /** Adds the revocations of other replicas that the last statement counts and this process lacks. */
   private async fillOwnView(): Promise<void> {
     const missing = this.ring.revocations.missing(BATCH);
     if (missing.length === 0) return;
@@ -104,7 +104,7 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
     for (const { jws } of rows) this.ring.revocations.add(jws);
   }
 
-  /** What no statement speaks of any more. */
+  /** Deletes the revocations that no longer matter: no statement counts them. */
   private async forget(): Promise<void> {
     await this.dataSource.query(
       `DELETE FROM revocation WHERE n < coalesce(
@@ -116,7 +116,7 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   private async publish(publisher: RevocationPublisher): Promise<void> {
     const { losses } = this;
     const assertKept = () => {
-      if (this.losses !== losses) throw new Error('the connection to NATS was lost meanwhile');
+      if (this.losses !== losses) throw new Error('the connection to NATS was lost during the round');
     };
     try {
       const stream = this.stream ?? (await this.openStream(publisher));
@@ -146,10 +146,10 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
     }
   }
 
-  /** Opens the stream and takes note of what it has lost: all, if it was made anew, or the end, in a crash. */
+  /** Opens the stream, and marks the revocations that it has lost. After a crash the last ones may be lost. */
   private async openStream(publisher: RevocationPublisher): Promise<RevocationStream> {
     const stream = await publisher.stream();
-    // One whose sequence is not known may be lost as well. To publish it again does no harm if it is not.
+    // A revocation with an unknown sequence may be lost, too. It does no harm to publish it twice.
     await this.dataSource.query(
       'UPDATE revocation SET stream = NULL WHERE stream = $1 AND (sequence > $2 OR sequence IS NULL)',
       [stream.id, stream.lastSequence],
@@ -158,7 +158,7 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   }
 
   private readonly report = onlyChanges<string>((fault) => {
-    if (fault) this.log.warn(`revocations cannot be made known for now: ${fault}`);
+    if (fault) this.log.warn(`revocations cannot be published now: ${fault}`);
     else securityEvent('revocations.published_again', {});
   });
 }

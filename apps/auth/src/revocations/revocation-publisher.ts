@@ -1,4 +1,6 @@
-/** Puts revocations on NATS: live to every subscriber, and into a stream for whoever missed one. */
+/**
+ * Publishes revocations on NATS. Each subscriber gets them at once. A stream keeps them for verifiers that missed one.
+ */
 import { JetStreamApiError, jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
 import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import { MAX_REVOCATION_BYTES, REVOCATION_STREAM, REVOCATION_SUBJECTS, revocationSubject } from '#statements';
@@ -6,13 +8,13 @@ import { LONGEST_TOKEN_SECONDS } from '../config.js';
 
 const TIMEOUT_MS = 2_000;
 const MINUTE_MS = 60_000;
-/** "Wrong last sequence", in the two ways in which servers of different age say so. */
+/** The two error codes of NATS servers, old and new, for "wrong last sequence": the revocation is already stored. */
 const ALREADY_THERE = [10_071, 10_164];
 
-/** One making of the stream: after a wipe of NATS' storage it is another. */
+/** One incarnation of the stream. If NATS loses its storage, auth makes another one. */
 export interface RevocationStream {
   readonly id: string;
-  /** Of what it holds. */
+  /** The sequence of its last message. */
   readonly lastSequence: number;
 }
 
@@ -23,15 +25,15 @@ export class RevocationPublisher {
     this.client = jetstream(connection, { timeout: TIMEOUT_MS });
   }
 
-  /** The stream, which is made if it is not there. */
+  /** Opens the stream. Makes it first if it does not exist. */
   async stream(): Promise<RevocationStream> {
     const manager = await jetstreamManager(this.connection, { checkAPI: false, timeout: TIMEOUT_MS });
     const { created, state } = await manager.streams.add({
       name: REVOCATION_STREAM,
       subjects: [REVOCATION_SUBJECTS],
-      // The same whatever the settings: a stream that is there under other terms could not be made.
+      // It does not depend on settings: NATS refuses to add an existing stream with other options.
       max_age: nanos(LONGEST_TOKEN_SECONDS * 1000 + MINUTE_MS),
-      // The message and its headers.
+      // Room for the message and its headers.
       max_msg_size: MAX_REVOCATION_BYTES + 1024,
       allow_direct: true,
       deny_delete: true,
@@ -40,7 +42,7 @@ export class RevocationPublisher {
     return { id: String(created), lastSequence: state.last_seq };
   }
 
-  /** Stores a revocation unless it is there. Returns its sequence, or null if it was there. */
+  /** Stores a revocation. Returns its sequence, or null if it was already stored. */
   async publish(n: number, jws: string): Promise<number | null> {
     try {
       const { seq } = await this.client.publish(revocationSubject(n), jws, {

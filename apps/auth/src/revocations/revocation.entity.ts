@@ -3,11 +3,13 @@ import type { RevokedKind } from '#statements';
 
 const fromText = { from: (value: string | null) => value && Number(value), to: (value: number) => value };
 
-/** A revocation that matters still, signed, with where NATS keeps it: the outbox and the source of repairs in one. */
+/**
+ * A signed revocation that still matters, and the place where NATS stores it. It is published again if NATS loses it.
+ */
 @Entity('revocation')
 @Check('revocation_kind', `kind IN ('jti', 'sid', 'client_id')`)
 export class RevocationRecord {
-  /** bigint; PostgreSQL's driver hands it over as text. */
+  /** The number of the revocation: a bigint, which the PostgreSQL driver returns as text. */
   @PrimaryColumn('bigint', { transformer: fromText })
   n!: number;
 
@@ -17,22 +19,22 @@ export class RevocationRecord {
   @Column('text')
   value!: string;
 
-  /** The compact JWS. */
+  /** The signed revocation: a compact JWS. */
   @Column('text')
   jws!: string;
 
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;
 
-  /** When every token that it refuses has expired, by any clock that is tolerated. */
+  /** The time at which every token that it refuses has expired at every verifier. */
   @Column('timestamptz', { name: 'expires_at' })
   expiresAt!: Date;
 
-  /** The stream that it is stored in, by the time of its making; null until it is. */
+  /** The incarnation of the stream that stores it: the time when the stream was made. Null until it is stored. */
   @Column('text', { nullable: true })
   stream!: string | null;
 
-  /** Its sequence in the stream; null where another replica had stored it. */
+  /** Its sequence in the stream. Null if another replica stored it. */
   @Column('bigint', { nullable: true, transformer: fromText })
   sequence!: number | null;
 }

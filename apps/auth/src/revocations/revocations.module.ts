@@ -3,7 +3,9 @@ import { KeySetModule } from '../key-set/key-set.module.js';
 import { RevocationOutbox } from './revocation-outbox.service.js';
 import { RevocationsService } from './revocations.service.js';
 
-/** Revocations of sessions, tokens and clients: signed, stored, and published until NATS has them. */
+/**
+ * Revocations of sessions, tokens and clients. auth signs and stores them, and publishes them until NATS stores them.
+ */
 @Module({
   imports: [KeySetModule],
   providers: [RevocationsService, RevocationOutbox],

@@ -1,7 +1,7 @@
 /**
- * Revocation by name: of a session, a token or a client. The number of a revocation comes from a locked counter and is
- * committed, signed, with the change that it belongs to; then it is made known. Whoever crashes in between leaves a row
- * that the outbox of any replica publishes.
+ * Revokes sessions, tokens and clients by name. A locked counter gives each revocation its number. The signed
+ * revocation is committed together with the change that it belongs to. It is published after the commit. If the process
+ * crashes in between, the outbox of any replica publishes it.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,13 +13,13 @@ import { EpochGuard } from '../key-set/epoch-guard.js';
 import { StatementSigners } from '../anchor/statement-signer.js';
 import { RevocationRecord } from './revocation.entity.js';
 
-/** How long a request waits for what it revoked to be on its way. */
+/** The longest time that a request waits until its revocations are published. */
 const ANNOUNCED_WITHIN_MS = 1_000;
 
-/** Revokes in the transaction at hand. @throws AuthError `database_went_back` */
+/** Revokes within the transaction. @throws AuthError `database_went_back` */
 export type Revoke = (subjects: readonly RevokedSubject[]) => Promise<void>;
 
-/** Makes known what was committed. Settles when it is on its way, or cannot be for now; never rejects. */
+/** Publishes committed revocations. Resolves when they are published, or cannot be published now. Never rejects. */
 export type Announce = (revocations: readonly RevocationRecord[]) => Promise<void>;
 
 @Injectable()
@@ -33,14 +33,14 @@ export class RevocationsService {
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
-  /** Calls `listener` with what was revoked, after each commit. */
+  /** Calls `listener` after each commit with the new revocations. */
   onCommitted(listener: Announce): void {
     this.listeners.push(listener);
   }
 
   /**
-   * Runs a transaction that may revoke. What it revoked is committed with the rest or not at all, and on its way to the
-   * verifiers when this resolves, or after 1 s.
+   * Runs a transaction that may revoke. Its revocations are committed with the rest or not at all. This resolves when
+   * they are published, after 1 s at most.
    */
   async transaction<T>(work: (tx: EntityManager, revoke: Revoke) => Promise<T>): Promise<T> {
     const revoked: RevocationRecord[] = [];
@@ -62,7 +62,7 @@ export class RevocationsService {
       'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last',
       [subjects.length],
     );
-    // The clock is read under the lock, so that a later number is never of an earlier time.
+    // The time is read under the lock of the counter, so that a greater number never has an earlier time.
     const [state] = await tx.query<{ now: Date; anchor: string | null }[]>(
       'SELECT clock_timestamp() AS now, anchor FROM key_set',
     );
@@ -82,7 +82,7 @@ export class RevocationsService {
     const iat = Math.floor(now.getTime() / 1000);
     const payload = revocationPayload(subject, { issuer, iat, jti: randomUUID(), n });
     const jws = await this.signers.find(anchor).signRevocation(payload);
-    // Tokens may be older than the present ACCESS_TOKEN_SECONDS. A verifier whose clock is behind accepts one longer.
+    // ACCESS_TOKEN_SECONDS may have been longer before. A verifier whose clock is slow accepts a token longer, too.
     const lifeMs = (maxTokenSeconds + 2 * clockSkewSeconds) * 1000;
     const expiresAt = new Date(now.getTime() + lifeMs);
     return { n, ...subject, jws, createdAt: now, expiresAt, stream: null, sequence: null };

@@ -1,7 +1,7 @@
 /**
- * The exchange of the trust anchor: auth signs statements with the next anchor that it holds as soon as every verifier
- * pins it. One that was heard of within the life of a statement is waited for, until it pins the anchor, says goodbye or
- * is dropped by hand.
+ * The anchor exchange: auth signs statements with the next anchor as soon as every verifier pins it. auth waits for
+ * each verifier that acknowledged within the life of a statement. It stops waiting for a verifier that pins the next
+ * anchor, says goodbye, or is dropped by an operator.
  */
 import { Injectable, Logger } from '@nestjs/common';
 import { onlyChanges } from '#trust';
@@ -16,13 +16,13 @@ import { StatementSigners } from '../anchor/statement-signer.js';
 import { exchangeWaitsFor } from './anchor-exchange.js';
 import { VerifierPinsService, type VerifierPins } from '../verifiers/verifier-pins.service.js';
 
-/** So many names stand in a line of the log. */
+/** The greatest number of names in one log line. */
 const NAMES_IN_LOG = 10;
 
 export interface Anchors {
-  /** kid of the anchor that signs; null before the first statement. */
+  /** The kid of the anchor that signs. Null before the first statement. */
   readonly current: string | null;
-  /** kid of the anchor that auth is to go over to; null if it holds none. */
+  /** The kid of the next anchor. Null if auth holds none. */
   readonly next: string | null;
   readonly verifiers: readonly VerifierPins[];
 }
@@ -42,18 +42,18 @@ export class AnchorExchangeService {
     private readonly pins: VerifierPinsService,
   ) {}
 
-  /** Saves what was heard of pins, and goes over to the next anchor if nothing is waited for. */
+  /** Saves the pins that verifiers named, and switches to the next anchor if the exchange waits for nothing. */
   async advance(): Promise<void> {
     await this.pins.save();
     const exchange = await this.waiting();
     if (exchange?.waitingFor.length === 0) await this.switchTo(exchange.next);
     else
       this.tell(
-        exchange ? `the anchor ${exchange.next} waits for ${shortened(exchange.waitingFor)}` : undefined,
+        exchange ? `the next anchor ${exchange.next} waits for ${shortened(exchange.waitingFor)}` : undefined,
       );
   }
 
-  /** The next anchor and whom it waits for; null if auth holds no next one. */
+  /** The next anchor and what it waits for. Null if auth holds no next anchor. */
   async waiting(): Promise<{ next: string; waitingFor: string[] } | null> {
     const next = this.nextAnchor();
     if (next === undefined) return null;
@@ -67,7 +67,7 @@ export class AnchorExchangeService {
     return { next, waitingFor };
   }
 
-  /** The anchors, and what every verifier pins that is remembered. */
+  /** The anchors, and the pins of every verifier that auth remembers. */
   async list(): Promise<Anchors> {
     const { current } = this.newest;
     return {
@@ -77,14 +77,18 @@ export class AnchorExchangeService {
     };
   }
 
-  /** Forgets a verifier that vanished; one that lives is waited for again when it is heard of. @throws AuthError `verifier_not_found` */
+  /**
+   * Forgets a verifier that vanished. If it acknowledges again, the exchange waits for it again.
+   *
+   * @throws AuthError `verifier_not_found`
+   */
   async drop(name: InstanceName): Promise<void> {
     if (!(await this.pins.drop(name))) throw new AuthError('verifier_not_found');
   }
 
   /**
-   * Goes over to the next anchor without waiting, and returns its kid. A verifier that does not pin it answers 503 when
-   * its statement expires, until it is given the pin.
+   * Switches to the next anchor without waiting, and returns its kid. A verifier that does not pin it answers 503 after
+   * its statement has expired, until it gets the pin.
    *
    * @throws AuthError `no_anchor_exchange`
    */
@@ -101,7 +105,7 @@ export class AnchorExchangeService {
     return current && this.signers.anchorAfter(anchorOf(current.jws));
   }
 
-  /** The first statement under the next anchor is due now. */
+  /** Issues the first statement that the next anchor signs. */
   private async switchTo(next: string): Promise<void> {
     await this.keySet.change((keys) => ({ keys, answer: undefined }), { anchor: next });
   }

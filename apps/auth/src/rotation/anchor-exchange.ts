@@ -1,4 +1,4 @@
-/** Whom an anchor exchange waits for, decided from facts alone. */
+/** Decides what an anchor exchange waits for. It is a pure function. */
 import { nameOf } from '../verifiers/acknowledgement.js';
 import type { VerifierPins } from '../verifiers/verifier-pins.service.js';
 
@@ -6,21 +6,22 @@ export const NOT_HEARD_YET = 'verifiers not heard of yet';
 export const NOBODY_HEARD = 'the operator, since no verifier but auth was heard of';
 
 export interface ExchangeFacts {
-  /** kid of the anchor that auth is to go over to. */
+  /** The kid of the next anchor. */
   readonly next: string;
-  /** auth's own name. Its replicas verify too, but they alone do not prove that other verifiers were heard. */
+  /** auth's own name. Its replicas are verifiers, too. But they do not prove that acknowledgements of others arrive. */
   readonly self: string;
-  /** Everyone heard of within the life of a statement who has not said goodbye. */
+  /** The verifiers that acknowledged within the life of a statement and have not said goodbye. */
   readonly remembered: readonly Pick<VerifierPins, 'service' | 'instance' | 'pins'>[];
-  /** Names of those heard of in the last moments that do not pin `next`, by this process's monotonic clock. */
+  /** Names of the counted verifiers that do not pin `next`. */
   readonly lackingNow: readonly string[];
-  /** Whether NATS is there, and everyone has had the time to be heard. */
+  /** Whether the list of verifiers is complete. */
   readonly isComplete: boolean;
 }
 
 /**
- * Names what the exchange waits for; empty if auth may sign with the next anchor. A verifier that does not pin it would
- * refuse every statement from then on. Where none is heard of they may all be cut off from NATS: only the operator knows.
+ * Names what the exchange waits for. The list is empty if auth may sign with the next anchor. A verifier that does not
+ * pin it would refuse every later statement. If auth has heard of no verifier, all of them may be cut off from NATS.
+ * Only the operator can know, so the exchange waits for the operator.
  */
 export function exchangeWaitsFor(facts: ExchangeFacts): string[] {
   const { next, self, remembered, lackingNow, isComplete } = facts;

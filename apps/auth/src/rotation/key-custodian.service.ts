@@ -9,9 +9,9 @@ import { RotationService } from './rotation.service.js';
 const ROUND_MS = 1_000;
 
 /**
- * Keeps the key set as it should be, on every replica, once a second. A round takes the statements of other replicas,
- * issues a new one when the last has grown old, carries an open rotation on, and makes the keys that are missing. Each
- * round starts from the database, so it does not matter where the last one ended.
+ * Looks after the key set once a second, on every replica. A round adopts the statements of other replicas, issues a
+ * new statement if the last one is too old, continues an open rotation and an anchor exchange, and makes the keys that
+ * are missing. Each round starts from the database, so an interrupted round does no harm.
  */
 @Injectable()
 export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDestroy {
@@ -35,7 +35,7 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
     await this.tick.settled();
   }
 
-  /** One round, one at a time. Never rejects: the next round tries again. */
+  /** Runs one round. Two rounds never run at the same time. Never rejects: the next round tries again. */
   readonly tick = shareRuns(() =>
     this.round().then(
       () => this.report(undefined),
@@ -44,7 +44,7 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
   );
 
   private async round(): Promise<void> {
-    // First, so that a fault further down does not stop the heartbeat.
+    // This goes first, so that a fault in the other steps does not stop the heartbeat.
     await this.keySet.renewStatement();
     await this.rotations.runRound();
     await this.anchors.advance();
@@ -52,7 +52,7 @@ export class KeyCustodianService implements OnApplicationBootstrap, OnModuleDest
   }
 
   private readonly report = onlyChanges<string>((fault) => {
-    if (fault) this.log.error(`the key set cannot be kept: ${fault}`);
+    if (fault) this.log.error(`the key set cannot be kept up to date: ${fault}`);
     else securityEvent('keyset.kept_again', {});
   });
 }

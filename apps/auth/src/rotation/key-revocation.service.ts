@@ -1,6 +1,6 @@
 /**
- * Revoking a key is one transaction. It waits for nobody but the tokens that are being signed with that key. What follows
- * is carried on by any replica: a fresh standby, the acknowledgements, and a fresh active key where nothing signs.
+ * Revokes a key in one transaction. If the key is active, the transaction waits for the tokens that are being signed.
+ * It waits for nothing else. Any replica can do what follows: make a new standby, and activate it if no key is active.
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { SETTINGS, type AuthSettings } from '../config.js';
@@ -18,12 +18,12 @@ const POLL_MS = 100;
 export interface RevocationResult {
   readonly kid: string;
   readonly epoch: number;
-  /** The key that signs now; null while verifiers are given a fresh one. */
+  /** The active key. Null while verifiers still learn a new key. */
   readonly activeKid: string | null;
   readonly waitedMs: number;
-  /** Counted verifiers that had not acknowledged in time. */
+  /** The counted verifiers that have not acknowledged in time. */
   readonly silent: readonly string[];
-  /** False while auth cannot know who verifies: NATS is away, or has just come back. An empty `silent` means nothing then. */
+  /** Whether the list of verifiers is complete. If not, an empty `silent` proves nothing. */
   readonly complete: boolean;
 }
 
@@ -40,9 +40,10 @@ export class KeyRevocationService {
   ) {}
 
   /**
-   * Revokes a key and waits up to 1 s for acknowledgements. If it was active, the standby is active from the same moment.
-   * If the standby was revoked too, a fresh key is made after the commit; it signs once acknowledged, or after 1 s. Nothing
-   * is generated before the commit: the next standby is the spare, which was made ahead.
+   * Revokes a key and waits up to 1 s for acknowledgements. If the key was active, the standby becomes active in the
+   * same transaction. If the standby was revoked, too, a new key is made after the commit. It becomes active when every
+   * counted verifier has acknowledged it, or after 1 s. No key is generated before the commit: the spare becomes the
+   * next standby.
    *
    * @throws AuthError `key_not_found` · `key_not_revocable`
    */
@@ -54,9 +55,9 @@ export class KeyRevocationService {
     const { statement, answer: alg } = await this.keySet.change(async (keys, context) => {
       const now = activeKey(keys)?.kid === kid ? await context.stopSigning() : context.now;
       const revoked = revoke(keys, kid, { now, reason, note, includeStandby });
-      // The next standby is of the algorithm that signs now, or signed last.
+      // The next standby has the algorithm of the active key, or of the key that was active.
       const nextAlg = (activeKey(revoked) ?? activeKey(keys))?.alg ?? this.settings.signingAlg;
-      // Whoever may have stolen the whole key store may have the spare too.
+      // An attacker who stole the whole key store may have the spare, too.
       const isSpareWanted = !includeStandby && !standbyKey(revoked, nextAlg);
       const spare = isSpareWanted ? this.supply.spare.take(nextAlg, keys) : undefined;
       const after = spare ? prepare(revoked, spare, now) : revoked;
@@ -67,7 +68,7 @@ export class KeyRevocationService {
     const { epoch } = statement!;
     this.log.warn(`key ${kid} is revoked in epoch ${epoch} (${reason})${note === null ? '' : `: ${note}`}`);
     if (!standbyKey(await this.keySet.allKeys(), alg)) await this.supply.makeStandby(alg);
-    // An emergency rotation has begun by now, if one is needed.
+    // If an emergency rotation is needed, it has begun by now.
     const begunAt = performance.now();
     const isSilent = () => this.acknowledgements.lackingEpoch(epoch).length > 0;
     while (isSilent() && performance.now() - startedAt < ANSWER_WITHIN_MS)
@@ -83,7 +84,10 @@ export class KeyRevocationService {
     };
   }
 
-  /** Carries an emergency rotation on where nothing signs, until a deadline of `performance.now()`. Returns the active kid. */
+  /**
+   * Continues an emergency rotation until a key is active, or until the deadline (in ms of `performance.now()`).
+   * Returns the active kid.
+   */
   private async untilActive(deadline: number): Promise<string | null> {
     for (;;) {
       const active = activeKey(await this.keySet.allKeys());

@@ -1,6 +1,6 @@
 /**
- * Sees to it that there is a key that signs and one that stands by. Keys are generated before the transaction that needs
- * them: nobody waits for a prime number under the lock of the key set.
+ * Makes missing keys, so that there is always an active key and a standby. A key is generated before the transaction
+ * that needs it. So no transaction waits for prime numbers while it locks the key set.
  */
 import { Inject, Injectable } from '@nestjs/common';
 import type { AlgorithmName } from '#jws';
@@ -14,7 +14,7 @@ import { SpareKey } from './spare-key.js';
 
 @Injectable()
 export class KeySupplyService {
-  /** What an emergency takes, so that nothing is generated between the operator and the commit. */
+  /** The spare becomes the next standby after a key revocation. So nothing is generated before that commit. */
   readonly spare = new SpareKey((alg) => this.sealedKeys.generate(alg));
 
   constructor(
@@ -24,8 +24,8 @@ export class KeySupplyService {
   ) {}
 
   /**
-   * Makes what is missing: the first keys, a standby of the active key's algorithm, and the spare in memory. Where nothing
-   * signs, begins an emergency rotation to the standby.
+   * Makes the keys that are missing: the first keys, a standby with the algorithm of the active key, and the spare. If
+   * no key is active, begins an emergency rotation to the standby.
    *
    * @throws AuthError `too_many_keys`
    */
@@ -42,22 +42,22 @@ export class KeySupplyService {
     await this.spare.stock(alg, keys);
   }
 
-  /** Prepares a standby of the algorithm, and begins an emergency rotation to it where nothing signs. */
+  /** Prepares a standby with this algorithm. If no key is active, begins an emergency rotation to it. */
   async makeStandby(alg: AlgorithmName): Promise<void> {
     const generated = await this.sealedKeys.generate(alg);
     await this.keySet.change(async (keys, context) => {
-      // Another replica may have been first.
+      // Another replica may have prepared one meanwhile.
       const prepared = standbyKey(keys, alg) ? undefined : prepare(keys, generated, context.now);
       await beginEmergencyIfNeeded(context, prepared ?? keys);
       return { keys: prepared, answer: undefined };
     });
   }
 
-  /** Where no key was ever active there is no token yet, and no verifier to wait for. */
+  /** Makes the first active key and the first standby at once. There is no token yet, so nothing has to wait. */
   private async makeFirstKeys(alg: AlgorithmName): Promise<void> {
     const [first, second] = await Promise.all([this.sealedKeys.generate(alg), this.sealedKeys.generate(alg)]);
     await this.keySet.change(async (present, { now, stopSigning }) => {
-      // Another replica may have been first.
+      // Another replica may have made them meanwhile.
       if (present.length > 0) return { answer: undefined };
       await stopSigning();
       const options = { now, verifyUntil: now, destroy: this.sealedKeys.destroyPrivateHalf };
@@ -66,7 +66,9 @@ export class KeySupplyService {
     });
   }
 
-  /** Begins an emergency rotation where nothing signs and no rotation is open, as after one that was called off. */
+  /**
+   * Begins an emergency rotation if no key is active and no rotation is open, for example after an aborted rotation.
+   */
   private async rotateToStandby(): Promise<void> {
     await this.keySet.change(async (keys, context) => {
       await beginEmergencyIfNeeded(context, keys);

@@ -1,4 +1,4 @@
-/** Signing keys on the wire: what is read from requests and what answers look like. */
+/** The schemas of requests and answers about signing keys. */
 import { z } from 'zod';
 import { algorithmNames, type AlgorithmName } from '#jws';
 import { keyRevocationReasons } from '#statements';
@@ -7,7 +7,7 @@ import { keyStatuses } from '../keys/signing-key.entity.js';
 const kid = z.string().describe('RFC 7638 thumbprint of the public key');
 const alg = z.enum(algorithmNames as [AlgorithmName]);
 const time = z.iso.datetime();
-const jwksCachedUntil = time.describe('Until then a third party may hold a cached JWKS without the key');
+const jwksCachedUntil = time.describe('Until this time a third party may hold a cached JWKS without the key');
 const waitedMs = z.int().min(0);
 
 export const rotateBody = z.strictObject({
@@ -26,7 +26,7 @@ export const revokeBody = z.strictObject({
     .min(1)
     .max(200)
     .optional()
-    .describe("The operator's own words, for auth's database and log; never published"),
+    .describe("The operator's own text for auth's database and log; it is never published"),
   includeStandby: z.boolean().default(false),
 });
 
@@ -88,5 +88,5 @@ export const verifierList = z.strictObject({
   anchorExchange: z
     .strictObject({ next: z.string(), waitingFor: z.array(z.string()) })
     .nullable()
-    .describe('The thumbprint of the next anchor, and whom the exchange waits for'),
+    .describe('The thumbprint of the next anchor, and what the anchor exchange waits for'),
 });

@@ -19,7 +19,7 @@ import { KeySetService } from '../key-set/key-set.service.js';
 import { NewestStatement } from '../key-set/newest-statement.js';
 import { keyList, revokeBody, revoked, rotateBody, rotated, waiting } from './key.schemas.js';
 
-/** Signing keys for those who look after them. Private halves are shown nowhere. */
+/** The routes by which an administrator manages signing keys. No answer holds a private half. */
 @ApiTags('admin')
 @Scopes('keys:manage')
 @Controller('admin')
@@ -32,7 +32,10 @@ export class KeysController {
   ) {}
 
   @Get('keys')
-  @ApiOperation({ summary: 'Every key that ever was, the last statement, and what a rotation waits for' })
+  @ApiOperation({
+    summary:
+      'List all keys of the key store, the epoch of the last statement, and what an open rotation waits for',
+  })
   @ApiOkResponse({ standardSchema: keyList })
   async list() {
     const [keys, rotation] = await Promise.all([this.keySet.allKeys(), this.rotations.current()]);
@@ -45,7 +48,9 @@ export class KeysController {
 
   @Post('keys/rotate')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Rotate: 200 once the new key is active, 202 if it still waits after 10 s' })
+  @ApiOperation({
+    summary: 'Rotate the signing key; 200: the new key is active, 202: after 10 s the rotation still waits',
+  })
   @ApiBody({ required: false, schema: openApiSchema(rotateBody) })
   @ApiOkResponse({ standardSchema: rotated })
   @ApiResponse({ status: 202, standardSchema: waiting })
@@ -65,7 +70,7 @@ export class KeysController {
 
   @Post('rotations/current/proceed')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Activate the new key without waiting for those who do not hold it' })
+  @ApiOperation({ summary: 'Activate the new key now, also if verifiers do not hold it yet' })
   @ApiOkResponse({ standardSchema: rotated })
   @ApiResponse({ status: 202, standardSchema: waiting })
   @ApiProblems('no_rotation', 'rotation_aborted', 'database_went_back')
@@ -75,7 +80,7 @@ export class KeysController {
 
   @Post('rotations/current/abort')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Call the rotation off; its key stays prepared' })
+  @ApiOperation({ summary: 'Abort the rotation; its key stays prepared' })
   @ApiNoContentResponse()
   @ApiProblems('no_rotation', 'database_went_back')
   async abort(): Promise<void> {
@@ -84,7 +89,7 @@ export class KeysController {
 
   @Post('keys/:kid/revoke')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Revoke a key, now; `includeStandby` where the whole key store may be stolen' })
+  @ApiOperation({ summary: 'Revoke a key now; use `includeStandby` if the whole key store may be stolen' })
   @ApiOkResponse({ standardSchema: revoked })
   @ApiProblems('key_not_found', 'key_not_revocable', 'too_many_keys', 'database_went_back')
   revoke(@Param('kid') kid: string, @Body({ schema: revokeBody }) body: z.infer<typeof revokeBody>) {
@@ -98,5 +103,5 @@ function answer(result: RotationResult, reply: FastifyReply) {
   return facts;
 }
 
-/** Whether tokens of the key are made, or may be soon. */
+/** Whether the key signs tokens, or may sign them soon. */
 const signs = ({ status }: KeyRecord) => status === 'active' || status === 'prepared';

@@ -1,10 +1,10 @@
-/** The row of the open rotation as it begins and ends, within a change of the key set. */
+/** Reads and writes the row of the open rotation, within a change of the key set. */
 import { IsNull, type EntityManager } from 'typeorm';
 import { activeKey, standbyKey, type KeyRecords } from '../keys/key-life-cycle.js';
 import type { ChangeContext } from '../key-set/key-set.service.js';
 import { Rotation } from './rotation.entity.js';
 
-/** Begins a rotation; its key is, or is being, prepared in the same change. */
+/** Begins a rotation. Its key is prepared already, or the same change prepares it. */
 export async function beginRotation(
   { tx, now, tell }: ChangeContext,
   kid: string,
@@ -17,7 +17,7 @@ export async function beginRotation(
   return rotation;
 }
 
-/** Ends a rotation that is open. */
+/** Ends an open rotation. */
 export async function endRotation(
   { tx, now, tell }: ChangeContext,
   { id, kid }: Rotation,
@@ -27,19 +27,19 @@ export async function endRotation(
   tell(outcome === 'aborted' ? 'rotation.aborted' : 'rotation.finished', { rotation: id, kid });
 }
 
-/** The one that is open, of which there is one at most. */
+/** The open rotation. There is one at most. */
 export function openRotation(manager: EntityManager): Promise<Rotation | null> {
   return manager.findOneBy(Rotation, { endedAt: IsNull() });
 }
 
-/** Begins a rotation to the standby where nothing signs and none is open. */
+/** Begins an emergency rotation to the standby if no key is active and no rotation is open. */
 export async function beginEmergencyIfNeeded(context: ChangeContext, keys: KeyRecords): Promise<void> {
   const standby = standbyKey(keys);
   if (activeKey(keys) || !standby || (await openRotation(context.tx))) return;
   await beginRotation(context, standby.kid, 'emergency');
 }
 
-/** Ends the open rotation if its key can no longer become active. */
+/** Ends the open rotation if its key is no longer prepared. */
 export async function endIfNotPrepared(context: ChangeContext, keys: KeyRecords): Promise<void> {
   const open = await openRotation(context.tx);
   const status = open && keys.find(({ kid }) => kid === open.kid)?.status;

@@ -100,7 +100,7 @@ describe('decideRotation', () => {
     expect(decide({ keys: [key('next', status)] })).toBe(outcome);
   });
 
-  it('is called off where there is no such key, as for a row that somebody wrote by hand', () => {
+  it('is aborted where there is no such key, as for a row that somebody wrote by hand', () => {
     expect(decide({ keys: [key('now', 'active')] })).toBe('aborted');
   });
 });

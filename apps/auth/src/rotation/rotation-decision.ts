@@ -1,9 +1,9 @@
-/** What a rotation does next, decided from facts alone; locks, rows and waiting stand around it. */
+/** Decides what a rotation does next. These are pure functions: the callers lock, read, write and wait. */
 import { createHash } from 'node:crypto';
 import { activeKey, standbyKey, type KeyRecord, type KeyRecords } from '../keys/key-life-cycle.js';
 import type { Rotation } from './rotation.entity.js';
 
-/** How long an emergency waits for acknowledgements when there was no standby that everyone held. */
+/** How long an emergency waits for acknowledgements at most. */
 export const EMERGENCY_WAIT_MS = 1_000;
 
 export interface RotationFacts {
@@ -12,21 +12,20 @@ export interface RotationFacts {
   readonly now: Date;
   readonly statementSeconds: number;
   readonly jwksMaxAgeSeconds: number;
-  /** Whether every verifier has had the time to be heard. */
+  /** Whether the list of verifiers is complete. */
   readonly isComplete: boolean;
   /** The counted verifiers that do not hold the key. */
   readonly lacking: readonly string[];
 }
 
 /**
- * `activate`: every counted verifier holds the key, or the last statement that lacks it has expired, or an emergency
- * has waited long enough. A rotation that waits for third parties also waits until no cached JWKS lacks the key: the
- * expiry of a statement says nothing of them. `aborted`, `activated`: the key is prepared no more, so there is nothing
- * left to do.
+ * `activate`: every counted verifier holds the key, or the last statement without the key has expired, or an emergency
+ * has waited long enough. A rotation that waits for third parties also waits until no cached JWKS can lack the key.
+ * `aborted`, `activated`: the key is no longer prepared, so the rotation only has to be ended. `wait`: none of these.
  */
 export type RotationDecision = 'wait' | 'activate' | 'aborted' | 'activated';
 
-/** Decides what becomes of an open rotation now. */
+/** Decides what an open rotation does now. */
 export function decideRotation(facts: RotationFacts): RotationDecision {
   const { rotation, keys, now, statementSeconds, isComplete, lacking } = facts;
   const key = keys.find(({ kid }) => kid === rotation.kid);
@@ -42,16 +41,17 @@ export function decideRotation(facts: RotationFacts): RotationDecision {
 }
 
 /**
- * Until when a third party may still use a JWKS without the key: twice `max-age` after the key was prepared, because a
- * replica or a shared cache may have handed out the old one for a while.
+ * The time until which a third party may use a JWKS without the key: twice `max-age` after the key was prepared. It is
+ * twice, because a replica or a shared cache may have sent an old JWKS for some time.
  */
 export const jwksCachedUntil = ({ preparedAt }: KeyRecord, jwksMaxAgeSeconds: number): Date =>
   new Date(preparedAt.getTime() + 2 * jwksMaxAgeSeconds * 1000);
 
 /**
- * The key to rotate to by schedule: if the active key has reached its age, give or take a tenth that its kid decides,
- * so that many installations do not rotate at once and every replica comes to the same moment. Third parties who read
- * the JWKS never acknowledge: none of them may hold one without the standby.
+ * The key of a scheduled rotation, or undefined if none is due. It is due when the active key has reached its age, 10 %
+ * more or less. The kid decides how much. So many installations do not rotate at the same time, and all replicas
+ * compute the same time. It also waits until no third party can hold a JWKS without the standby, because they never
+ * acknowledge.
  */
 export function dueStandby(
   keys: KeyRecords,
@@ -67,6 +67,6 @@ export function dueStandby(
   return isOld && isKnown ? standby : undefined;
 }
 
-/** Between 0 and 1, as good as random and the same everywhere. */
+/** A number between 0 and 1 that looks random and is the same on every replica. */
 const fractionOf = (kid: string): number =>
   createHash('sha256').update(kid).digest().readUInt32BE() / 2 ** 32;

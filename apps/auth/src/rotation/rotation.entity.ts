@@ -2,8 +2,8 @@ import { Check, Column, Entity, ForeignKey, PrimaryGeneratedColumn } from 'typeo
 import { SigningKey } from '../keys/signing-key.entity.js';
 
 /**
- * A key waiting to become active. It outlives the process that began it: any replica carries it on. `emergency` is
- * the rotation that follows when active and standby were revoked together.
+ * A rotation. Any replica continues it, also after the replica that began it has crashed. Its cause is `emergency` if
+ * no key was active when it began.
  */
 @Entity('rotation')
 @Check('rotation_cause', `cause IN ('requested', 'scheduled', 'emergency')`)
@@ -20,7 +20,7 @@ export class Rotation {
   @Column('text')
   cause!: 'requested' | 'scheduled' | 'emergency';
 
-  /** Also waits for third parties, who never acknowledge and may cache the JWKS. */
+  /** Whether it also waits for third parties. They never acknowledge, and they may cache the JWKS. */
   @Column('boolean', { name: 'waits_for_jwks', default: false })
   waitsForJwks!: boolean;
 

@@ -1,7 +1,7 @@
 /**
- * Rotation with acknowledgements. A key becomes active when every counted verifier holds it, or when the last statement
- * that lacks it has expired: a verifier that still lacks it answers 503 by then. So a rotation always ends, and no good
- * token is answered 401. The rotation is a row: after a crash at any step any replica carries it on.
+ * Rotations with acknowledgements. A key becomes active when every counted verifier holds it, or when the last
+ * statement without it has expired. A verifier that lacks it then answers 503. So a rotation always ends, and a good
+ * token never gets 401. A rotation is a row in the database: after a crash at any step, any replica continues it.
  */
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -37,7 +37,7 @@ export interface Waiting {
   readonly since: Date;
   /** Verifiers by name, and `jwks-cache` for third parties. */
   readonly waitingFor: readonly string[];
-  /** Until then third parties with a cached JWKS may refuse tokens of the key; null if there is no such key. */
+  /** Until this time third parties with a cached JWKS may refuse tokens of the key. Null if there is no such key. */
   readonly jwksCachedUntil: Date | null;
 }
 
@@ -48,7 +48,7 @@ export type RotationResult =
       readonly alg: AlgorithmName;
       readonly epoch: number;
       readonly waitedMs: number;
-      /** Until then third parties with a cached JWKS may refuse tokens of the key. */
+      /** Until this time third parties with a cached JWKS may refuse tokens of the key. */
       readonly jwksCachedUntil: Date;
     }
   | ({ readonly done: false } & Waiting);
@@ -64,8 +64,8 @@ export class RotationService {
   ) {}
 
   /**
-   * Makes another key the active one, of the same algorithm or another, and waits up to 10 s for it. With
-   * `waitForThirdParties` the key signs only once no cached JWKS lacks it.
+   * Begins a rotation to the standby, or to a new key, and waits up to 10 s for its end. `alg` may name another
+   * algorithm. With `waitForThirdParties` the key becomes active only when no cached JWKS can lack it.
    *
    * @throws AuthError `rotation_in_progress` · `rotation_aborted` · `too_many_keys`
    */
@@ -76,13 +76,13 @@ export class RotationService {
     const startedAt = performance.now();
     const elapsedMs = () => Math.round(performance.now() - startedAt);
     const wanted = alg ?? activeKey(await this.keySet.allKeys())?.alg ?? this.settings.signingAlg;
-    // Made before the lock is taken. It is the key to rotate to where there is no standby; else it is the next standby.
+    // Generated before the lock is taken. It becomes the next standby. Without a standby, the rotation is to this key.
     const generated = await this.sealedKeys.generate(wanted);
     const { answer: rotation } = await this.keySet.change(async (keys, context) => {
       if (await openRotation(context.tx)) throw new AuthError('rotation_in_progress');
       const standby = standbyKey(keys, wanted);
       const prepared = standby ? undefined : prepare(keys, generated, context.now);
-      // Where nothing signs, there is no good token that could be refused.
+      // If no key is active, no login works. So the rotation is an emergency, and it does not wait for third parties.
       const cause = activeKey(keys) ? 'requested' : 'emergency';
       const waitsForJwks = waitForThirdParties && cause === 'requested';
       const { kid } = standby ?? generated;
@@ -94,18 +94,18 @@ export class RotationService {
     return this.resultOf(rotation.id, elapsedMs());
   }
 
-  /** One round of every replica: learns what the others have heard, begins a rotation that is due, carries it on. */
+  /** Runs one round: loads the acknowledgements of other replicas, begins a due rotation, and continues an open one. */
   async runRound(): Promise<void> {
     await this.acknowledgements.load();
     await this.beginIfDue();
     await this.advance();
   }
 
-  /** Begins a rotation when it is time for the scheduled one. */
+  /** Begins a scheduled rotation if one is due. */
   private async beginIfDue(): Promise<void> {
     if (!dueStandby(await this.keySet.allKeys(), new Date(), this.settings)) return;
     await this.keySet.change(async (keys, context) => {
-      // Another replica may have begun it, or even ended it.
+      // Another replica may have begun it meanwhile, or even ended it.
       const isOpen = (await openRotation(context.tx)) !== null;
       const standby = isOpen ? undefined : dueStandby(keys, context.now, this.settings);
       if (standby) await beginRotation(context, standby.kid, 'scheduled');
@@ -113,33 +113,33 @@ export class RotationService {
     });
   }
 
-  /** The open rotation and whom it waits for, if there is one. */
+  /** The open rotation and what it waits for, if there is one. */
   async current(): Promise<Waiting | undefined> {
     const rotation = await openRotation(this.dataSource.manager);
     return rotation ? this.waiting(rotation, await this.keySet.allKeys()) : undefined;
   }
 
-  /** Until when third parties with a cached JWKS may refuse tokens of the key. */
+  /** The time until which third parties with a cached JWKS may refuse tokens of the key. */
   jwksCachedUntil(key: KeyRecord): Date {
     return jwksCachedUntil(key, this.settings.jwksMaxAgeSeconds);
   }
 
   /**
-   * Ends the open rotation if it needs to wait no longer.
+   * Ends the open rotation if it does not have to wait any longer.
    *
-   * @param nextStandby is prepared in the moment in which the rotation's key becomes active
-   * @returns whether no rotation is open any more
+   * @param nextStandby the key that is prepared in the transaction that activates the key of the rotation
+   * @returns true if no rotation is open now
    */
   async advance(nextStandby?: NewKey): Promise<boolean> {
     const { manager } = this.dataSource;
     const rotation = await openRotation(manager);
     if (!rotation) return true;
-    // Decided once without the lock: every change of the key set waits for it, and most rounds decide to wait.
+    // Decided first without the lock: most calls decide to wait, and every other change waits for the lock.
     const decision = this.decide(rotation, await this.keySet.allKeys(), await databaseClock(manager));
     return decision !== 'wait' && this.end(rotation, { nextStandby });
   }
 
-  /** Goes on without those that are waited for. @throws AuthError `no_rotation` */
+  /** Ends the open rotation now: activates its key without waiting. @throws AuthError `no_rotation` */
   async proceed(): Promise<RotationResult> {
     const rotation = await openRotation(this.dataSource.manager);
     if (!rotation) throw new AuthError('no_rotation');
@@ -147,7 +147,7 @@ export class RotationService {
     return this.resultOf(rotation.id, 0);
   }
 
-  /** Calls the open rotation off; its key stays prepared. @throws AuthError `no_rotation` */
+  /** Aborts the open rotation. Its key stays prepared. @throws AuthError `no_rotation` */
   async abort(): Promise<void> {
     await this.keySet.change(async (_keys, context) => {
       const open = await openRotation(context.tx);
@@ -158,9 +158,9 @@ export class RotationService {
   }
 
   /**
-   * Decides again under the lock, and ends the rotation unless it must wait. With `force` it ends all the same.
+   * Decides again under the lock, and ends the rotation if it does not have to wait, or if `force` is true.
    *
-   * @returns whether it has ended, here or at another replica
+   * @returns true if the rotation has ended, by this or another replica
    */
   private async end(
     rotation: Rotation,
@@ -185,7 +185,7 @@ export class RotationService {
     return answer;
   }
 
-  /** The key set in which the key is active, and the next standby prepared where there is room for it. */
+  /** The keys after the key became active. The next standby is prepared if the key set has room for it. */
   private async activated(
     keys: KeyRecords,
     kid: string,
@@ -216,7 +216,7 @@ export class RotationService {
 
   private waiting(rotation: Rotation, keys: KeyRecords): Waiting {
     const { id: rotationId, kid, requestedAt: since, waitsForJwks } = rotation;
-    // The list leaves out a key that somebody else has planted in the table.
+    // `keys` leaves out a key that an attacker wrote into the table.
     const key = keys.find((candidate) => candidate.kid === kid);
     const cachedUntil = key ? this.jwksCachedUntil(key) : null;
     const waitingFor = this.acknowledgements.lackingKey(kid);

@@ -2,23 +2,23 @@ import type { AlgorithmName } from '#jws';
 import type { KeyRecords, NewKey } from '../keys/key-life-cycle.js';
 
 /**
- * A key that is made ahead, so that nothing is generated between an operator who revokes a key and the commit. It is
- * kept in memory only: whoever steals the key store does not find it there. After any revocation it is made anew,
- * because it may be stolen together with what was revoked.
+ * Holds the spare: a key that is made ahead, so that a key revocation does not have to generate one before its commit.
+ * It is in memory only, so it is not stolen with the key store. After every key revocation the spare is replaced,
+ * because it may be stolen together with the revoked key.
  */
 export class SpareKey {
   private held: { readonly key: NewKey; readonly revocations: number } | undefined;
 
   constructor(private readonly generate: (alg: AlgorithmName) => Promise<NewKey>) {}
 
-  /** Makes the spare of an algorithm unless there is one that {@link take} would give. */
+  /** Makes a spare with this algorithm, unless {@link take} would already return one. */
   async stock(alg: AlgorithmName, keys: KeyRecords): Promise<void> {
     const revocations = revocationsOf(keys);
     if (this.held?.key.alg === alg && this.held.revocations === revocations) return;
     this.held = { key: await this.generate(alg), revocations };
   }
 
-  /** Gives the spare away if it is of the algorithm and no key was revoked since it was made. */
+  /** Returns and forgets the spare. Undefined if it has another algorithm, or a key was revoked since it was made. */
   take(alg: AlgorithmName, keys: KeyRecords): NewKey | undefined {
     const { held } = this;
     this.held = undefined;
@@ -26,5 +26,5 @@ export class SpareKey {
   }
 }
 
-/** History is never deleted, so this only grows. */
+/** The number of revoked keys. No row is ever deleted, so it only grows. */
 const revocationsOf = (keys: KeyRecords): number => keys.filter(({ status }) => status === 'revoked').length;

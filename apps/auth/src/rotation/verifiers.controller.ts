@@ -5,7 +5,7 @@ import { AcknowledgementsService } from '../verifiers/acknowledgements.service.j
 import { AnchorExchangeService } from './anchor-exchange.service.js';
 import { verifierList } from './key.schemas.js';
 
-/** The verifiers, for operators who want to know what a rotation or an anchor exchange waits for. */
+/** The route by which an administrator sees what a rotation or an anchor exchange waits for. */
 @ApiTags('admin')
 @Scopes('keys:manage')
 @Controller('admin/verifiers')
@@ -17,8 +17,7 @@ export class VerifiersController {
 
   @Get()
   @ApiOperation({
-    summary:
-      'List every verifier that a rotation waits for, what it holds, and whom an anchor exchange waits for',
+    summary: 'List the counted verifiers with their keys and pins, and what an anchor exchange waits for',
   })
   @ApiOkResponse({ standardSchema: verifierList })
   async list() {

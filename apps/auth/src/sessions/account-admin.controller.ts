@@ -16,7 +16,7 @@ const accountView = z.strictObject({
   disabledAt: z.iso.datetime().nullable(),
 });
 
-/** Accounts for those who look after them. */
+/** The routes by which an administrator disables and enables accounts. */
 @ApiTags('admin')
 @Scopes('accounts:manage')
 @Controller('admin/accounts')
@@ -25,7 +25,9 @@ export class AccountAdminController {
 
   @Post(':id/disable')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Refuse its logins and end its sessions; its tokens are refused everywhere' })
+  @ApiOperation({
+    summary: 'Disable an account: it cannot log in, its sessions end, and every service refuses its tokens',
+  })
   @ApiOkResponse({ standardSchema: accountView })
   @ApiProblems('account_not_found')
   async disable(@Param('id', { schema: accountId }) id: string) {
@@ -34,7 +36,9 @@ export class AccountAdminController {
 
   @Post(':id/enable')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Let it log in again; what was revoked stays revoked' })
+  @ApiOperation({
+    summary: 'Enable an account: it can log in again; its old sessions and tokens stay revoked',
+  })
   @ApiOkResponse({ standardSchema: accountView })
   @ApiProblems('account_not_found')
   async enable(@Param('id', { schema: accountId }) id: string) {

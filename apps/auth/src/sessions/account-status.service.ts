@@ -6,12 +6,16 @@ import { RevocationsService } from '../revocations/revocations.service.js';
 import { endSessions, lockAccount } from './live-sessions.js';
 import { Account } from '../accounts/account.entity.js';
 
-/** Who may log in. A disabled account keeps its data and its history, and nothing else. */
+/** Disables and enables accounts. A disabled account keeps its data, but it cannot log in. */
 @Injectable()
 export class AccountStatusService {
   constructor(private readonly revocations: RevocationsService) {}
 
-  /** Refuses logins from now on and ends every session. Once or several times is the same. @throws AuthError `account_not_found` */
+  /**
+   * Refuses logins from now on and ends all sessions. A second call changes nothing.
+   *
+   * @throws AuthError `account_not_found`
+   */
   async disable(id: string): Promise<Account> {
     const { account, ended, isNew } = await this.revocations.transaction(async (tx, revoke) => {
       const account = await found(tx, id);
@@ -25,7 +29,7 @@ export class AccountStatusService {
     return account;
   }
 
-  /** Lets it log in again; the sessions stay ended. @throws AuthError `account_not_found` */
+  /** Allows logins again. Ended sessions stay ended. @throws AuthError `account_not_found` */
   async enable(id: string): Promise<Account> {
     const { account, isNew } = await this.revocations.transaction(async (tx) => {
       const account = await found(tx, id);

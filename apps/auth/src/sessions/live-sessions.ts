@@ -1,23 +1,23 @@
 /**
- * Sessions as they begin and end, within a transaction. Whoever does either has locked the account before, so that no
- * session begins while all are ended; a session that ends is to be revoked in the same transaction.
+ * Begins and ends sessions within a transaction. The caller must lock the account first, so that no session begins
+ * while all sessions of the account end. The caller must revoke the ended sessions in the same transaction.
  */
 import type { EntityManager } from 'typeorm';
 import type { RevokedSubject } from '#statements';
 import { Account } from '../accounts/account.entity.js';
 
-/** Live ones of an account: all of them are named when the account logs out everywhere or is disabled. */
+/** The most live sessions of one account. Each of them gets a revocation when the account is disabled. */
 export const SESSION_LIMIT = 100;
 
-/** A session that has expired is not live, though nobody ended it: there is no token of it to revoke. */
+/** SQL for a live session. An expired session is not live, and all its tokens have expired. */
 const LIVE = 'ended_at IS NULL AND expires_at > clock_timestamp()';
 
-/** The account, which no one else begins or ends sessions of until the transaction is over. */
+/** Locks the account. No other transaction begins or ends its sessions until this one is over. */
 export function lockAccount(tx: EntityManager, id: string): Promise<Account | null> {
   return tx.findOne(Account, { where: { id }, lock: { mode: 'pessimistic_write' } });
 }
 
-/** Ends the oldest sessions where one more would be too many; they are what is to be revoked. */
+/** Ends the oldest sessions if a new one would be too many. Returns the ended sessions, which must be revoked. */
 export async function makeRoom(tx: EntityManager, accountId: string): Promise<RevokedSubject[]> {
   const tooMany = await tx.query<{ id: string }[]>(
     `SELECT id FROM session WHERE account_id = $1 AND ${LIVE} ORDER BY created_at DESC, id OFFSET $2`,
@@ -37,7 +37,7 @@ export async function beginSession(
   );
 }
 
-/** Ends these sessions of the account, or all; those that were live until now are what is to be revoked. */
+/** Ends these live sessions of the account, or all of them. Returns the ended sessions, which must be revoked. */
 export async function endSessions(
   tx: EntityManager,
   accountId: string,
@@ -52,8 +52,8 @@ export async function endSessions(
 }
 
 /**
- * Removes some of the sessions that expired more than a day ago. No token of them is accepted anywhere, and what was
- * revoked is in a table of its own. A statement of its own that waits for no lock, so that it cannot deadlock.
+ * Deletes up to 100 sessions that expired more than a day ago. All their tokens have expired, and revocations have
+ * their own table. It is one SQL statement that skips locked rows, so that it cannot deadlock.
  */
 export async function removeExpiredSessions(manager: EntityManager): Promise<void> {
   await manager.query(

@@ -2,8 +2,8 @@ import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, t
 import { Account } from '../accounts/account.entity.js';
 
 /**
- * What a login began. Tokens name it as `sid`; auth's own routes ask whether it is live: not ended, and not expired.
- * The row is kept for a day after it has expired.
+ * A session. A login begins it. Tokens name it in `sid`. It is live until it ends or expires. The row is deleted one
+ * day after the expiry.
  */
 @Entity('session')
 @Index('session_expires_at', ['expiresAt'])
@@ -23,8 +23,8 @@ export class Session {
   createdAt!: Date;
 
   /**
-   * When its last token has expired, by any clock that is tolerated. The default is the longest that may be. It is for
-   * replicas of before this column, which write none, and spelt as PostgreSQL gives it back.
+   * The time at which its last token has expired at every verifier. During an upgrade, replicas of an old version do
+   * not write this column. For them it has the longest possible time as its default, spelled as PostgreSQL returns it.
    */
   @Column('timestamptz', { name: 'expires_at', default: () => "(now() + '01:00:10')" })
   expiresAt!: Date;

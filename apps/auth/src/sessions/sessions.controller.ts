@@ -44,7 +44,7 @@ export class SessionsController {
   @Post('login')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'Log in; the token is for one audience' })
+  @ApiOperation({ summary: 'Log in and get an access token for one audience' })
   @ApiOkResponse({ standardSchema: loggedIn })
   @ApiProblems(
     'invalid_credentials',
@@ -63,12 +63,12 @@ export class SessionsController {
   }
 
   @Get('me')
-  @ApiOperation({ summary: 'The account of the caller, with a token for any audience' })
+  @ApiOperation({ summary: 'Show your account; any audience of the token is accepted' })
   @ApiOkResponse({ standardSchema: callersAccount })
   @ApiProblems('session_ended')
   async me(@CurrentCaller() { sid }: Caller) {
     const account = await this.sessions.accountOf(sid!);
-    // The guard found it live; that was a moment ago.
+    // The guard found the session live, but it may have ended since.
     if (!account) throw new AuthError('session_ended');
     const { id, email, roles, createdAt } = account;
     return { id, email, roles, createdAt, sid };
@@ -76,7 +76,7 @@ export class SessionsController {
 
   @Post('logout')
   @HttpCode(204)
-  @ApiOperation({ summary: "End the caller's session; every token of it is refused from now on" })
+  @ApiOperation({ summary: 'End your session; every service refuses its tokens from now on' })
   @ApiNoContentResponse()
   async logout(@CurrentCaller() { sub, sid }: Caller): Promise<void> {
     await this.sessions.logOut(sub, sid!);
@@ -84,14 +84,14 @@ export class SessionsController {
 
   @Post('logout-all')
   @HttpCode(204)
-  @ApiOperation({ summary: "End all of the caller's sessions" })
+  @ApiOperation({ summary: 'End all of your sessions' })
   @ApiNoContentResponse()
   async logoutAll(@CurrentCaller() { sub }: Caller): Promise<void> {
     await this.sessions.endAll(sub);
   }
 
   @Get('sessions')
-  @ApiOperation({ summary: "The caller's live sessions, newest first, in pages" })
+  @ApiOperation({ summary: 'List your live sessions in pages, the newest first' })
   @ApiOkResponse({ standardSchema: sessionPage })
   async list(@CurrentCaller() { sub, sid }: Caller, @Query({ schema: pageQuery }) query: PageQuery) {
     const { items, nextCursor } = await this.sessions.list(sub, query);
@@ -103,7 +103,7 @@ export class SessionsController {
 
   @Delete('sessions/:sid')
   @HttpCode(204)
-  @ApiOperation({ summary: "End one of the caller's sessions" })
+  @ApiOperation({ summary: 'End one of your sessions' })
   @ApiNoContentResponse()
   @ApiProblems('session_not_found')
   async end(

@@ -7,7 +7,7 @@ import { AccountStatusService } from './account-status.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
-/** Sessions: a login begins one, a logout or a disabled account ends them. */
+/** Sessions. A login begins a session. A logout, or disabling the account, ends it. */
 @Module({
   imports: [AccountsModule, RevocationsModule, TokensModule],
   controllers: [SessionsController, AccountAdminController],

@@ -14,7 +14,7 @@ import { beginSession, endSessions, lockAccount, makeRoom, removeExpiredSessions
 import { defaultAudience, scopesFor, type Role } from '../accounts/scopes.js';
 import { Session } from './session.entity.js';
 
-/** `client_id` of a login by password. */
+/** The `client_id` of every login by password. */
 const WEB_CLIENT = 'web';
 
 export interface Login extends Credentials {
@@ -37,9 +37,9 @@ export class SessionsService {
   ) {}
 
   /**
-   * Begins a session and signs its first token, in one transaction. One session too many ends the oldest.
+   * Begins a session and signs its token in one transaction. If the account has too many sessions, the oldest one ends.
    *
-   * @throws AuthError those of `authenticate` · `invalid_target` · `no_signing_key`
+   * @throws AuthError the codes of `authenticate` · `invalid_target` · `no_signing_key` · `database_went_back`
    */
   async login({ audience, ...credentials }: Login, address: string): Promise<Grant> {
     const account = await this.accounts.authenticate(credentials, address);
@@ -48,14 +48,14 @@ export class SessionsService {
     if (scopes.length === 0) {
       securityEvent('login.refused', { account: account.id, reason: 'invalid_target' });
       throw new AuthError('invalid_target', {
-        errors: [{ field: 'audience', message: 'not for this account' }],
+        errors: [{ field: 'audience', message: 'This account cannot get a token for this audience' }],
       });
     }
     const scope = scopes.join(' ');
-    // A few old sessions go with each new one.
+    // Each login deletes a few expired sessions.
     await removeExpiredSessions(this.dataSource.manager);
     const { ended, sid, grant } = await this.revocations.transaction(async (tx, revoke) => {
-      // It may have been disabled since its password was looked at.
+      // The account may have been disabled after its password was checked.
       if ((await lockAccount(tx, account.id))?.disabledAt !== null) {
         securityEvent('login.refused', { account: account.id, reason: 'account_disabled' });
         throw new AuthError('invalid_credentials');
@@ -80,7 +80,7 @@ export class SessionsService {
     return grant;
   }
 
-  /** The account of a live session. */
+  /** The account of a live session. Undefined if the session is not live, or the account is disabled. */
   async accountOf(sid: string): Promise<Account | undefined> {
     const session = await this.dataSource.manager.findOne(Session, {
       where: { id: sid, endedAt: IsNull(), expiresAt: Raw((column) => `${column} > clock_timestamp()`) },
@@ -89,7 +89,7 @@ export class SessionsService {
     return session?.account.disabledAt === null ? session.account : undefined;
   }
 
-  /** The live sessions of an account, newest first. */
+  /** The live sessions of an account, the newest first. */
   list(accountId: string, query: PageQuery): Promise<Page<Session>> {
     const live = this.dataSource.manager
       .createQueryBuilder(Session, 'session')
@@ -98,25 +98,25 @@ export class SessionsService {
     return keysetPage(live, query);
   }
 
-  /** Ends the session that the caller's own token is of. */
+  /** Ends the session of the caller's own token. */
   async logOut(accountId: string, sid: string): Promise<void> {
     const [ended] = await this.endSessionsOf(accountId, [sid]);
     if (ended) securityEvent('logout', { account: accountId, session: ended });
   }
 
-  /** Ends one of the account's sessions by name. @throws AuthError `session_not_found` if it has no such live one */
+  /** Ends one session of the account. @throws AuthError `session_not_found` if the account has no such live session */
   async end(accountId: string, sid: string): Promise<void> {
     const [ended] = await this.endSessionsOf(accountId, [sid]);
     if (!ended) throw new AuthError('session_not_found');
     securityEvent('session.ended', { account: accountId, session: ended, reason: 'requested' });
   }
 
-  /** Ends all of the account's sessions. */
+  /** Ends all sessions of the account. */
   async endAll(accountId: string): Promise<void> {
     securityEvent('logout.all', { account: accountId, sessions: await this.endSessionsOf(accountId) });
   }
 
-  /** The sids of those that ended. */
+  /** Ends these sessions of the account, or all. Returns the sids of the sessions that were live until now. */
   private endSessionsOf(accountId: string, sids?: readonly string[]): Promise<string[]> {
     return this.revocations.transaction(async (tx, revoke) => {
       await lockAccount(tx, accountId);
@@ -127,21 +127,21 @@ export class SessionsService {
   }
 
   /**
-   * What auth asks beyond a good signature: the session is live, it is the subject's, the roles that the token names
-   * are still held, and its scopes for auth are those of the roles in the database. So a stolen signing key makes
-   * nobody an administrator.
+   * Checks a good token against the database. The session must be live and belong to the subject. The account must
+   * still have the roles of the token. If the token is for auth, the roles of the account must give its scopes. So a
+   * stolen signing key makes nobody an administrator.
    *
    * @throws TrustError `revoked`
    */
   async confirm({ sid, sub, aud, scope, roles = [] }: AccessTokenClaims): Promise<void> {
     const account = z.uuid().safeParse(sid).success ? await this.accountOf(sid!) : undefined;
-    if (account?.id !== sub) throw new TrustError('revoked', 'no live session of this subject');
+    if (account?.id !== sub) throw new TrustError('revoked', 'the subject has no live session with this sid');
     if (!roles.every((role) => account.roles.includes(role as Role))) {
-      throw new TrustError('revoked', 'a role of the token is no longer held');
+      throw new TrustError('revoked', 'the account no longer has a role of the token');
     }
     const granted = scopesFor(account.roles, SERVICE);
     if (aud === SERVICE && !scope?.split(' ').every((name) => granted.includes(name))) {
-      throw new TrustError('revoked', 'a scope of the token is not one of the account');
+      throw new TrustError('revoked', 'the account does not have a scope of the token');
     }
   }
 }

@@ -3,12 +3,12 @@ import { shareRuns, within } from '#trust';
 import { NewestStatement } from '../key-set/newest-statement.js';
 
 const COMPARE_INTERVAL_MS = 100;
-/** Less than verifiers wait for an answer. */
+/** This must be less than the time that a verifier waits for an answer (1.5 s). */
 const MAX_WAIT_MS = 500;
 
 /**
- * Compares this replica's statement with the database before it is given out, so that a replica does not lag behind what
- * another has committed. Otherwise a verifier that asks because of an unknown kid would refuse a good token.
+ * Compares the statement of this replica with the database before auth sends it. So the answer is not older than what
+ * another replica has committed. Otherwise a verifier that asks about an unknown kid would refuse a good token.
  */
 @Injectable()
 export class CurrentStatement {
@@ -22,8 +22,8 @@ export class CurrentStatement {
   constructor(private readonly newest: NewestStatement) {}
 
   /**
-   * Takes up what the database holds, as of later than the call. Callers share a look, and there are 10 a second at
-   * most. Resolves with whether there was an answer within 500 ms. Never rejects.
+   * Takes the last statement of the database, read after this call began. Callers share a read, and there are at most
+   * 10 reads a second. Resolves to true if the database answered within 500 ms, otherwise to false. Never rejects.
    */
   compareWithDatabase(): Promise<boolean> {
     const compared = this.compare().then(
@@ -33,7 +33,7 @@ export class CurrentStatement {
     return within(compared, MAX_WAIT_MS, false);
   }
 
-  /** Seconds since the statement was last known to be what the database holds. */
+  /** Seconds since the last successful comparison with the database. */
   ageSeconds(): number {
     return (performance.now() - this.comparedAt) / 1000;
   }

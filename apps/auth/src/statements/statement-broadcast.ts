@@ -10,13 +10,15 @@ import { StatementPublisher } from './statement-publisher.js';
 
 const FIRST_COMPARISON_MS = 1_000;
 
-/** Hands every new statement to this process's own key ring and to NATS. HTTP reads {@link NewestStatement.current}. */
+/**
+ * Gives every new statement to the key ring of this process and to NATS. HTTP serves {@link NewestStatement.current}.
+ */
 @Injectable()
 export class StatementBroadcast implements OnModuleInit {
   private readonly log = new Logger('statements');
   private publisher: StatementPublisher | undefined;
   private haveCompared!: () => void;
-  /** Resolves when what NATS holds was asked for the first time, which may be never. */
+  /** Resolves when auth has compared its statement with NATS for the first time. This may never happen. */
   readonly compared = new Promise<void>((resolve) => (this.haveCompared = resolve));
 
   constructor(
@@ -27,10 +29,10 @@ export class StatementBroadcast implements OnModuleInit {
     @Inject(NATS_LINK) private readonly nats: NatsLink,
   ) {}
 
-  /** Waits for the word of NATS, so that nothing is signed from an older database, but does not depend on it. */
+  /** Waits up to 1 s for the statement in NATS. With it auth notices a restored database before it signs anything. */
   async onModuleInit(): Promise<void> {
     this.newest.onNewer((statement) => this.spread(statement));
-    // Closed before NATS was ever reached.
+    // It rejects if the process stops before it ever reached NATS.
     this.nats.connection.then((connection) => this.attach(connection)).catch(() => undefined);
     await Promise.race([this.compared, delay(FIRST_COMPARISON_MS)]);
   }
@@ -43,12 +45,12 @@ export class StatementBroadcast implements OnModuleInit {
     );
     const compare = async () => {
       publisher.forget();
-      // A failure is not the end: the file and this process's memory are proof too.
+      // If NATS does not answer, the statement copy and the memory of this process are still proofs.
       await publisher.stored().catch(() => undefined);
       this.publisher = publisher;
       if (this.newest.current) void publisher.offer(this.newest.current);
     };
-    // Before the first comparison, so that no loss of the connection goes unnoticed.
+    // It listens before the first comparison, so that it misses no loss of the connection.
     const statuses = connection.status();
     await compare();
     this.haveCompared();
@@ -57,7 +59,10 @@ export class StatementBroadcast implements OnModuleInit {
 
   private spread(statement: IssuedStatement): void {
     const refused = this.ring.accept(statement.jws, 'local');
-    if (refused) this.log.error(`our own statement of epoch ${statement.epoch} is refused: ${refused}`);
+    if (refused)
+      this.log.error(
+        `the key ring of auth refuses auth's own statement with epoch ${statement.epoch}: ${refused}`,
+      );
     else this.acknowledgements.acknowledgeOurselves(this.ring);
     void this.publisher?.offer(statement);
   }

@@ -1,7 +1,7 @@
 /**
- * Puts statements on NATS: live to every subscriber, and as the last message of the TRUST stream for whoever comes
- * later. It publishes only over an older one (compare-and-set on the subject's sequence), so a replica that is late
- * can never put an older statement last.
+ * Publishes statements on NATS. Each subscriber gets them at once. The stream TRUST keeps the last one for verifiers
+ * that connect later. A statement replaces only an older one (compare-and-set on the sequence of the subject). So a
+ * late replica never makes an older statement the last one.
  */
 import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -13,9 +13,9 @@ const TIMEOUT_MS = 2_000;
 const ATTEMPTS = 4;
 
 export interface Stored {
-  /** Sequence in the stream; 0 if it holds none. */
+  /** Its sequence in the stream. 0 if the stream holds no statement. */
   readonly sequence: number;
-  /** Epoch of what is stored; 0 if there is none, or none of ours. */
+  /** Its epoch. 0 if the stream holds no statement of this issuer. */
   readonly epoch: number;
   readonly jws?: string;
 }
@@ -25,7 +25,9 @@ export class StatementPublisher {
   private last: Stored | undefined;
   private next: IssuedStatement | undefined;
 
-  /** @param epochOf the epoch of a statement of ours; undefined for what is not ours, and may be replaced */
+  /**
+   * @param epochOf returns the epoch of a statement of this issuer, and undefined for any other text, which is replaced
+   */
   constructor(
     private readonly connection: NatsConnection,
     private readonly epochOf: (jws: string) => number | undefined,
@@ -34,13 +36,13 @@ export class StatementPublisher {
     this.client = jetstream(connection, { timeout: TIMEOUT_MS });
   }
 
-  /** Publishes `statement`, or whichever newer one is offered meanwhile. Never rejects; failures are logged. */
+  /** Publishes the statement, or a newer one that is offered meanwhile. Never rejects. Failures are logged. */
   offer(statement: IssuedStatement): Promise<void> {
     if (!this.next || statement.epoch > this.next.epoch) this.next = statement;
     return this.publishNext();
   }
 
-  /** Tries the newest statement each time. Only a statement that itself failed four times is given up. */
+  /** Each attempt takes the newest statement. A statement is given up after four failed attempts of its own. */
   private readonly publishNext = shareRuns(async () => {
     let tried: IssuedStatement | undefined;
     let [failures, failuresInARow] = [0, 0];
@@ -53,13 +55,15 @@ export class StatementPublisher {
         this.last = undefined;
         failures += 1;
         failuresInARow += 1;
-        // A newer statement may come before the fourth failure of each, so failures are told in a row.
+        // Newer statements may come so fast that none fails four times. So every fourth failure in a row is logged.
         if (failuresInARow % ATTEMPTS === 0)
-          this.log(`epoch ${tried.epoch} could not be stored in NATS: ${(error as Error).message}`);
-        // The next re-issue tries again; until then verifiers have HTTP.
+          this.log(
+            `the statement with epoch ${tried.epoch} could not be stored in NATS: ${(error as Error).message}`,
+          );
+        // The next statement tries again. Until then verifiers fetch over HTTP.
         if (failures < ATTEMPTS) continue;
       }
-      // A newer one that was offered meanwhile has its own attempts.
+      // If a newer statement was offered meanwhile, it has its own attempts.
       if (this.next === tried) this.next = undefined;
     }
   });
@@ -74,14 +78,14 @@ export class StatementPublisher {
     this.last = { sequence: ack.seq, epoch };
   }
 
-  /** What the stream holds; makes the stream first if it is not there, as after a wipe of NATS' storage. */
+  /** Reads the last statement of the stream. Makes the stream if it does not exist: NATS may have lost its storage. */
   async stored(): Promise<Stored> {
     const manager = await jetstreamManager(this.connection, { checkAPI: false, timeout: TIMEOUT_MS });
     await manager.streams.add({
       name: KEYSET_STREAM,
       subjects: [KEYSET_SUBJECT],
       max_msgs_per_subject: 1,
-      // The message and its headers.
+      // Room for the message and its headers.
       max_msg_size: MAX_STATEMENT_BYTES + 4 * 1024,
       allow_direct: true,
       deny_delete: true,
@@ -94,7 +98,7 @@ export class StatementPublisher {
     return { sequence, epoch: this.epochOf(jws) ?? 0, jws };
   }
 
-  /** After a reconnection: the server may have lost its storage, and counts anew. */
+  /** Forgets what the stream holds. Call it after a reconnection: NATS may have lost its storage. */
   forget(): void {
     this.last = undefined;
   }

@@ -5,7 +5,7 @@ import { CurrentStatement } from './current-statement.js';
 import { StatementBroadcast } from './statement-broadcast.js';
 import { WellKnownController } from './well-known.controller.js';
 
-/** Publishes statements: over NATS, over HTTP, and to this process's own key ring. */
+/** Publishes statements over NATS and HTTP, and gives them to the key ring of this process. */
 @Module({
   imports: [KeySetModule, VerifiersModule],
   controllers: [WellKnownController],

@@ -13,8 +13,8 @@ import { CurrentStatement } from './current-statement.js';
 import { jwks, metadata } from './well-known.schemas.js';
 
 /**
- * What the issuer publishes about itself. Keys are as the database has them; without a database they are served from
- * memory, and `Age` tells for how long this replica has not been able to look (RFC 9111 §5.1).
+ * What the issuer publishes about itself. Before each answer with keys it asks the database. If the database is away,
+ * it answers from memory, and the field `Age` says how old this knowledge is (RFC 9111 §5.1).
  */
 @Public()
 @ApiTags('well-known')
@@ -27,7 +27,7 @@ export class WellKnownController {
   ) {}
 
   @Get(KEYSET_PATH)
-  @ApiOperation({ summary: 'The key set, signed by the trust anchor' })
+  @ApiOperation({ summary: 'Get the last key-set statement, signed by the trust anchor' })
   @ApiOkResponse({ content: { [KEYSET_MEDIA_TYPE]: { schema: { type: 'string' } } } })
   @ApiProblems('no_signing_key')
   async keyset(@Res() reply: FastifyReply): Promise<void> {
@@ -36,13 +36,13 @@ export class WellKnownController {
   }
 
   @Get(JWKS_PATH)
-  @ApiOperation({ summary: 'The public keys as a plain JWK set (RFC 7517), for third parties' })
+  @ApiOperation({ summary: 'Get the public keys as a plain JWK set (RFC 7517), for third parties' })
   @ApiProduces('application/jwk-set+json')
   @ApiOkResponse({ standardSchema: jwks })
   @ApiResponse({ status: 304, description: 'Not changed' })
   @ApiProblems('no_signing_key')
   async jwks(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    // In one order, whichever the database gave: the entity tag changes with the keys and with nothing else.
+    // Keys and members are sorted, so that the entity tag changes only when the keys change.
     const { keys: published } = await this.statement(reply);
     const keys = published
       .map(({ status: _status, verify_until: _until, ...jwk }) => inOrder(jwk))
@@ -57,7 +57,7 @@ export class WellKnownController {
   }
 
   @Get(['.well-known/oauth-authorization-server', '.well-known/openid-configuration'])
-  @ApiOperation({ summary: 'Authorization server metadata (RFC 8414)' })
+  @ApiOperation({ summary: 'Get the authorization server metadata (RFC 8414)' })
   @ApiOkResponse({ standardSchema: metadata })
   metadata() {
     const { issuer } = this.settings;
@@ -66,7 +66,7 @@ export class WellKnownController {
       jwks_uri: `${issuer}${JWKS_PATH}`,
       signed_jwks_uri: `${issuer}${KEYSET_PATH}`,
       scopes_supported: allScopes,
-      // No OAuth grant is offered yet; RFC 8414 requires the member.
+      // There is no OAuth grant yet, but RFC 8414 requires this member.
       response_types_supported: [],
       grant_types_supported: [],
       access_token_signing_alg_values_supported: algorithmNames,
@@ -87,7 +87,7 @@ export class WellKnownController {
   }
 }
 
-/** Whether `If-None-Match` names the entity tag; caches that compress make it a weak one (RFC 9110 §13.1.2). */
+/** Whether `If-None-Match` names the entity tag. A weak tag counts: caches that compress make it weak (RFC 9110 §13.1.2). */
 function names(ifNoneMatch: string | undefined, etag: string): boolean {
   const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return tags !== undefined && (tags.includes(etag) || tags.includes('*'));

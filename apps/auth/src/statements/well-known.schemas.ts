@@ -1,4 +1,4 @@
-/** What the issuer publishes about itself, as documentation. */
+/** The schemas of what the issuer publishes about itself. They are for the documentation only. */
 import { z } from 'zod';
 
 /** RFC 8414 §2. */

@@ -7,11 +7,10 @@ import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
 import { EpochGuard } from '../key-set/epoch-guard.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
+import { databaseClock } from '../key-set/key-set.service.js';
 import { shareSigning } from '../key-set/signing-lock.js';
 
-const ATTEMPTS = 3;
-
-/** What a token says, but for what the signer adds: iss, iat, exp, jti. */
+/** The claims of a token without those that the signer adds: iss, iat, exp, jti. */
 export interface TokenClaims {
   readonly sub: string;
   readonly aud: string;
@@ -23,16 +22,16 @@ export interface TokenClaims {
 
 export interface SignedToken {
   readonly token: string;
-  /** Seconds. */
+  /** The life of the token, in seconds. */
   readonly expiresIn: number;
-  /** When it has expired everywhere: a verifier whose clock is behind accepts it for twice the skew after its `exp`. */
+  /** The time at which it has expired at every verifier: `exp` plus twice the tolerated skew. */
   readonly expiredAt: Date;
 }
 
-/** Signs access tokens (RFC 9068): the only code that does. */
+/** Signs access tokens (RFC 9068). Only this class does. */
 @Injectable()
 export class AccessTokenSigner {
-  /** Opened private keys by kid; a key object per call would cost more than the signature. */
+  /** Opened private keys by kid. To open a seal for each token would cost more than the signature. */
   private readonly opened = new Map<string, KeyObject>();
 
   constructor(
@@ -43,8 +42,9 @@ export class AccessTokenSigner {
   ) {}
 
   /**
-   * Signs with the active key, whose row is locked for the rest of the transaction: no rotation or revocation can
-   * pass in between, and `iat`, from the database's clock, is never later than the end of the key.
+   * Signs a token with the active key. The signing lock and the lock of the row keep the key active until the
+   * transaction ends. `iat` is the time of the database. So no token is signed after its key has become retiring or
+   * revoked.
    *
    * @throws AuthError `no_signing_key` · `database_went_back`
    */
@@ -52,17 +52,14 @@ export class AccessTokenSigner {
     await shareSigning(tx);
     const key = await this.lockActiveKey(tx);
     await this.guard.refuseOldDatabase(tx);
-    const [clock] = await tx.query<{ now: number }[]>(
-      'SELECT floor(extract(epoch FROM clock_timestamp()))::float8 AS now',
-    );
-    const { now } = clock!;
+    const now = Math.floor((await databaseClock(tx)).getTime() / 1000);
     const { issuer, accessTokenSeconds, clockSkewSeconds } = this.settings;
     const exp = now + accessTokenSeconds;
     const payload = { iss: issuer, ...claims, iat: now, exp, jti: randomUUID() };
     const token = this.jwt.sign(payload, {
       algorithm: key.alg,
       header: { typ: 'at+jwt', alg: key.alg, kid: key.kid },
-      // @nestjs/jwt's types know of PEM text only; jsonwebtoken takes the key object as it is.
+      // The types of @nestjs/jwt allow PEM text only, but jsonwebtoken also takes a key object.
       privateKey: this.privateKeyOf(key) as unknown as Buffer,
     });
     const expiredAt = new Date((exp + 2 * clockSkewSeconds) * 1000);
@@ -70,29 +67,26 @@ export class AccessTokenSigner {
   }
 
   private async lockActiveKey(tx: EntityManager): Promise<SigningKey> {
-    // A key that ceased to be active while we waited for its lock is not found, and its successor is only seen by
-    // the next statement.
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const key = await tx.findOne(SigningKey, {
-        where: { status: 'active' },
-        lock: { mode: 'pessimistic_read' },
-      });
-      if (key) return key;
-    }
-    throw new AuthError('no_signing_key', { retryAfterSeconds: 1 });
+    // Under the shared signing lock no transaction changes the active key, so this sees the key that signs.
+    const lock = { mode: 'pessimistic_read' } as const;
+    const key = await tx.findOne(SigningKey, { where: { status: 'active' }, lock });
+    if (!key) throw new AuthError('no_signing_key', { retryAfterSeconds: 1 });
+    return key;
   }
 
   private privateKeyOf(key: SigningKey): KeyObject {
     const held = this.opened.get(key.kid);
     if (held) return held;
     const opened = this.open(key);
-    // One key is active at a time: what was kept of others goes.
+    // One key at most is active, so the others are forgotten.
     this.opened.clear();
     this.opened.set(key.kid, opened);
     return opened;
   }
 
-  /** Another hand wrote the row, or this replica has another key-encryption key. */
+  /**
+   * Opens the seal. It does not open if somebody else wrote the row, or if this replica lacks the key-encryption key.
+   */
   private open(key: SigningKey): KeyObject {
     try {
       const opened = this.keySeal.open(key);

@@ -1,7 +1,7 @@
 /**
- * What a verifier says on its acknowledgement subject: what it holds, or that it stops. It is unsigned and believed for
- * the channel: NATS lets a service speak for its own instances only. The worst that a false word does is to hasten or
- * delay a rotation or an anchor exchange, so it is bounded in size and believed in nothing else.
+ * Reads a message on an acknowledgement subject: an acknowledgement or a goodbye. It has no signature. NATS lets a
+ * service publish for its own instances only. A false message can make a rotation or an anchor exchange end earlier or
+ * later. It can do nothing else, and its size is bounded.
  */
 import { z } from 'zod';
 import { MAX_STATEMENT_KEYS } from '#statements';
@@ -9,13 +9,13 @@ import { MAX_STATEMENT_KEYS } from '#statements';
 const MAX_ACK_BYTES = 16 * 1024;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** A thumbprint in base64url; anything else PostgreSQL might refuse to keep, and all that comes along with it. */
+/** A thumbprint in base64url. PostgreSQL could refuse other text, and with it the whole batch of rows. */
 const kid = z.string().regex(/^[\w-]{1,128}$/);
 const ackSchema = z.object({
   epoch: z.int().positive(),
   kids: z.array(kid).max(MAX_STATEMENT_KEYS),
   pins: z.array(kid).max(16),
-  /** The clock of the verifier, in ms. */
+  /** The time on the clock of the verifier, in ms since 1970. */
   at: z.number().nonnegative(),
 });
 const goodbyeSchema = z.object({ goodbye: z.literal(true) });
@@ -28,7 +28,7 @@ export interface InstanceName {
 
 export type Acknowledgement = z.infer<typeof ackSchema> & InstanceName;
 
-/** The instance stops, and need not be waited for. */
+/** The instance stops. auth does not wait for it any more. */
 export type Goodbye = z.infer<typeof goodbyeSchema> & InstanceName;
 
 export type AckRefusal =
@@ -38,7 +38,7 @@ export type AckRefusal =
  * Reads a message on an acknowledgement subject.
  *
  * @param subject `trust.ack.<service>.<instance>`
- * @param lastEpoch the newest epoch there is: an acknowledgement of a later one is a lie
+ * @param lastEpoch the newest epoch that this replica knows. A message with a greater epoch gets `future_epoch`
  */
 export function readAcknowledgement(
   subject: string,
@@ -54,7 +54,7 @@ export function readAcknowledgement(
   return { ...said, service, instance };
 }
 
-/** `service/instance`, as people read it. */
+/** The name for people: `service/instance`. */
 export function nameOf({ service, instance }: InstanceName): string {
   return `${service}/${instance}`;
 }

@@ -27,9 +27,9 @@ import { VerifierWriter } from './verifier-writer.js';
 import { Verifiers, type Verifier } from './verifiers.js';
 
 export interface AcknowledgementOptions {
-  /** How long after its last acknowledgement a verifier is waited for. */
+  /** How long a verifier is counted after its last acknowledgement. */
   readonly countedSeconds: number;
-  /** Whether this process judges tokens, too. Only then others have to wait for it. */
+  /** Whether this process checks tokens, too. Only then a rotation has to wait for it. */
   readonly isVerifier: boolean;
 }
 
@@ -37,8 +37,8 @@ export interface AcknowledgementOptions {
 export const ACKNOWLEDGEMENT_OPTIONS = Symbol('acknowledgement-options');
 
 /**
- * Listens to acknowledgements and keeps them: in memory for the rotation that waits, in the database for other
- * replicas and the next start. An instance that says goodbye is waited for no more.
+ * Listens to acknowledgements and goodbyes. Keeps them in memory for the rotation that waits. Saves them in the
+ * database for other replicas and for the next start.
  */
 @Injectable()
 export class AcknowledgementsService
@@ -50,7 +50,7 @@ export class AcknowledgementsService
   private readonly catchUp: CatchUp;
   private readonly refusals = new Map<AckRefusal, number>();
   private readonly waiting = new Set<() => void>();
-  /** One process may run several replicas. */
+  /** The name has a random end, because tests run several replicas in one process. */
   private readonly self = {
     service: SERVICE,
     instance: `${instanceName}-${randomBytes(2).toString('hex')}`,
@@ -58,7 +58,7 @@ export class AcknowledgementsService
   private isLeaving = false;
   private isStopped = false;
   private connection: NatsConnection | undefined;
-  /** By the monotonic clock. */
+  /** In ms of the monotonic clock. Undefined while NATS is away. */
   private connectedAt: number | undefined;
 
   constructor(
@@ -77,16 +77,22 @@ export class AcknowledgementsService
     this.nats.connection.then((connection) => this.listen(connection)).catch(() => undefined);
   }
 
-  /** While the database is open; nobody else may be there to hear the goodbye. */
+  /**
+   * Saves the goodbye while the database is still open. Perhaps no other replica runs that could receive it over NATS.
+   */
   async beforeApplicationShutdown(): Promise<void> {
     if (!this.options.isVerifier) return;
     this.isLeaving = true;
     this.pins.leave(this.self);
-    // A database that is away waits for this replica as for one that vanished.
-    await this.pins.save().catch((error: Error) => this.log.warn(`no goodbye was saved: ${error.message}`));
+    // If this fails, an anchor exchange waits for this replica as for one that vanished.
+    await this.pins
+      .save()
+      .catch((error: Error) =>
+        this.log.warn(`the goodbye of this replica could not be saved: ${error.message}`),
+      );
   }
 
-  /** After the last request was judged: until then a rotation must wait for this replica. */
+  /** Publishes the goodbye after the last request. Until then a rotation must wait for this replica. */
   onApplicationShutdown(): void {
     if (!this.options.isVerifier) return;
     this.isStopped = true;
@@ -94,7 +100,7 @@ export class AcknowledgementsService
     this.publish({ goodbye: true, at: Date.now() });
   }
 
-  /** Everyone that is waited for. */
+  /** The counted verifiers. */
   counted(): Verifier[] {
     return this.verifiers.counted();
   }
@@ -104,7 +110,7 @@ export class AcknowledgementsService
     return this.verifiers.lacking(({ kids }) => kids.includes(kid));
   }
 
-  /** Names of the counted verifiers that have not acknowledged the epoch. */
+  /** Names of the counted verifiers that have not acknowledged this epoch or a later one. */
   lackingEpoch(epoch: number): string[] {
     return this.verifiers.lacking((verifier) => verifier.epoch >= epoch);
   }
@@ -114,7 +120,7 @@ export class AcknowledgementsService
     return this.verifiers.lacking(({ pins }) => pins.includes(kid));
   }
 
-  /** Whether everyone has had the time to be heard: not in the first while after a (re)connection. */
+  /** Whether the list of verifiers is complete: auth has been connected to NATS for `countedSeconds`. */
   isComplete(): boolean {
     const { connectedAt } = this;
     return connectedAt !== undefined && performance.now() - connectedAt >= this.options.countedSeconds * 1000;
@@ -125,7 +131,7 @@ export class AcknowledgementsService
     return Object.fromEntries(this.refusals);
   }
 
-  /** Resolves at the next acknowledgement, or after `timeoutMs`. */
+  /** Waits for the next acknowledgement, `timeoutMs` at most. */
   waitForNext(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
@@ -138,7 +144,7 @@ export class AcknowledgementsService
     });
   }
 
-  /** This replica verifies tokens too, for its own routes: it is counted like any verifier. Others may wait for it. */
+  /** Acknowledges for this replica, which checks tokens for its own routes. So it is counted like any verifier. */
   acknowledgeOurselves(ring: KeyRing): void {
     const { epoch, keys, pins } = ring.facts();
     if (!this.options.isVerifier || this.isStopped || epoch === null) return;
@@ -147,7 +153,7 @@ export class AcknowledgementsService
     this.publish(ack);
   }
 
-  /** Learns what other replicas have heard. */
+  /** Loads the acknowledgements that other replicas saved. */
   async load(): Promise<void> {
     const rows = await loadVerifiers(this.dataSource, this.options.countedSeconds);
     for (const row of rows) this.verifiers.remember(row);
@@ -168,27 +174,27 @@ export class AcknowledgementsService
   }
 
   private async hear(subject: string, data: Uint8Array): Promise<void> {
-    // Its own words come back, and may do so after its goodbye.
+    // NATS also delivers the replica's own messages, perhaps after its goodbye.
     if (this.isStopped || subject === ackSubject(SERVICE, this.self.instance)) return;
     const read = () => readAcknowledgement(subject, data, this.newest.current?.epoch ?? 0);
     let heard = read();
     if (heard === 'future_epoch') {
-      // Of a statement that another replica has issued, or a lie.
+      // Another replica may have issued this epoch, or the message is false.
       if (!(await this.catchUp.ask())) return this.refuse('too_many_waiting');
       heard = read();
     }
     if (typeof heard === 'string') return this.refuse(heard);
     if ('goodbye' in heard) {
-      // What it acknowledged before may still be waiting for the database. If too many wait, it is not waited for.
+      // An earlier acknowledgement of it may still wait for the database. The goodbye must come after it.
       await this.catchUp.settle();
       this.leave(heard);
     } else if (!this.take(heard)) this.refuse('too_many_instances');
     for (const done of this.waiting) done();
   }
 
-  /** Counts whoever has acknowledged. Returns false if its service has too many instances to be counted. */
+  /** Counts the verifier. Returns false if its service has too many instances. */
   private take(ack: Acknowledgement): boolean {
-    // Remembered in any case: an anchor exchange waits for more than a rotation does.
+    // Its pins are remembered in every case: an anchor exchange waits for more verifiers than a rotation.
     if (!this.isLeaving || ack.instance !== this.self.instance) this.pins.hear(ack);
     const verifier = this.verifiers.hear(ack, ack.at - Date.now());
     if (verifier) this.writer.save(verifier);

@@ -1,22 +1,22 @@
 /**
- * Takes up what other replicas have issued. Whoever may acknowledge can ask for it with a lie, so it is bounded: one
- * question to the database at a time, at most one in a short while, and a limit on those who wait for the answer.
+ * Asks the database for statements of other replicas. A false acknowledgement can cause this, so it is bounded: one
+ * question at a time, at most one question in {@link CATCH_UP_MS}, and at most {@link MAX_WAITING} messages that wait.
  */
 
-/** Each may hold an acknowledgement of 16 KiB. */
+/** Each waiting message has 16 KiB at most. */
 export const MAX_WAITING = 256;
 export const CATCH_UP_MS = 50;
 
-// Not by `shareRuns`: who asks again within the short while gets the last answer and does not wait.
+// `shareRuns` does not fit: a caller within CATCH_UP_MS gets the last answer and does not wait for a new one.
 export class CatchUp {
-  /** Unset once it has ended and the short while is over. */
+  /** The last question. Undefined when it has ended and CATCH_UP_MS are over. */
   private current: Promise<void> | undefined;
   private last: Promise<void> = Promise.resolve();
   private waiting = 0;
 
   constructor(private readonly refresh: () => Promise<unknown>) {}
 
-  /** Resolves when it is caught up. Returns false at once if too many wait already. */
+  /** Resolves when the question is answered. Returns false at once if too many wait already. */
   ask(): Promise<boolean> {
     return this.wait(() => (this.current ??= this.start()));
   }
@@ -35,7 +35,7 @@ export class CatchUp {
   }
 
   private start(): Promise<void> {
-    // Without the database nothing newer is known.
+    // If the database is away, this replica learns nothing newer.
     this.last = this.refresh().then(
       () => undefined,
       () => undefined,

@@ -1,22 +1,28 @@
 /**
- * Which trust anchors each verifier pins, kept in the database for the life of a statement. Whoever was heard of within
- * that time may still accept tokens by a statement of the present anchor, and would lose it if auth signed with the next
- * one too early. So this memory is longer than that of rotations, and has a bound of its own.
+ * Remembers in the database which trust anchors each verifier pins, for the life of a statement. A verifier that
+ * acknowledged within this time may still use a statement of the present anchor. If auth signed with the next anchor
+ * too early, this verifier would get no newer statement. So these rows live longer than those of rotations, and more
+ * are kept.
  */
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Acknowledgement, InstanceName } from './acknowledgement.js';
 
-/** Rows of one service. Acknowledgements are unsigned: a service must not be able to fill the database. */
+/**
+ * The most rows of one service. Acknowledgements are not signed, so a service must not be able to fill the database.
+ */
 export const MAX_REMEMBERED = 1_000;
-/** Stands for all instances beyond the bound. It pins nothing, so an exchange waits for it; no instance has this name. */
+/**
+ * The name of one row for all instances beyond the bound. It pins nothing, so an exchange waits for it. No instance can
+ * have this name.
+ */
 export const OTHERS = '*';
-/** Any constant does, as long as nothing else in the database uses it. */
+/** Any number is good if nothing else in this database uses it for an advisory lock. */
 const PINS_LOCK = 7_519_004;
 
 export interface VerifierPins extends InstanceName {
   readonly pins: readonly string[];
-  /** Seconds since it was heard of. */
+  /** Seconds since its last acknowledgement. */
   readonly age: number;
 }
 
@@ -27,7 +33,7 @@ interface Heard {
 
 @Injectable()
 export class VerifierPinsService {
-  /** By service and instance; `undefined` for an instance that has said goodbye. */
+  /** By service and instance. `undefined` stands for an instance that has said goodbye. */
   private readonly unsaved = new Map<string, Map<string, Heard | undefined>>();
 
   /** @param statementSeconds the life of a statement */
@@ -36,17 +42,17 @@ export class VerifierPinsService {
     private readonly statementSeconds: number,
   ) {}
 
-  /** Takes in what an acknowledgement names; it is in the database with the next {@link save}. */
+  /** Takes the pins of an acknowledgement. The next {@link save} writes them. */
   hear({ service, instance, pins }: Pick<Acknowledgement, 'service' | 'instance' | 'pins'>): void {
     this.note({ service, instance }, { pins, seenAt: performance.now() });
   }
 
-  /** Forgets an instance that has said goodbye. */
+  /** Forgets an instance that has said goodbye. The next {@link save} deletes its row. */
   leave(name: InstanceName): void {
     this.note(name, undefined);
   }
 
-  /** Writes what was heard since the last time. What cannot be written is kept for the next time. */
+  /** Writes what has changed since the last save. If it cannot be written, the next save tries again. */
   async save(): Promise<void> {
     const batch = [...this.unsaved];
     if (batch.length === 0) return;
@@ -54,7 +60,7 @@ export class VerifierPinsService {
     try {
       await this.dataSource.transaction((tx) => this.write(tx, new Map(batch)));
     } catch (error) {
-      // A goodbye is not repeated, so it is kept for the next save. What was heard meanwhile is newer.
+      // A goodbye is not repeated, so it is kept for the next save. What arrived meanwhile is newer.
       for (const [service, instances] of batch)
         for (const [instance, heard] of instances)
           if (!this.unsaved.get(service)?.has(instance)) this.note({ service, instance }, heard);
@@ -62,7 +68,7 @@ export class VerifierPinsService {
     }
   }
 
-  /** Everyone heard of within the life of a statement who has not said goodbye, by name. */
+  /** The verifiers that acknowledged within the life of a statement and have not said goodbye, sorted by name. */
   list(): Promise<VerifierPins[]> {
     return this.dataSource.query<VerifierPins[]>(
       `SELECT service, instance, pins, extract(epoch FROM clock_timestamp() - seen_at)::float8 AS age
@@ -72,7 +78,7 @@ export class VerifierPinsService {
     );
   }
 
-  /** Forgets an instance, until it is heard of again. Returns false if there is none with this name. */
+  /** Forgets an instance until it acknowledges again. Returns false if there is none with this name. */
   async drop({ service, instance }: InstanceName): Promise<boolean> {
     const [, count] = await this.dataSource.query<[unknown, number]>(
       'DELETE FROM verifier_pins WHERE service = $1 AND instance = $2',
@@ -98,7 +104,7 @@ export class VerifierPinsService {
     const heard = all.flatMap(({ heard: word, ...name }) =>
       word ? [{ ...name, pins: word.pins, age: (now - word.seenAt) / 1000 }] : [],
     );
-    // One replica at a time, so that two cannot both find the last place free.
+    // One replica at a time, so that two replicas do not both take the last free place.
     await tx.query('SELECT pg_advisory_xact_lock($1)', [PINS_LOCK]);
     await tx.query(FORGET, [this.statementSeconds, JSON.stringify(left)]);
     await tx.query(RENEW, [JSON.stringify(heard)]);
@@ -117,7 +123,7 @@ const FORGET = `
       OR (service, instance) IN
            (SELECT service, instance FROM jsonb_to_recordset($2::jsonb) AS gone(service text, instance text))`;
 
-/** A time in the future was written before the database's clock was set back. */
+/** A row with a future time was written before the clock of the database was set back. It is replaced. */
 const RENEW = `
   UPDATE verifier_pins AS known SET pins = heard.pins, seen_at = ${SEEN_AT}
     FROM ${HEARD}
@@ -131,7 +137,9 @@ const ADD = `
             FROM ${HEARD} WHERE NOT EXISTS (${IS_KNOWN})) AS heard
    WHERE place <= $2 - (SELECT count(*) FROM verifier_pins AS known WHERE known.service = heard.service)`;
 
-/** Whoever found no place is not known by name: an exchange must wait for it all the same. */
+/**
+ * An instance that found no place is not remembered by name. An exchange must wait for it, so this row stands for it.
+ */
 const ADD_OTHERS = `
   INSERT INTO verifier_pins (service, instance, pins, seen_at)
   SELECT DISTINCT service, '${OTHERS}', '[]'::jsonb, statement_timestamp()

@@ -1,13 +1,13 @@
 /**
- * The rows of counted verifiers, by which replicas tell each other and the next start whom a rotation waits for. Times
- * are the database's. A row from its future was written before its clock was set back: it is passed over and replaced,
- * for it would hide every newer one until that time has come.
+ * The rows of counted verifiers. Through them replicas share acknowledgements, and the next start knows them. All times
+ * are of the database. A row with a future time was written before the clock of the database was set back. It is
+ * ignored and replaced. Otherwise it would hide newer acknowledgements.
  */
 import type { DataSource } from 'typeorm';
 import type { InstanceName } from './acknowledgement.js';
 import type { Verifier } from './verifiers.js';
 
-/** Those that were heard of within `countedSeconds`, by any replica. */
+/** The verifiers that acknowledged to any replica within `countedSeconds`. */
 export async function loadVerifiers(dataSource: DataSource, countedSeconds: number): Promise<Verifier[]> {
   const rows = await dataSource.query<(Omit<Verifier, 'seenAt' | 'clockSkewMs'> & { age: number })[]>(
     `SELECT service, instance, epoch::float8 AS epoch, kids, pins, at_ms AS at,
@@ -23,7 +23,7 @@ export async function loadVerifiers(dataSource: DataSource, countedSeconds: numb
   }));
 }
 
-/** Saves many acknowledgements and goodbyes with two statements, and removes what no one counts. */
+/** Saves acknowledgements and goodbyes in two SQL statements, and deletes the rows that are not counted any more. */
 export async function saveVerifiers(
   dataSource: DataSource,
   { heard, left }: { heard: readonly Verifier[]; left: readonly InstanceName[] },
@@ -36,7 +36,7 @@ export async function saveVerifiers(
      SELECT service, instance, epoch, kids, pins, at, clock_timestamp() - make_interval(secs => "ageSeconds")
        FROM jsonb_to_recordset($1::jsonb)
          AS ack(service text, instance text, epoch bigint, kids jsonb, pins jsonb, at float8, "ageSeconds" float8)
-      -- In one order, so that two replicas do not wait for each other's rows.
+      -- In one order, so that two replicas cannot deadlock.
       ORDER BY service, instance
      ON CONFLICT (service, instance) DO UPDATE SET epoch = excluded.epoch, kids = excluded.kids,
        pins = excluded.pins, at_ms = excluded.at_ms, seen_at = excluded.seen_at

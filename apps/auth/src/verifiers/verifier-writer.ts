@@ -1,6 +1,6 @@
 /**
- * Writes what was heard of verifiers to the database, in batches and one batch at a time. A service may say hello and
- * goodbye under ever new names, so the names of one service that wait to be written are bounded.
+ * Writes acknowledgements and goodbyes to the database, one batch at a time. A service may send them under many
+ * different names, so the number of names of one service that wait to be written is bounded.
  */
 import { Logger } from '@nestjs/common';
 import { MAX_REMEMBERED } from './verifier-pins.service.js';
@@ -16,7 +16,7 @@ export interface VerifierChanges {
 
 export class VerifierWriter {
   private readonly log = new Logger('acknowledgements');
-  /** By service and instance; of an instance that has said goodbye the name alone. */
+  /** By service and instance. For an instance that has said goodbye it holds the name only. */
   private readonly unsaved = new Map<string, Map<string, Verifier | InstanceName>>();
   private timer: NodeJS.Timeout | undefined;
   private isWriting = false;
@@ -25,8 +25,9 @@ export class VerifierWriter {
   constructor(private readonly write: (changes: VerifierChanges) => Promise<void>) {}
 
   /**
-   * Takes a word to be written soon; the last word of an instance counts. One beyond the bound is not written: an
-   * anchor exchange waits for it by the row that stands for all others, and a rotation by what each replica has heard.
+   * Takes a change, which is written soon. The last change of an instance counts. An instance beyond the bound is not
+   * written. An anchor exchange still waits for it, by the row of {@link VerifierPinsService} for all others. A
+   * rotation still waits for it, because each replica counts it in memory.
    */
   save(change: Verifier | InstanceName): void {
     const changes = this.unsaved.get(change.service) ?? new Map<string, Verifier | InstanceName>();
@@ -45,7 +46,7 @@ export class VerifierWriter {
     this.timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
   }
 
-  /** What cannot be saved now comes again with the next heartbeat, or is counted no more by then. */
+  /** Writes one batch. If that fails, the batch is dropped: verifiers acknowledge every heartbeat. */
   private async flush(): Promise<void> {
     this.timer = undefined;
     this.isWriting = true;

@@ -9,7 +9,7 @@ import {
 } from './acknowledgements.service.js';
 import { VerifierPinsService } from './verifier-pins.service.js';
 
-/** Who verifies, and which keys and anchors each verifier holds. */
+/** The verifiers, with the keys and the pins that each of them holds. */
 @Module({
   imports: [KeySetModule],
   providers: [

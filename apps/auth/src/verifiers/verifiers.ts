@@ -1,15 +1,15 @@
 /**
- * Whom a rotation waits for, and what each of them holds, as told by acknowledgements. Bounded in number, since these
- * are unsigned: a service cannot make auth remember more than {@link MAX_INSTANCES} instances.
+ * The verifiers that a rotation waits for, and what each of them holds according to its acknowledgements. These are not
+ * signed. So auth remembers at most {@link MAX_INSTANCES} instances of one service.
  */
 import { nameOf, type Acknowledgement, type InstanceName } from './acknowledgement.js';
 
 const MAX_INSTANCES = 64;
 
 export interface Verifier extends Acknowledgement {
-  /** When auth last heard of it, by the monotonic clock of this process, in ms. */
+  /** The time of its last acknowledgement, in ms of the monotonic clock of this process. */
   readonly seenAt: number;
-  /** Its clock against ours at the moment we heard of it, in ms; transit is part of it. */
+  /** How far its clock was ahead of the clock of this process, in ms. The time on the network is part of it. */
   readonly clockSkewMs: number;
 }
 
@@ -17,21 +17,21 @@ export class Verifiers {
   private readonly known = new Map<string, Verifier>();
 
   /**
-   * @param countedMs how long after its last acknowledgement a verifier is waited for
-   * @param clock monotonic: a step of the wall clock must not empty the count, nor keep the silent in it
+   * @param countedMs how long a verifier is counted after its last acknowledgement
+   * @param clock monotonic, so that a change of the wall clock does not change who is counted
    */
   constructor(
     private readonly countedMs: number,
     private readonly clock: () => number = () => performance.now(),
   ) {}
 
-  /** Counts whoever has acknowledged now. Returns undefined if its service has too many instances. */
+  /** Counts a verifier that acknowledges now. Returns undefined if its service has too many instances. */
   hear(ack: Acknowledgement, clockSkewMs = 0): Verifier | undefined {
     const verifier = { ...ack, clockSkewMs, seenAt: this.clock() };
     return this.remember(verifier) ? verifier : undefined;
   }
 
-  /** Takes in what was heard elsewhere, if it is news. Returns false if the service has too many instances. */
+  /** Takes an acknowledgement that is newer than the held one. Returns false if the service has too many instances. */
   remember(verifier: Verifier): boolean {
     const id = nameOf(verifier);
     const held = this.known.get(id);
@@ -41,12 +41,12 @@ export class Verifiers {
     return true;
   }
 
-  /** Waits no more for an instance that has said goodbye. Returns false if it was not known. */
+  /** Forgets an instance that has said goodbye. Returns false if it was not known. */
   forget(name: InstanceName): boolean {
     return this.known.delete(nameOf(name));
   }
 
-  /** Everyone that is waited for. */
+  /** The verifiers that acknowledged within `countedMs`. */
   counted(): Verifier[] {
     return [...this.known.values()].filter((verifier) => this.isCounted(verifier));
   }
@@ -62,12 +62,12 @@ export class Verifiers {
     return this.clock() - seenAt < this.countedMs;
   }
 
-  /** Forgets a silent instance if the service is full, and refuses if none is silent. */
+  /** Makes a place for one more instance: forgets one that is not counted any more. Returns false if there is none. */
   private makeRoom(service: string): boolean {
     const instances = [...this.known].filter(([, verifier]) => verifier.service === service);
     if (instances.length < MAX_INSTANCES) return true;
-    const silent = instances.find(([, verifier]) => !this.isCounted(verifier));
-    if (silent) this.known.delete(silent[0]);
-    return silent !== undefined;
+    const gone = instances.find(([, verifier]) => !this.isCounted(verifier));
+    if (gone) this.known.delete(gone[0]);
+    return gone !== undefined;
   }
 }

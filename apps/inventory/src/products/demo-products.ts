@@ -7,7 +7,7 @@ const demoProducts = [
   { sku: 'PAPER-LAID', name: 'Laid paper, 50 sheets', priceCents: 1290, currency: 'EUR', stock: 120 },
 ];
 
-/** Adds the demonstration products that are not there yet and returns their skus; what is there stays as it is. */
+/** Adds the demo products that do not exist yet, and returns their skus. Existing products do not change. */
 export async function seedProducts(dataSource: DataSource): Promise<string[]> {
   const insert = dataSource.createQueryBuilder().insert().into(Product).values(demoProducts);
   const added = await insert.orIgnore().returning('sku').execute();

@@ -1,6 +1,6 @@
 import { Check, Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** A product and how many of it there are. The checks are the database's own; see the migrations. */
+/** A product and its stock. The database enforces the checks; the migrations make them. */
 @Entity('products')
 @Check('products_sku_form', `sku ~ '^[A-Z0-9]+(-[A-Z0-9]+)*$' AND length(sku) <= 64`)
 @Check('products_name_length', 'length(name) BETWEEN 1 AND 200')
@@ -24,7 +24,7 @@ export class Product {
   @Column('integer')
   stock!: number;
 
-  /** In milliseconds, as the cursors of lists are. */
+  /** With milliseconds, like the cursors of lists. */
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', precision: 3 })
   createdAt!: Date;
 }

@@ -1,8 +1,8 @@
-/** Products on the wire: what is read from requests and what answers look like. */
+/** The schemas of requests and answers about products. */
 import { z } from 'zod';
 import { pageQueryOf } from '#service-kit';
 
-/** Upper case, digits and single dashes, so that it is the same in a URL, a log line and an order. */
+/** Upper-case letters, digits and single dashes, so that it needs no escape in a URL, a log line or an order. */
 export const sku = z
   .string()
   .max(64)

@@ -22,7 +22,7 @@ export class ProductsController {
 
   @Public()
   @Get()
-  @ApiOperation({ summary: 'All products, newest first, in pages' })
+  @ApiOperation({ summary: 'List all products in pages, the newest first' })
   @ApiOkResponse({ standardSchema: productPage })
   async list(@Query({ schema: productPageQuery }) query: PageQuery): Promise<Page<ProductView>> {
     const page = await this.products.list(query);
@@ -31,7 +31,7 @@ export class ProductsController {
 
   @Public()
   @Get(':sku')
-  @ApiOperation({ summary: 'One product' })
+  @ApiOperation({ summary: 'Get one product' })
   @ApiOkResponse({ standardSchema: product })
   @ApiProblems('product_not_found')
   async get(@Param('sku', { schema: sku }) sku: string): Promise<ProductView> {
@@ -50,7 +50,7 @@ export class ProductsController {
 
   @Scopes('inventory:write')
   @Put(':sku/stock')
-  @ApiOperation({ summary: 'Set how many there are of a product' })
+  @ApiOperation({ summary: 'Set the stock of a product' })
   @ApiOkResponse({ standardSchema: product })
   @ApiProblems('product_not_found')
   async setStock(

@@ -10,7 +10,7 @@ import type { ProductView } from './product.schemas.js';
 export class ProductsService {
   constructor(@InjectRepository(Product) private readonly products: Repository<Product>) {}
 
-  /** Newest first. */
+  /** All products, the newest first. */
   list(page: PageQuery): Promise<Page<Product>> {
     return keysetPage(this.products.createQueryBuilder('product'), page, { id: 'sku' });
   }
@@ -25,7 +25,7 @@ export class ProductsService {
   /** @throws InventoryError `product_exists` */
   async add(product: ProductView): Promise<void> {
     try {
-      // A copy, because TypeORM writes what the database made up into its argument.
+      // A copy, because TypeORM writes the default values of the database into its argument.
       await this.products.insert({ ...product });
     } catch (cause) {
       if (isUniqueViolation(cause)) throw new InventoryError('product_exists', { cause });

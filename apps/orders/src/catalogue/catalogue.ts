@@ -1,4 +1,4 @@
-/** The products as inventory offers them: what an order is priced by. */
+/** Fetches products and their present prices from inventory. */
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { ServiceError, type ServiceClient } from '#service-kit';
@@ -8,24 +8,24 @@ import { OrdersError } from '../errors.js';
 export interface Offer {
   readonly sku: string;
   readonly name: string;
-  /** At most 100,000,000: what is more comes from no inventory of ours. */
+  /** At most 100,000,000, because inventory allows no greater price. */
   readonly priceCents: number;
   readonly currency: string;
 }
 
-/** One order must not take all of inventory's attention. */
+/** How many products of one order are fetched at the same time, so that one order does not overload inventory. */
 const lookupsAtOnce = 8;
 const retryAfterSeconds = 2;
 
-/** 404 counts only in inventory's own words, so that a wrong base URL does not make every product unknown. */
+/** 404 counts only with inventory's own code, so that a wrong base URL does not make every product unknown. */
 const noSuchProduct = z.object({ code: z.literal('product_not_found') });
 
 export class Catalogue {
   constructor(private readonly inventory: ServiceClient) {}
 
   /**
-   * The offer for each sku, in their order; undefined for one that inventory does not know. Any other answer than
-   * these two, late, broken or none, is one and the same to an order.
+   * Fetches the offer for each sku, in the same order. An offer is undefined if inventory does not know the sku. A
+   * late, invalid or missing answer is an error.
    * @throws OrdersError `inventory_unavailable`
    */
   async offers(skus: readonly string[]): Promise<(Offer | undefined)[]> {

@@ -1,24 +1,24 @@
-/** How long a key is remembered, from the request that succeeded. */
+/** How long a key is remembered after the request that succeeded, in ms. */
 export const keptMs = 24 * 60 * 60 * 1000;
 
 /**
- * After this long without an answer, whoever claimed the key is taken for dead. It is longer than a request should
- * take; one that takes longer all the same loses its claim, and with it the right to complete.
+ * How long a claim lasts, in ms. It is longer than a request normally takes. After it, the next request with the key
+ * gets the claim, and the first request can no longer complete.
  */
 export const claimMs = 30 * 1000;
 
-/** What is known of a key that has been seen before. */
+/** What the database knows about a key. */
 export interface KnownKey {
   readonly requestHash: string;
   readonly ageMs: number;
-  /** Whether the request that holds the key has succeeded. */
+  /** Whether a request with this key has succeeded. */
   readonly answered: boolean;
 }
 
-/** `claim`: go ahead as if the key were new; `replay`: give the kept answer; the others are refusals. */
+/** `claim`: continue as with a new key. `replay`: return the stored answer. The others refuse the request. */
 export type Decision = 'claim' | 'replay' | 'in_flight' | 'reused';
 
-/** What to do with a request whose key is known (draft-ietf-httpapi-idempotency-key-header section 2.6). */
+/** Decides about a request with a known key (draft-ietf-httpapi-idempotency-key-header section 2.6). */
 export function decide({ requestHash, ageMs, answered }: KnownKey, hashOfThis: string): Decision {
   if (ageMs >= (answered ? keptMs : claimMs)) return 'claim';
   if (requestHash !== hashOfThis) return 'reused';

@@ -1,6 +1,8 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** One Idempotency-Key of one user: claimed by a request that is being handled, or holding the answer of one that succeeded. */
+/**
+ * One Idempotency-Key of one user. A request in progress claims it, or it holds the answer of a request that succeeded.
+ */
 @Entity('idempotency_keys')
 export class IdempotencyKeyRecord {
   @PrimaryColumn('text', { name: 'user_id' })
@@ -13,7 +15,7 @@ export class IdempotencyKeyRecord {
   @Column('text', { name: 'request_hash' })
   requestHash!: string;
 
-  /** Who holds the key: only the attempt that knows this value may complete or release it. */
+  /** The claim. Only the request that knows this value may complete or release the key. */
   @Column('uuid')
   claim!: string;
 
@@ -21,7 +23,7 @@ export class IdempotencyKeyRecord {
   @Column('timestamptz', { name: 'claimed_at', default: () => 'now()' })
   claimedAt!: Date;
 
-  /** `json`, which keeps the order of members, so that a repeated answer is the same to the byte. */
+  /** The type `json` keeps the order of members. So a repeated answer has the same bytes. */
   @Column('json', { nullable: true })
   answer!: object | null;
 }

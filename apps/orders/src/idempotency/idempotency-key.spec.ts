@@ -20,7 +20,10 @@ describe('readIdempotencyKey', () => {
         expect.objectContaining({
           code: 'invalid_request',
           errors: [
-            { field: 'Idempotency-Key', message: 'Expected once, with 1 to 255 printable ASCII characters' },
+            {
+              field: 'Idempotency-Key',
+              message: 'Expected one field with 1 to 255 printable ASCII characters',
+            },
           ],
         }),
       );

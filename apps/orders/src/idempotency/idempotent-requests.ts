@@ -1,9 +1,10 @@
 /**
- * At most one success for an Idempotency-Key of a user, whatever fails or runs in parallel.
+ * Makes sure that at most one request with the same Idempotency-Key of a user succeeds, also if requests fail or run at
+ * the same time.
  *
- * A request claims its key before it works. It completes the key in the transaction of its work, and only if the
- * claim is still its own; so an attempt that was taken for dead can no longer succeed, and how long a claim lasts is
- * a matter of patience, not of correctness. A failed attempt gives the key back.
+ * A request claims its key before it works. It stores its answer under the key in the transaction of its work, and only
+ * if it still holds the claim. A claim that is too old passes to the next request, and the first request can then no
+ * longer succeed. So the length of a claim is never a risk for correctness. A failed request releases its key.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
@@ -13,14 +14,14 @@ import { IdempotencyKeyRecord } from './idempotency-key.entity.js';
 import { OrdersError } from '../errors.js';
 import { claimMs, decide, keptMs, type Decision } from './decide.js';
 
-/** A request and the key that it came with; `request` is compared by its JSON. */
+/** A request and its key. Two requests are the same if their JSON is the same. */
 export interface KeyedRequest {
   readonly userId: string;
   readonly key: string | undefined;
   readonly request: unknown;
 }
 
-/** Keeps the answer, within the transaction that it reports. */
+/** Stores the answer within the transaction of the work. */
 type Complete<T> = (manager: EntityManager, answer: T) => Promise<void>;
 
 @Injectable()
@@ -32,8 +33,8 @@ export class IdempotentRequests {
   ) {}
 
   /**
-   * Runs `work` and gives its answer, or gives the answer that it gave before. `work` must call `complete` as the
-   * last act of its transaction. Without a key it just runs.
+   * Runs `work` and returns its answer. If the key has a stored answer, returns that answer instead. `work` must call
+   * `complete` as the last step of its transaction. Without a key, `work` just runs.
    * @throws OrdersError `idempotency_key_in_flight` or `idempotency_key_reused`
    */
   async once<T extends object>(
@@ -55,14 +56,14 @@ export class IdempotentRequests {
     }
   }
 
-  /** Takes the key, or returns the answer that is kept under it. */
+  /** Claims the key, or returns the answer that is stored under it. */
   private async claim(
     { userId, key, claim }: { userId: string; key: string; claim: string },
     requestHash: string,
   ): Promise<object | undefined> {
     await this.purge();
     return this.keys.manager.transaction(async (manager) => {
-      // The update changes nothing: it locks the row that is there, so that it can be returned and judged.
+      // On conflict the update changes nothing. It locks the existing row and returns it.
       const [row] = await manager.query<[KeyRow]>(
         `INSERT INTO idempotency_keys AS known (user_id, key, request_hash, claim) VALUES ($1, $2, $3, $4)
          ON CONFLICT (user_id, key) DO UPDATE SET claim = known.claim
@@ -93,16 +94,18 @@ export class IdempotentRequests {
     });
   }
 
-  /** An answer that was kept stays, even if the client never heard of it: the commit may have arrived, its word not. */
+  /** Releases the key, unless an answer is stored. The commit may have succeeded although its confirmation was lost. */
   private async release(mine: { userId: string; key: string; claim: string }): Promise<void> {
     try {
       await this.keys.delete({ ...mine, answer: IsNull() });
     } catch (error) {
-      this.log.warn(`a key was not released and is in flight for ${claimMs} ms: ${(error as Error).message}`);
+      this.log.warn(
+        `an Idempotency-Key could not be released; it stays claimed for ${claimMs} ms: ${(error as Error).message}`,
+      );
     }
   }
 
-  /** A few old keys go with each new one. A statement of its own that waits for no lock, so that it cannot deadlock. */
+  /** Deletes up to 100 old keys. It is one SQL statement that skips locked rows, so that it cannot deadlock. */
   private async purge(): Promise<void> {
     await this.keys.query(
       `DELETE FROM idempotency_keys WHERE (user_id, key) IN (

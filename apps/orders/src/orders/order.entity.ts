@@ -15,10 +15,10 @@ import {
 export const orderStatuses = ['placed', 'cancelled'] as const;
 export type OrderStatus = (typeof orderStatuses)[number];
 
-/** PostgreSQL's bigint comes as text; the checks keep these far below 2^53. */
+/** The PostgreSQL driver returns a bigint as text. The checks keep the values far below 2^53. */
 const asNumber = { from: Number, to: (value: number) => value };
 
-/** An order. But for its status it never changes; the database lets the service write nothing else. */
+/** An order. Only its status changes: the database does not let the service change anything else. */
 @Entity('orders')
 @Check('orders_status_known', `status IN ('placed', 'cancelled')`)
 @Check('orders_cancelled_once', `(status = 'cancelled') = (cancelled_at IS NOT NULL)`)
@@ -29,7 +29,7 @@ export class Order {
   @PrimaryColumn('uuid')
   id!: string;
 
-  /** The `sub` of whoever placed it. */
+  /** The `sub` of the customer who placed it. */
   @Column('text', { name: 'user_id' })
   userId!: string;
 
@@ -42,7 +42,7 @@ export class Order {
   @Column('bigint', { name: 'total_cents', transformer: asNumber })
   totalCents!: number;
 
-  /** In milliseconds, as the cursors of lists are. */
+  /** With milliseconds, like the cursors of lists. */
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', precision: 3 })
   createdAt!: Date;
 
@@ -53,7 +53,7 @@ export class Order {
   lines!: Relation<OrderLine>[];
 }
 
-/** A product as it was when it was ordered. */
+/** A line of an order: the product with the name and the price that it had when it was ordered. */
 @Entity('order_lines')
 @Check('order_lines_quantity_range', 'quantity BETWEEN 1 AND 1000')
 @Check('order_lines_price_range', 'unit_price_cents BETWEEN 0 AND 100000000')

@@ -1,8 +1,8 @@
-/** Orders on the wire: what is read from requests and what answers look like. */
+/** The schemas of requests and answers about orders. */
 import { z } from 'zod';
 import { orderStatuses } from './order.entity.js';
 
-/** As inventory makes them. */
+/** The same form as in inventory. */
 const sku = z
   .string()
   .max(64)
@@ -48,7 +48,7 @@ function refuseRepeatedSkus(lines: readonly { sku: string }[], context: z.Refine
   const seen = new Set<string>();
   for (const [index, { sku }] of lines.entries()) {
     if (seen.has(sku))
-      context.addIssue({ code: 'custom', path: [index, 'sku'], message: 'Named by an earlier line' });
+      context.addIssue({ code: 'custom', path: [index, 'sku'], message: 'An earlier line has the same sku' });
     seen.add(sku);
   }
 }

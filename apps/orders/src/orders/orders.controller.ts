@@ -25,7 +25,8 @@ export class OrdersController {
   @ApiHeader({
     name: 'Idempotency-Key',
     required: false,
-    description: 'Repeat a request with the key of the first, and there is one order. Kept for 24 hours.',
+    description:
+      'A request that is repeated with the same key places no second order. A key is kept for 24 hours.',
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   })
   @ApiCreatedResponse({ standardSchema: order })
@@ -46,7 +47,7 @@ export class OrdersController {
 
   @Scopes('orders:read')
   @Get()
-  @ApiOperation({ summary: 'Your orders, newest first, in pages' })
+  @ApiOperation({ summary: 'List your orders in pages, the newest first' })
   @ApiOkResponse({ standardSchema: orderPage })
   list(
     @CurrentCaller() { sub }: Caller,
@@ -57,7 +58,7 @@ export class OrdersController {
 
   @Scopes('orders:read')
   @Get(':id')
-  @ApiOperation({ summary: 'One of your orders' })
+  @ApiOperation({ summary: 'Get one of your orders' })
   @ApiOkResponse({ standardSchema: order })
   @ApiProblems('order_not_found')
   get(@CurrentCaller() { sub }: Caller, @Param('id', { schema: orderId }) id: string): Promise<OrderView> {
@@ -67,7 +68,7 @@ export class OrdersController {
   @Scopes('orders:write')
   @Post(':id/cancel')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Cancel one of your orders; once or several times is the same' })
+  @ApiOperation({ summary: 'Cancel one of your orders; a second call changes nothing' })
   @ApiOkResponse({ standardSchema: order })
   @ApiProblems('order_not_found')
   cancel(@CurrentCaller() { sub }: Caller, @Param('id', { schema: orderId }) id: string): Promise<OrderView> {

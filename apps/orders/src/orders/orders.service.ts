@@ -10,7 +10,7 @@ import { IdempotentRequests } from '../idempotency/idempotent-requests.js';
 import type { OrderRequest, OrderView } from './order.schemas.js';
 import { lineTotalCents, priceOrder, type PricedOrder } from './pricing.js';
 
-/** Orders of one user each; another's order does not exist. */
+/** Places, lists and cancels orders. Every method acts for one user and finds only the orders of this user. */
 @Injectable()
 export class OrdersService {
   constructor(
@@ -19,7 +19,7 @@ export class OrdersService {
     private readonly idempotent: IdempotentRequests,
   ) {}
 
-  /** @throws OrdersError any code but `order_not_found` */
+  /** Places an order at the present prices. @throws OrdersError any code but `order_not_found` */
   place(userId: string, request: OrderRequest, key: string | undefined): Promise<OrderView> {
     return this.idempotent.once<OrderView>({ userId, key, request }, async (complete) => {
       const offers = await this.catalogue.offers(request.lines.map(({ sku }) => sku));
@@ -32,7 +32,7 @@ export class OrdersService {
     });
   }
 
-  /** Newest first. */
+  /** The orders of the user, the newest first. */
   async list(userId: string, query: PageQuery): Promise<Page<OrderView>> {
     const own = this.orders.createQueryBuilder('order').where('order.userId = :userId', { userId });
     const { items: orders, nextCursor } = await keysetPage(own, query);
@@ -44,14 +44,14 @@ export class OrdersService {
     return { items: orders.map(view), nextCursor };
   }
 
-  /** @throws OrdersError `order_not_found` */
+  /** One order of the user. @throws OrdersError `order_not_found` */
   async get(userId: string, id: string): Promise<OrderView> {
     const found = await this.orders.findOne({ where: { id, userId }, relations: { lines: true } });
     if (!found) throw new OrdersError('order_not_found');
     return view(found);
   }
 
-  /** Cancels a placed order; a cancelled one stays as it is. @throws OrdersError `order_not_found` */
+  /** Cancels a placed order. A cancelled order does not change. @throws OrdersError `order_not_found` */
   async cancel(userId: string, id: string): Promise<OrderView> {
     await this.orders.update(
       { id, userId, status: 'placed' },

@@ -3,7 +3,7 @@ import type { Offer } from '../catalogue/catalogue.js';
 import { OrdersError } from '../errors.js';
 import type { OrderRequest } from './order.schemas.js';
 
-/** A line with the product as it was when it was ordered. */
+/** A line with the name and the price of its product at the time of the order. */
 export interface PricedLine {
   readonly sku: string;
   readonly name: string;
@@ -18,9 +18,9 @@ export interface PricedOrder {
 }
 
 /**
- * What the lines cost by these offers (the nth offer is for the nth line; undefined: there is no such product).
- * All amounts are whole cents, and exact: 50 lines × 1,000 pieces × 100,000,000 cents stay below 2^53.
- * @throws OrdersError `unknown_sku` or `mixed_currencies`, naming each line at fault
+ * Computes the price of an order. The nth offer is for the nth line. An undefined offer means that the product does not
+ * exist. All amounts are whole cents and exact: 50 lines × 1,000 pieces × 100,000,000 cents stay below 2^53.
+ * @throws OrdersError `unknown_sku` or `mixed_currencies`, with an error for each wrong line
  */
 export function priceOrder(
   lines: OrderRequest['lines'],

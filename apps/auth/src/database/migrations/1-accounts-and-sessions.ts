@@ -22,7 +22,7 @@ export class AccountsAndSessions1700000000001 implements MigrationInterface {
         CONSTRAINT session_account FOREIGN KEY (account_id) REFERENCES account (id)
       )`);
     await db.query('CREATE INDEX session_account_live ON session (account_id) WHERE ended_at IS NULL');
-    // The layout that rate-limiter-flexible works on.
+    // rate-limiter-flexible needs exactly these columns.
     await db.query(`
       CREATE TABLE failed_login (
         key    varchar(255) PRIMARY KEY,

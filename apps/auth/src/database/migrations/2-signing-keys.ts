@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** A key begins as prepared, takes only the steps of its life cycle, none of them early, and stays the key it is. */
+/** A key begins as prepared and changes its state only as the life cycle allows. Its key material never changes. */
 const LIFE_CYCLE = `
   CREATE FUNCTION signing_key_life_cycle() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
@@ -33,7 +33,7 @@ const LIFE_CYCLE = `
   CREATE TRIGGER life_cycle BEFORE INSERT OR UPDATE ON signing_key
     FOR EACH ROW EXECUTE FUNCTION signing_key_life_cycle()`;
 
-/** There are never two statements of one epoch. */
+/** Two statements never have the same epoch. */
 const EPOCH_ONLY_GROWS = `
   CREATE FUNCTION key_set_epoch_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
@@ -53,7 +53,7 @@ const HISTORY_STAYS = `
   CREATE TRIGGER history_stays BEFORE DELETE OR TRUNCATE ON signing_key EXECUTE FUNCTION history_stays();
   CREATE TRIGGER history_stays BEFORE DELETE OR TRUNCATE ON key_set EXECUTE FUNCTION history_stays()`;
 
-/** The signing keys, the statement counter, rotations and verifiers. What SQL can see of the rules is kept here too. */
+/** The signing keys, the epoch, rotations and verifiers. The database enforces every rule that SQL can express. */
 export class SigningKeys1700000000002 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
     await db.query(`
@@ -117,7 +117,7 @@ export class SigningKeys1700000000002 implements MigrationInterface {
     await db.query(LIFE_CYCLE);
     await db.query(EPOCH_ONLY_GROWS);
     await db.query(HISTORY_STAYS);
-    // The runtime role, which is named like the database, could not even try.
+    // The role of the service has the name of the database. It may not delete these rows at all.
     await db.query(`
       DO $$ BEGIN
         EXECUTE format('REVOKE DELETE ON signing_key, rotation FROM %I', current_database());

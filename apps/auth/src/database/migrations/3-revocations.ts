@@ -12,8 +12,9 @@ const COUNTER_ONLY_GROWS = `
     FOR EACH ROW EXECUTE FUNCTION revocation_counter_only_grows()`;
 
 /**
- * Revocations of sessions, tokens and clients, until they no longer matter. Their counter is a row of its own: in
- * `key_set` it would make every logout wait for every statement, and a login that ends a session deadlock with one.
+ * Revocations of sessions, tokens and clients, until they no longer matter. Their counter has a row of its own. In
+ * `key_set` every logout would wait for every statement, and a login that ends a session could deadlock with a
+ * statement.
  */
 export class Revocations1700000000003 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
@@ -37,7 +38,7 @@ export class Revocations1700000000003 implements MigrationInterface {
         sequence   bigint,
         CONSTRAINT revocation_kind CHECK (kind IN ('jti', 'sid', 'client_id'))
       )`);
-    // A page of sessions goes on after a time to the millisecond.
+    // The cursor of a page of sessions is a time with milliseconds.
     await db.query('ALTER TABLE session ALTER created_at TYPE timestamptz(3)');
     await db.query(`
       DO $$ BEGIN

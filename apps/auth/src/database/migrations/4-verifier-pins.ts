@@ -1,6 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Which trust anchors each verifier pins, kept longer and for more instances than the rows that a rotation counts. */
+/**
+ * The trust anchors that each verifier pins. These rows live longer than those of `verifier`, and there may be more.
+ */
 export class VerifierPins1700000000004 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
     await db.query(`

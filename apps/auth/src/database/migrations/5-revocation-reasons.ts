@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** A replica of the version before writes an operator's words as the reason while this one is rolled out. */
+/** During an upgrade a replica of the old version still writes the operator's text as the reason. */
 const WORDS_ARE_A_NOTE = `
   CREATE FUNCTION signing_key_words_are_a_note() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
@@ -12,11 +12,11 @@ const WORDS_ARE_A_NOTE = `
     WHEN (NEW.revocation_reason NOT IN ('unspecified', 'compromised', 'superseded'))
     EXECUTE FUNCTION signing_key_words_are_a_note()`;
 
-/** Reasons of revocations are codes, because they are published; an operator's own words become a note. */
+/** The reason of a key revocation becomes a code, because it is published. The operator's own text becomes a note. */
 export class RevocationReasons1700000000005 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
     await db.query('ALTER TABLE signing_key ADD revocation_note text');
-    // What became of a key is history, and stays the same in other words.
+    // The trigger forbids to change a revoked key. This change only moves the text, so the trigger is off meanwhile.
     await db.query('ALTER TABLE signing_key DISABLE TRIGGER life_cycle');
     await db.query(
       `UPDATE signing_key SET revocation_note = revocation_reason, revocation_reason = 'unspecified'

@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Whether a rotation also waits for third parties, who never acknowledge and may cache the JWKS. */
+/** Whether a rotation also waits for third parties. They never acknowledge, and they may cache the JWKS. */
 export class RotationWaits1700000000007 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
-    // With a default, for replicas of the version before.
+    // It has a default for replicas of the old version.
     await db.query('ALTER TABLE rotation ADD waits_for_jwks boolean NOT NULL DEFAULT false');
   }
 

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The timestamp in the class's name is what TypeORM sorts migrations by. */
+/** TypeORM sorts migrations by the timestamp in the name of the class. */
 export class Products1790000000001 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
@@ -18,7 +18,8 @@ export class Products1790000000001 implements MigrationInterface {
         CONSTRAINT products_stock_range CHECK (stock BETWEEN 0 AND 1000000)
       )`);
     await runner.query(`CREATE INDEX products_newest ON products (created_at DESC, sku DESC)`);
-    // The runtime role is named like the database. It never removes a product, and changes nothing but its stock.
+    // The role of the service has the name of the database. It may not delete a product, and it may change only its
+    // stock.
     const [{ runtime }] = (await runner.query(`SELECT quote_ident(current_database()) AS runtime`)) as [
       { runtime: string },
     ];

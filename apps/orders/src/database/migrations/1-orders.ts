@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The timestamp in the class's name is what TypeORM sorts migrations by. */
+/** TypeORM sorts migrations by the timestamp in the name of the class. */
 export class Orders1790000000001 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
@@ -31,7 +31,8 @@ export class Orders1790000000001 implements MigrationInterface {
         CONSTRAINT order_lines_quantity_range CHECK (quantity BETWEEN 1 AND 1000),
         CONSTRAINT order_lines_price_range CHECK (unit_price_cents BETWEEN 0 AND 100000000)
       )`);
-    // The runtime role is named like the database. It never removes an order, and changes nothing but its status.
+    // The role of the service has the name of the database. It may not delete an order, and it may change only its
+    // status.
     const [{ runtime }] = (await runner.query(`SELECT quote_ident(current_database()) AS runtime`)) as [
       { runtime: string },
     ];
