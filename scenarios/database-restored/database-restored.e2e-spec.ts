@@ -140,7 +140,7 @@ scenario(import.meta.url, periods, (system, step) => {
 
   step('7. Log in again', async () => {
     for (const audience of ['orders', 'inventory'] as const) {
-      const grant = await eventually(() => system.grant(audience)); // the first fresh key signs within a second
+      const grant = await eventually(() => system.grant(audience)); // the first new key signs within a second
       await timeUntil(200, () => system.knock(grant));
     }
     for (const grant of [first, stolen, last]) {

@@ -84,9 +84,9 @@ async function run(command: string): Promise<string> {
         note: values.note ?? null,
         includeStandby: values.standby,
       });
-      const told =
+      const acknowledgedBy =
         silent.length === 0 ? 'every counted verifier' : `all counted verifiers but ${silent.join(', ')}`;
-      return `${kid} is revoked, epoch ${epoch}; ${activeKid ?? 'nothing'} signs now; acknowledged by ${told}`;
+      return `${kid} is revoked, epoch ${epoch}; ${activeKid ?? 'nothing'} signs now; acknowledged by ${acknowledgedBy}`;
     }
     case 'anchor':
       return anchor(app.get(AnchorExchangeService));

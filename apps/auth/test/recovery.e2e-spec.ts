@@ -294,7 +294,7 @@ describe('the copy beside the anchor', () => {
 });
 
 describe('the key-encryption key', () => {
-  it('is exchanged while auth runs: new and old open, everything is sealed anew, the old one goes', async () => {
+  it('is exchanged while auth runs: new and old open, everything is sealed again, the old one goes', async () => {
     const [old, next] = [kek(), kek()];
     const auth = await startAuth({ settings: { keyEncryptionKey: [old], countedSeconds: 1 } });
     try {

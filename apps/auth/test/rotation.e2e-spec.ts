@@ -243,7 +243,7 @@ describe('revocation', () => {
     for (const text of published) expect(text).not.toContain('build server');
   });
 
-  it('with includeStandby: nothing old is left, and a fresh key signs within the stated second', async () => {
+  it('with includeStandby: nothing old is left, and a new key signs within the stated second', async () => {
     await eventually(async () => (await withStatus('prepared')).length > 0);
     const before = await keys();
     const [active] = await withStatus('active');

@@ -33,15 +33,15 @@ export function recoveredKeys(
   ].filter(({ kid }) => !known.has(kid));
 
   const revoked = keys.map((key): KeyRecord => {
-    const told = proven.revoked.find(({ kid }) => kid === key.kid);
+    const named = proven.revoked.find(({ kid }) => kid === key.kid);
     if (!isPublished(key)) return key;
-    const revokedAt = told ? new Date(told.revoked_at * 1000) : now;
+    const revokedAt = named ? new Date(named.revoked_at * 1000) : now;
     return {
       ...key,
       status: 'revoked',
       revokedAt,
-      revocationReason: told?.reason ?? reason,
-      revocationNote: told ? null : note,
+      revocationReason: named?.reason ?? reason,
+      revocationNote: named ? null : note,
       seal: NO_SEAL,
     };
   });

@@ -2,7 +2,9 @@
 import { nameOf } from '../verifiers/acknowledgement.js';
 import type { VerifierPins } from '../verifiers/verifier-pins.service.js';
 
+/** What a rotation or an exchange waits for while the list of verifiers is not complete. */
 export const NOT_HEARD_YET = 'verifiers not heard of yet';
+/** What an exchange waits for if only auth itself has acknowledged. */
 export const NOBODY_HEARD = 'the operator, since no verifier but auth was heard of';
 
 export interface ExchangeFacts {

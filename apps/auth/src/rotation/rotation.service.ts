@@ -23,6 +23,7 @@ import {
 } from '../keys/key-life-cycle.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
+import { NOT_HEARD_YET } from './anchor-exchange.js';
 import { beginRotation, endRotation, openRotation } from './open-rotation.js';
 import { decideRotation, dueStandby, jwksCachedUntil, type RotationDecision } from './rotation-decision.js';
 import { Rotation } from './rotation.entity.js';
@@ -220,7 +221,7 @@ export class RotationService {
     const key = keys.find((candidate) => candidate.kid === kid);
     const cachedUntil = key ? this.jwksCachedUntil(key) : null;
     const waitingFor = this.acknowledgements.lackingKey(kid);
-    if (!this.acknowledgements.isComplete()) waitingFor.push('verifiers not heard of yet');
+    if (!this.acknowledgements.isComplete()) waitingFor.push(NOT_HEARD_YET);
     if (waitsForJwks && cachedUntil && new Date() < cachedUntil) waitingFor.push('jwks-cache');
     return { rotationId, kid, since, waitingFor, jwksCachedUntil: cachedUntil };
   }
