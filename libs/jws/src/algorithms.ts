@@ -1,21 +1,21 @@
 /**
- * The signature algorithms of Signet (RFC 7518 §3.1), in one table. Nothing elsewhere lists algorithms: what an
- * algorithm is called, which keys fit it, how they are made and how a signature is checked all follow from here.
- * There is no symmetric algorithm and no `none`, so no key can ever be used as one.
+ * The signature algorithms of Signet (RFC 7518 §3.1), in one table. No other code lists algorithms: their names, the
+ * keys that fit them and the check of a signature come from here. There is no symmetric algorithm and no `none`, so no
+ * key can ever be used with one.
  */
 import { constants, verify, type KeyObject } from 'node:crypto';
 import { joseToDer } from './ecdsa-signature.js';
 
 export interface Algorithm {
-  /** JWK key type that fits (RFC 7518 §6.1). */
+  /** The JWK key type that fits (RFC 7518 §6.1). */
   readonly kty: 'RSA' | 'EC';
-  /** JWK curve that fits, for EC. */
+  /** The JWK curve that fits, for EC. */
   readonly crv?: 'P-256' | 'P-384' | 'P-521';
   /** Length in bytes of each coordinate of a point, and of r and s in a signature, for EC (RFC 7518 §3.4, §6.2.1). */
   readonly curveBytes?: number;
   /** Name of the hash in Node's crypto. */
   readonly hash: 'sha256' | 'sha384' | 'sha512';
-  /** Checks `signature` (in its JOSE form) over `input`; false, never an exception, for any wrong signature. */
+  /** Checks `signature` (in its JOSE form) over `input`. Returns false for any wrong signature, and never throws. */
   verify(key: KeyObject, input: Buffer, signature: Buffer): boolean;
 }
 
@@ -28,7 +28,8 @@ function rsa(hash: Algorithm['hash'], padding: 'pkcs1' | 'pss'): Algorithm {
   return {
     kty: 'RSA',
     hash,
-    // RFC 8017 §8.1.2 step 1. OpenSSL also takes a PSS signature without its leading zero byte: a second spelling.
+    // RFC 8017 §8.1.2 step 1. OpenSSL also accepts a PSS signature without its leading zero byte. That would be a
+    // second spelling of the same signature.
     verify: (key, input, signature) =>
       signature.length === modulusBytes(key) && verify(hash, input, { key, ...options }, signature),
   };
@@ -44,7 +45,7 @@ function ecdsa(crv: NonNullable<Algorithm['crv']>, hash: Algorithm['hash'], curv
     crv,
     curveBytes,
     hash,
-    // DER, because `dsaEncoding: 'ieee-p1363'` costs half as much again on Node 24.
+    // As DER, because `dsaEncoding: 'ieee-p1363'` takes one and a half times as long on Node 24.
     verify: (key, input, signature) =>
       signature.length === 2 * curveBytes && verify(hash, input, key, joseToDer(signature)),
   };

@@ -1,9 +1,9 @@
 import { JwsError } from './jws-error.js';
 
 /**
- * Decodes base64url as RFC 7515 §2 defines it: the URL-safe alphabet, no padding, no white space, and the one
- * canonical spelling of the bytes. Node's own decoder forgives all of these, and a signature that can be
- * spelled in two ways is a token that can be replayed past a list of revoked spellings.
+ * Decodes base64url as RFC 7515 §2 defines it: the URL-safe alphabet, no padding, no white space, and only the one
+ * canonical spelling of the bytes. Node's own decoder accepts all other spellings too. With two spellings, somebody
+ * could replay a token that is revoked in one spelling.
  *
  * @throws JwsError `malformed`
  */

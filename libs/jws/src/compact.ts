@@ -4,29 +4,29 @@ import { decodeBase64url } from './base64url.js';
 import { JwsError } from './jws-error.js';
 import { parseJsonObject, type JsonObject } from './strict-json.js';
 
-/** A compact JWS (RFC 7515 §7.1) taken apart. Nothing in it is to be believed before {@link verifySignature}. */
+/** A compact JWS (RFC 7515 §7.1) in its parts. Nothing in it can be believed before {@link verifySignature}. */
 export interface CompactJws {
   readonly header: JsonObject;
-  /** Unread; {@link readPayload} opens it. */
+  /** Not parsed yet; {@link readPayload} parses it. */
   readonly payload: Buffer;
   readonly signature: Buffer;
   readonly signingInput: Buffer;
 }
 
-/** A public key and the one algorithm it is for. */
+/** A public key and its one algorithm. */
 export interface VerificationKey {
   readonly alg: AlgorithmName;
   readonly key: KeyObject;
 }
 
-// Each asks a verifier to do something other than check a signature over the payload as it stands
-// (RFC 7515 §4.1.11, RFC 7797 §3, RFC 7516 §4.1.3). None is ever needed here.
+// Each of these headers asks a verifier for more than a check of the signature over the payload as it is (RFC 7515
+// §4.1.11, RFC 7797 §3, RFC 7516 §4.1.3). Signet needs none of them.
 const REFUSED_HEADERS = ['crit', 'b64', 'zip'] as const;
 
 /**
- * Takes a compact JWS apart and checks its form: size, three segments, canonical base64url, a JSON header
- * without duplicate names, the expected `typ`, no header that changes how the payload is read. The headers
- * `jwk`, `jku`, `x5u` and `x5c` are not looked at: a token does not choose the key it is checked with.
+ * Parses a compact JWS and checks its form: size, three segments, canonical base64url, a JSON header without duplicate
+ * names, the expected `typ`, no header that changes how the payload is read. The headers `jwk`, `jku`, `x5u` and `x5c`
+ * are ignored: a token does not choose the key that checks it.
  *
  * @param types the values of `typ` that are accepted, in lower case; `undefined` among them accepts its absence
  * @throws JwsError `too_large` · `malformed` · `wrong_typ` · `unsupported_header`
@@ -51,7 +51,8 @@ export function parseCompact(
   }
   return {
     header,
-    // Before the signature is checked: signingInput drops the high bits of characters outside of the alphabet.
+    // Decoded before the signature is checked, because this refuses characters outside of the alphabet: signingInput
+    // drops their high bits.
     payload: decodeBase64url(body, 'payload'),
     signature: decodeBase64url(tail, 'signature'),
     signingInput: Buffer.from(`${head}.${body}`, 'latin1'),
@@ -59,7 +60,8 @@ export function parseCompact(
 }
 
 /**
- * Checks the signature with `key`, by the key's own algorithm: the header may only agree with it (RFC 8725 §3.1).
+ * Checks the signature with `key` and the algorithm of this key. The header must name the same algorithm (RFC 8725
+ * §3.1).
  *
  * @throws JwsError `alg_mismatch` · `bad_signature`
  */
@@ -71,7 +73,7 @@ export function verifySignature(jws: CompactJws, { alg, key }: VerificationKey):
 }
 
 /**
- * Reads the payload as a JSON object (RFC 7519 §7.2); to be called after {@link verifySignature}.
+ * Parses the payload as a JSON object (RFC 7519 §7.2). To be called after {@link verifySignature}.
  *
  * @throws JwsError `malformed`
  */

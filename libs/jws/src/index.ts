@@ -1,6 +1,6 @@
 /**
- * Compact JWS (RFC 7515) as Signet reads it, and nothing else: the algorithm table, the strict parser, the
- * signature check and the admission of public keys. There is no code here that signs.
+ * Reads compact JWS (RFC 7515): the table of algorithms, the strict parser, the check of signatures and the admission
+ * of public keys. No code here signs.
  */
 export { algorithmNames, algorithms, isAlgorithmName, type AlgorithmName } from './algorithms.js';
 export { parseCompact, readPayload, verifySignature } from './compact.js';

@@ -1,4 +1,4 @@
-/** Why a JWS or a JWK was refused. Closed: a new reason is a new code. */
+/** Why a JWS or a JWK was refused. The union is closed: a new reason is a new code. */
 export type JwsErrorCode =
   | 'too_large'
   | 'malformed'

@@ -12,7 +12,7 @@ import { JwsError } from './jws-error.js';
 import { isRocaModulus } from './roca.js';
 import type { JsonObject } from './strict-json.js';
 
-/** A public JWK that was admitted, with its RFC 7638 thumbprint. */
+/** An admitted public JWK, with its RFC 7638 thumbprint. */
 export interface PublicKey extends VerificationKey {
   readonly thumbprint: string;
 }
@@ -22,10 +22,10 @@ const MAX_RSA_BITS = 8192;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /**
- * Admits a JWK (RFC 7517) as a key to verify signatures with, or refuses it. Accepted: `use: sig` (where
- * present), `key_ops` that allow `verify` (where present), an `alg` of the table that fits `kty` and `crv`, RSA
- * with 2048 to 8192 bits and e = 65537 and no ROCA fingerprint, EC points of full length on their curve. Refused
- * with all the rest: symmetric keys, and anything with a private member.
+ * Admits a JWK (RFC 7517) as a key that verifies signatures, or refuses it. Accepted: `use: sig` (where present),
+ * `key_ops` that allow `verify` (where present), an `alg` of the table that fits `kty` and `crv`, RSA with 2048 to 8192
+ * bits and e = 65537 and no ROCA fingerprint, EC points of full length on their curve. Everything else is refused, and
+ * so are symmetric keys and keys with a private member.
  *
  * @throws JwsError `bad_key`
  */
@@ -85,7 +85,7 @@ function member(jwk: JsonObject, name: string): Buffer {
   }
 }
 
-/** RFC 7638 §3: SHA-256 over the required members in lexicographic order, which is how `members` are written. */
+/** RFC 7638 §3: SHA-256 over the required members in lexicographic order. `members` must be written in this order. */
 function thumbprint(members: JsonObject): string {
   return createHash('sha256').update(JSON.stringify(members)).digest('base64url');
 }

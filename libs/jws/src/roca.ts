@@ -1,5 +1,5 @@
 const GENERATOR = 65537n;
-// The first 38 odd primes: the ones that divide the primorial from which the weak generator built 512-bit primes.
+// The first 38 odd primes. They divide the primorial from which the weak generator makes 512-bit primes.
 const PRIMES = [
   3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
   109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,

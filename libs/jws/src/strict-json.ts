@@ -5,9 +5,9 @@ export type JsonObject = { readonly [name: string]: unknown };
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Parses bytes as one JSON object: valid UTF-8, no member name twice at any depth, and no half of a surrogate
- * pair (I-JSON, RFC 7493 §2). RFC 7515 §4 lets a parser keep the last of two equal names; two parsers that keep
- * different ones would judge different tokens.
+ * Parses bytes as one JSON object: valid UTF-8, no member name twice at any depth, and no half of a surrogate pair
+ * (I-JSON, RFC 7493 §2). RFC 7515 §4 lets a parser keep the last of two equal names. Two parsers that keep different
+ * ones would judge different tokens.
  *
  * @throws JwsError `malformed`
  */
@@ -29,8 +29,8 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   return value as JsonObject;
 }
 
-// A string, or one of the characters that open and close the two kinds of container. In text that JSON.parse
-// has accepted, nothing else can hold any of these, and a string is a member name exactly if `:` follows.
+// Matches a string, or a character that opens or closes an object or a list. In text that JSON.parse accepts, these
+// characters mean nothing else outside of a string. A string is a member name exactly if `:` follows.
 const TOKEN = /("(?:[^"\\]+|\\.)*")(\s*:)?|[{}[\]]/g;
 
 /**
@@ -53,11 +53,11 @@ export function repeatedNameIn(json: string): string | undefined {
   return undefined;
 }
 
-// Under the `u` flag a pair is one character, so this is half of one. UTF-8 cannot write it: all halves would end up
-// as the same U+FFFD, and with them two names that differ here.
+// Under the `u` flag a pair is one character, so this matches half of one. UTF-8 cannot write a half. All halves would
+// become the same U+FFFD, and two names that differ here would become equal.
 const HALF_PAIR = /\p{Surrogate}/u;
 
-// Text that was valid UTF-8 can hold half of a pair only as an escape. Most texts have none.
+// Text that was valid UTF-8 can contain half of a pair only as an escape. Most texts contain none.
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
 function hasHalfPair(json: string): boolean {

@@ -13,7 +13,7 @@ export type Anchor = PublicKey;
  * @throws Error naming what is wrong, if it is not a public P-256 key
  */
 export function readAnchor(pem: string): Anchor {
-  // A private PEM would be accepted by createPublicKey: whoever holds it here must learn so.
+  // createPublicKey would accept a private PEM. Nobody but auth may hold one, so its holder must learn of it.
   if (!pem.includes('BEGIN PUBLIC KEY') || pem.includes('PRIVATE KEY')) throw notAnAnchor();
   try {
     const jwk = createPublicKey(pem).export({ format: 'jwk' });

@@ -2,7 +2,7 @@ import { JwsError, parseCompact, readPayload, verifySignature, type JsonObject }
 import type { Anchor } from './anchor.js';
 import { StatementError, type StatementErrorCode } from './statement-error.js';
 
-/** What an anchor signed, before anything is known of what it says. */
+/** A payload that a pinned anchor signed. Its content is not checked yet. */
 export interface AnchoredPayload {
   readonly payload: JsonObject;
   /** Position of the anchor in the list of pins. */
@@ -10,7 +10,7 @@ export interface AnchoredPayload {
 }
 
 /**
- * Opens a compact JWS of exactly one `typ` that one of the pinned anchors signed.
+ * Opens a compact JWS that has exactly this `typ` and is signed by a pinned anchor.
  *
  * @throws StatementError `too_large` · `malformed` · `wrong_typ` · `unknown_anchor` · `bad_signature`
  */
@@ -37,7 +37,7 @@ const REASONS = {
   bad_key: 'invalid_payload',
 } as const satisfies Record<JwsError['code'], StatementErrorCode>;
 
-/** Runs a step of `#jws`, whose refusals become refusals of the statement. */
+/** Runs a step of `#jws`, and turns its refusals into refusals of the statement. */
 export function asStatementError<T>(step: () => T): T {
   try {
     return step();

@@ -1,6 +1,6 @@
 /**
- * Where statements travel: NATS subjects and streams, and the HTTP paths under the issuer. The account layout
- * that guards the subjects is made by infra/system.
+ * Where statements travel: NATS subjects and streams, and HTTP paths under the issuer. infra/system makes the NATS
+ * accounts that protect the subjects.
  */
 export const KEYSET_SUBJECT = 'trust.keyset';
 export const KEYSET_STREAM = 'TRUST';
@@ -9,19 +9,19 @@ export const KEYSET_DIRECT_GET = `$JS.API.DIRECT.GET.${KEYSET_STREAM}.${KEYSET_S
 /** Every revocation: `trust.revocation.<n>`. */
 export const REVOCATION_SUBJECTS = 'trust.revocation.>';
 export const REVOCATION_STREAM = 'REVOCATIONS';
-/** Direct get of one revocation; the request names it, see {@link lastBySubject}. */
+/** Direct get of one revocation. The request names it with {@link lastBySubject}. */
 export const REVOCATION_DIRECT_GET = `$JS.API.DIRECT.GET.${REVOCATION_STREAM}`;
 /** Every acknowledgement: `trust.ack.<service>.<instance>`. */
 export const ACK_SUBJECTS = 'trust.ack.>';
 
 export const KEYSET_PATH = '/.well-known/keyset';
 export const JWKS_PATH = '/.well-known/jwks.json';
-/** Media type of the signed key set (OpenID Federation 1.0 §5.2.1.1 calls the same thing so). */
+/** Media type of the signed key set, as in OpenID Federation 1.0 §5.2.1.1. */
 export const KEYSET_MEDIA_TYPE = 'application/jwk-set+jwt';
 
 /**
- * The subject on which one instance of a service acknowledges statements: `{epoch, kids, pins, at}`. When it stops it
- * says `{goodbye: true, at}` there. `at` is its clock in ms.
+ * The subject on which an instance of a service acknowledges statements: `{epoch, kids, pins, at}`. When the instance
+ * stops, it sends `{goodbye: true, at}`. `at` is the time of its clock in ms.
  */
 export function ackSubject(service: string, instance: string): string {
   return `trust.ack.${service}.${instance}`;

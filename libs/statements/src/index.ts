@@ -1,6 +1,7 @@
 /**
- * What auth states about its keys and what it revoked, signed by the trust anchor, and how anyone checks it. Signing
- * lives in apps/auth alone; this library holds the shape of the statements, their verification, and where they travel.
+ * What auth states about its keys and its revocations, signed by the trust anchor, and how anybody verifies it. Only
+ * apps/auth signs. This library holds the form of the statements, their verification, and the channels on which they
+ * travel.
  */
 export { ANCHOR_ALG, readAnchor, type Anchor } from './anchor.js';
 export {

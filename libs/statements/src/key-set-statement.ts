@@ -9,7 +9,7 @@ export const KEYSET_TYP = 'jwk-set+jwt';
 export const MAX_STATEMENT_BYTES = 256 * 1024;
 export const MAX_STATEMENT_KEYS = 64;
 
-/** The states in which a key is published, and verifies. */
+/** A key in one of these states is published and verifies. */
 const publishedStatuses = ['prepared', 'active', 'retiring'] as const;
 export type PublishedStatus = (typeof publishedStatuses)[number];
 
@@ -23,7 +23,10 @@ const publishedJwk = z.looseObject({
   verify_until: seconds.optional(),
 });
 
-/** Why a key was revoked, in the words of OpenID Federation 1.0 for historical keys; a code, because anyone can read it. */
+/**
+ * Why a key was revoked: the reasons of OpenID Federation 1.0 for historical keys. Anybody can read them, so they are
+ * codes without details.
+ */
 export const keyRevocationReasons = ['unspecified', 'compromised', 'superseded'] as const;
 export type KeyRevocationReason = (typeof keyRevocationReasons)[number];
 
@@ -39,17 +42,17 @@ const payloadSchema = z.object({
   iat: seconds,
   exp: seconds,
   epoch: z.int().positive(),
-  /** The revocations that still matter, by number; none while `from` is greater than `to`. */
+  /** The numbers of the revocations that still matter; none while `from` is greater than `to`. */
   revocations: z.object({ from: count, to: count }),
-  /** None for the moment after all keys were revoked together: then no token is good. */
+  /** Empty for a moment after all keys were revoked together. No token is good then. */
   keys: z.array(publishedJwk).max(MAX_STATEMENT_KEYS),
   revoked: z.array(revokedKey),
 });
 
-/** The payload of a key-set statement as it stands on the wire; times are NumericDates in seconds. */
+/** The payload of a key-set statement as it is sent. Times are NumericDates in seconds. */
 export type KeySetPayload = z.infer<typeof payloadSchema>;
 
-/** A key of a verified statement, admitted and ready to verify with. */
+/** An admitted key of a verified statement. */
 export interface PublishedKey extends PublicKey {
   readonly kid: string;
   readonly status: PublishedStatus;
@@ -65,9 +68,9 @@ export interface KeySetStatement extends Omit<KeySetPayload, 'keys'> {
 }
 
 /**
- * Verifies a key-set statement: size, form and `typ`; signed by one of the pinned anchors; `iss` is exactly
- * `issuer`; `exp` lies ahead of `now`; every key is admitted, and its kid is its RFC 7638 thumbprint and occurs
- * once. Whether its epoch is news is the key ring's question.
+ * Verifies a key-set statement: size, form and `typ`; signed by a pinned anchor; `iss` is exactly `issuer`; `exp` is
+ * later than `now`; every key is admitted, and its kid is its RFC 7638 thumbprint and occurs once. The key ring decides
+ * whether the statement is newer than its own.
  *
  * @param now NumericDate, seconds
  * @throws StatementError with the reason as `code`

@@ -1,6 +1,6 @@
 /**
- * A revocation: a Security Event Token (RFC 8417) that the trust anchor signed. It names what is revoked, one token,
- * one session or one client, and never a time: clocks differ, names do not.
+ * A revocation: a Security Event Token (RFC 8417) that the trust anchor signed. It names one token, one session or one
+ * client. It never names a time, because clocks differ and names do not.
  */
 import { z } from 'zod';
 import type { Anchor } from './anchor.js';
@@ -10,10 +10,13 @@ import { StatementError } from './statement-error.js';
 /** `typ` of a revocation (RFC 8417 §2.3); no other kind of token carries it. */
 export const REVOCATION_TYP = 'secevent+jwt';
 export const MAX_REVOCATION_BYTES = 4 * 1024;
-/** Of a revoked name, in characters. */
+/** The longest revoked name, in characters. */
 const MAX_NAME = 512;
 
-/** The claims of an access token by which it can be revoked; a jti also refuses what was exchanged for it (`txn`). */
+/**
+ * The claims of an access token by which it can be revoked. A revoked jti also refuses tokens that were exchanged for
+ * it (`txn`).
+ */
 export const revokedKinds = ['jti', 'sid', 'client_id'] as const;
 export type RevokedKind = (typeof revokedKinds)[number];
 
@@ -24,8 +27,8 @@ export interface RevokedSubject {
 }
 
 /**
- * The event of each kind: the session's is CAEP's (OpenID CAEP 1.0 §3.1). CAEP and RISC have none for a token or a
- * client; those two are of OAuth Event Types 1.0, an OpenID draft.
+ * The event of each kind. The event of a session is from CAEP (OpenID CAEP 1.0 §3.1). CAEP and RISC have no event for a
+ * token or a client, so these two are from OAuth Event Types 1.0, an OpenID draft.
  */
 const EVENTS = {
   jti: 'https://schemas.openid.net/secevent/oauth/event-type/token-revoked',
@@ -40,11 +43,14 @@ const common = {
   iss: z.string().min(1),
   iat: z.int().nonnegative(),
   jti: name,
-  /** Its number: revocations count up by one, without a gap. */
+  /** The number of the revocation. Numbers grow by one, without a gap. */
   n: z.int().positive(),
 };
 
-/** Subjects are `sub_id` (RFC 9493), in the formats of RFC 9493 §3 and Shared Signals 1.0 §3; events stand alone. */
+/**
+ * The subject is `sub_id` (RFC 9493), in a format of RFC 9493 §3 or Shared Signals 1.0 §3. Each revocation has one
+ * event.
+ */
 const payloadSchema = z.union([
   z.object({
     ...common,
@@ -60,10 +66,10 @@ export interface Revocation extends RevokedSubject {
   readonly n: number;
 }
 
-/** The payload of a revocation as it stands on the wire; `iat` is a NumericDate in seconds. */
+/** The payload of a revocation as it is sent. `iat` is a NumericDate in seconds. */
 export type RevocationPayload = ReturnType<typeof revocationPayload>;
 
-/** What the revocation of a subject says; `jti` identifies the statement itself. */
+/** Makes the payload that revokes a subject. `jti` is the id of the revocation itself. */
 export function revocationPayload(
   { kind, value }: RevokedSubject,
   { issuer, iat, jti, n }: { issuer: string; iat: number; jti: string; n: number },
@@ -74,8 +80,8 @@ export function revocationPayload(
 }
 
 /**
- * Verifies a revocation: size, form and `typ`; signed by one of the pinned anchors; `iss` is exactly `issuer`; one
- * known event about one subject. It does not expire: whoever has no use for it any more forgets it.
+ * Verifies a revocation: size, form and `typ`; signed by a pinned anchor; `iss` is exactly `issuer`; one known event
+ * about one subject. A revocation does not expire. A verifier forgets it when it no longer matters.
  *
  * @throws StatementError with the reason as `code`
  */

@@ -1,4 +1,4 @@
-/** Why a statement was refused. Closed: a new reason is a new code. */
+/** Why a statement was refused. The union is closed: a new reason is a new code. */
 export type StatementErrorCode =
   | 'too_large'
   | 'malformed'
@@ -9,7 +9,7 @@ export type StatementErrorCode =
   | 'invalid_payload'
   | 'expired';
 
-/** A statement that is not to be believed. It changes nothing in the verifier that met it. */
+/** A statement that a verifier must not believe. It changes nothing in the verifier. */
 export class StatementError extends Error {
   override readonly name = 'StatementError';
 

@@ -57,8 +57,8 @@ const OPTIONAL: Record<string, Check> = {
 };
 
 /**
- * Reads a payload as the claims of an access token: each required claim present, each known claim of its type.
- * `aud` is one string here, never a list.
+ * Reads a payload as the claims of an access token. Each required claim must be present, and each known claim must have
+ * its type. `aud` must be one string, never a list.
  *
  * @throws TrustError `invalid_claim`
  */

@@ -12,13 +12,13 @@ export interface AuthenticatorOptions {
   readonly verify: VerifyAccessToken;
   readonly ring: KeyRing;
   /**
-   * Brings the ring up to the issuer's present statement, and resolves with whether it could. It must look after it was
-   * called; callers may share a look. Never rejects.
+   * Fetches the issuer's present statement into the ring. Resolves with whether the ring then holds it. The fetch must
+   * begin after the call. Several callers may share one fetch. Never rejects.
    */
   readonly refresh: () => Promise<boolean>;
   /**
-   * A further check of a token that was found good; it refuses by throwing a TrustError. Other errors pass through
-   * unchanged: a check that could not be made is not a refusal.
+   * A further check of a good token. It refuses by throwing a TrustError. Any other error means that the check could
+   * not be made. Such an error passes through unchanged, because it is not a refusal.
    */
   readonly furtherCheck?: ((claims: AccessTokenClaims) => Promise<void>) | undefined;
 }
@@ -27,12 +27,13 @@ export interface AuthenticatorOptions {
 type Outcome = TrustErrorCode | 'accepted' | 'unconfirmed';
 
 /**
- * Judges requests: takes the bearer token out of the header fields and verifies it. A known kid waits for nothing.
+ * Judges requests: reads the bearer token from the header fields and verifies it. A token with a known kid never waits.
  *
- * An unknown kid may be that of a key so new that this verifier has not heard of it. It is refused at once only where
- * news is pushed. Otherwise it is refused only after the issuer was asked, later than the request arrived: a question
- * that was under way before may have been answered before the key was published. Such requests wait for at most
- * 1.5 s, and at most 1,000 at a time. If that does not settle it, the answer is `trust_stale` (503, try again), never 401.
+ * An unknown kid may belong to a new key that this verifier has not received yet. If statements are pushed to this
+ * verifier, it refuses the token at once. Otherwise it asks the issuer first, and refuses the token only if the answer
+ * does not contain the kid. The question must begin after the request arrived: an earlier question may have been
+ * answered before the key was published. At most 1,000 requests wait at the same time, each for at most 1.5 s. If the
+ * issuer cannot be asked in time, the answer is `trust_stale` (503, try again), never 401.
  */
 export class Authenticator {
   private readonly outcomes = new Map<Outcome, number>();
@@ -41,8 +42,8 @@ export class Authenticator {
   constructor(private readonly options: AuthenticatorOptions) {}
 
   /**
-   * The claims of the request's token, if it was accepted before and still passes: at once, without a promise.
-   * `undefined` where {@link authenticate} must judge.
+   * Returns the claims of the request's token, if the token was accepted before and still passes. Synchronous.
+   * `undefined` means that {@link authenticate} must judge the request.
    */
   recall(request: ReceivedRequest, expected: Expectation): AccessTokenClaims | undefined {
     if (this.options.furtherCheck) return undefined;
@@ -59,7 +60,7 @@ export class Authenticator {
       let claims = await this.judge(token, expected);
       if (this.options.furtherCheck) {
         await this.options.furtherCheck(claims);
-        // The key may have been revoked meanwhile.
+        // The key may have been revoked during the further check.
         claims = this.verify(token, expected);
       }
       this.count('accepted');
@@ -70,7 +71,7 @@ export class Authenticator {
     }
   }
 
-  /** How many requests ended how, since the start. */
+  /** Returns how many requests had each outcome since the start. */
   counts(): Record<string, number> {
     return Object.fromEntries(this.outcomes);
   }
@@ -90,7 +91,7 @@ export class Authenticator {
     }
   }
 
-  /** Any exception that is no refusal is a fault of ours, and still no reason to let anybody in. */
+  /** Turns every exception that is not a refusal into `internal`. A fault in our code must not let anybody in. */
   private verify(token: string, expected: Expectation): AccessTokenClaims {
     try {
       return this.options.verify(token, expected);
@@ -100,7 +101,10 @@ export class Authenticator {
     }
   }
 
-  /** Whether the ring holds the issuer's present statement, as of later than the call. */
+  /**
+   * Whether the ring holds the present statement of the issuer. Asks after the call. Returns false if the issuer cannot
+   * be asked, does not answer in time, or too many requests wait already.
+   */
   private async refreshed(): Promise<boolean> {
     if (this.waiting >= MAX_WAITING) return false;
     this.waiting += 1;

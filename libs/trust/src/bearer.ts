@@ -2,20 +2,20 @@ import { TrustError } from './trust-error.js';
 
 const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 const AUTHORIZATION = 'authorization';
-/** What Node takes where a server says nothing. */
+/** Node's own limit, for a server that sets none. */
 const DEFAULT_MAX_HEADERS_COUNT = 1_000;
 
-/** As much of a `node:http` request as holds the header fields as they came: name, value, name, value, … */
+/** The part of a `node:http` request that holds the header fields as they arrived: name, value, name, value, … */
 export interface ReceivedRequest {
   readonly rawHeaders: readonly string[];
   readonly socket?: { readonly server?: { readonly maxHeadersCount?: number | null } };
 }
 
 /**
- * The token of the one `Authorization: Bearer` field (RFC 6750 §2.1). It takes the header fields as they came: Node's
- * parsed `headers` silently drop a second Authorization, and the proxy in front may have judged the one that was
- * dropped. Node also drops, from all its forms, every field beyond `maxHeadersCount`; where it may have done so, the
- * request is refused.
+ * Returns the token of the one `Authorization: Bearer` field (RFC 6750 §2.1). It reads the header fields as they
+ * arrived, because Node's parsed `headers` silently drop a second Authorization field. The proxy in front may have
+ * judged the field that Node drops. Node also drops every field beyond `maxHeadersCount`, in all its forms. A request
+ * that may have lost fields in this way is refused.
  *
  * @throws TrustError `too_many_fields` · `missing_token` · `repeated_authorization` · `malformed`
  */
@@ -32,8 +32,9 @@ export function bearerToken(request: ReceivedRequest): string {
 }
 
 /**
- * The text after `Bearer ` where {@link bearerToken} may find a token: enough to look for a token that it gave before.
- * `undefined` where only `bearerToken` can say what the request carries.
+ * Returns the text after `Bearer `, if the request has exactly one Authorization field that begins so. The text is not
+ * checked: it only serves to find a token that {@link bearerToken} returned before. `undefined` means that only
+ * `bearerToken` can judge the request.
  */
 export function likelyBearerToken(request: ReceivedRequest): string | undefined {
   const fields = authorizationFields(request);
@@ -52,9 +53,9 @@ function authorizationFields({ rawHeaders }: ReceivedRequest): string[] {
   return fields;
 }
 
-/** Whether as many fields came as Node takes at most: then there may have been more. */
+/** Whether Node may have dropped fields: it keeps this many at most, and as many arrived. */
 function mayBeCut({ rawHeaders, socket }: ReceivedRequest): boolean {
   const limit = socket?.server?.maxHeadersCount ?? DEFAULT_MAX_HEADERS_COUNT;
-  // 0 is Node's word for no limit.
+  // For Node, 0 means no limit.
   return limit > 0 && rawHeaders.length >= limit * 2;
 }

@@ -1,6 +1,4 @@
-/**
- * Verifying access tokens with public keys only. Nothing here knows NestJS; `#trust/nest` puts it behind a guard.
- */
+/** Verifies access tokens with public keys only. Nothing here uses NestJS; `#trust/nest` makes a guard of it. */
 export type { AccessTokenClaims, Actor } from './access-token-claims.js';
 export { numericDate } from './clock.js';
 export { KeyRing, type KeyRingFacts } from './key-ring.js';

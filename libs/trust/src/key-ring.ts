@@ -1,6 +1,6 @@
 /**
- * The key ring: all that a verifier knows of the issuer. It changes only by a statement that the anchor signed
- * and that is newer than the one it holds; anything else is counted and changes nothing.
+ * The key ring: all that a verifier knows about the issuer. A statement changes it only if a pinned anchor signed it
+ * and it is newer than the present one. Any other statement is counted and changes nothing.
  */
 import {
   StatementError,
@@ -13,12 +13,15 @@ import {
 import { numericDate, systemClock, type Clock } from './clock.js';
 import { RevocationView } from './revocations.js';
 
-/** How a statement came: live or fetched over NATS, over HTTP, from this very process, or from before its start. */
+/**
+ * How a statement arrived: over NATS (live or fetched), over HTTP, from this process itself, or from the statement
+ * file.
+ */
 export type Channel = 'nats' | 'http' | 'local' | 'file';
 
 /**
- * `empty`: no statement yet. `confirmed`: heard of the issuer within 15 s. `unconfirmed`: good, but not fresh.
- * `stale`: the statement has expired; nothing may be judged by it.
+ * `empty`: there is no statement yet. `confirmed`: the statement was signed at most 15 s ago. `unconfirmed`: the
+ * statement is older and still used. `stale`: the statement has expired; no token may be judged by it.
  */
 export type Freshness = 'empty' | 'confirmed' | 'unconfirmed' | 'stale';
 
@@ -27,16 +30,16 @@ export type RefusalReason = StatementErrorCode | 'old_epoch' | 'closed_anchor';
 export interface KeyRingOptions {
   /** Exact value of `iss`. */
   readonly issuer: string;
-  /** Pinned anchors in order of succession: a statement under a later one closes the earlier. At least one. */
+  /** Pinned anchors in order of succession, at least one. A statement under a later anchor closes the earlier ones. */
   readonly anchors: readonly Anchor[];
-  /** Age in seconds up to which a statement is confirmed, and the view of revocations fresh; default 15. */
+  /** The greatest age at which a statement is confirmed and the revocation view is fresh. Seconds; default 15. */
   readonly confirmedSeconds?: number;
   readonly clock?: Clock;
 }
 
 export class KeyRing {
   readonly issuer: string;
-  /** What the issuer has revoked beside keys; the statements say which revocations there are. */
+  /** What the issuer has revoked, except keys. The statements say which revocations there are. */
   readonly revocations: RevocationView;
   readonly anchors: readonly Anchor[];
   private readonly confirmedSeconds: number;
@@ -45,7 +48,7 @@ export class KeyRing {
   /** The last statement that came over NATS, live or as its last message. */
   private pushed: KeySetStatement | undefined;
   private keys: ReadonlyMap<string, PublishedKey> = new Map();
-  /** Never forgotten; statements name a revoked key only for a while. */
+  /** The kids of all revoked keys. None is ever removed, because statements name a revoked key only for a while. */
   private readonly everRevoked = new Set<string>();
   private readonly listeners: ((statement: KeySetStatement) => void)[] = [];
   private readonly accepted: Record<Channel, number> = { nats: 0, http: 0, local: 0, file: 0 };
@@ -61,37 +64,38 @@ export class KeyRing {
   }
 
   /**
-   * Takes a statement over if it is verified and news: under a later pin than the present one, or under the same
-   * pin with a greater epoch. Returns why not, or undefined when it was taken over. From the file it may have expired:
-   * nothing is judged by it then, but nothing older is accepted any more.
+   * Verifies a statement and takes it over if it is newer: signed by a later pin than the present one, or by the same
+   * pin with a greater epoch. Returns why it is refused, or undefined if the ring holds it now. A statement from the
+   * file may have expired. No token is judged by an expired statement, but the ring accepts nothing older after it.
    */
   accept(jws: string, channel: Channel): RefusalReason | undefined {
-    // The same statement again, as HTTP polling brings it: known, so no crypto and no refusal to count.
+    // Polling over HTTP brings the same statement again. It needs no second verification and is not a refusal.
     if (jws === this.statement?.jws) {
       if (channel === 'nats') this.pushed = this.statement;
       this.expectRevocations(this.statement, channel);
       return undefined;
     }
-    const reason = this.tryAccept(jws, channel);
+    const reason = this.takeOverIfNewer(jws, channel);
     if (reason !== undefined) return this.refuse(reason);
     this.accepted[channel] += 1;
     return undefined;
   }
 
-  /** Counts a refused statement, also one that is refused before it is read because it is too large. */
+  /** Counts a refusal. The feed also calls it for a statement that is too large to be read. */
   refuse(reason: RefusalReason): RefusalReason {
     this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
     return reason;
   }
 
-  private tryAccept(jws: string, channel: Channel): RefusalReason | undefined {
+  /** Verifies a statement that the ring does not hold. Takes it over if it is newer; otherwise returns why not. */
+  private takeOverIfNewer(jws: string, channel: Channel): RefusalReason | undefined {
     const next = this.verify(jws, channel === 'file' ? 0 : numericDate(this.clock));
     if (typeof next === 'string') return next;
     const present = this.statement;
     if (present && next.pinIndex < present.pinIndex) return 'closed_anchor';
     if (present && next.pinIndex === present.pinIndex && next.epoch <= present.epoch) return 'old_epoch';
     for (const { kid } of next.revoked) this.everRevoked.add(kid);
-    // A statement out of a restored database may hold a key again that was revoked since the backup.
+    // A statement from a restored database may publish a key again that was revoked after the backup.
     const good = next.keys.filter(({ kid }) => !this.everRevoked.has(kid));
     this.keys = new Map(good.map((key) => [key.kid, this.sameObjectIfUnchanged(key)]));
     this.statement = next;
@@ -102,8 +106,9 @@ export class KeyRing {
   }
 
   /**
-   * Refuses from now on the keys that a statement names as revoked, however old it is; nothing else of it counts.
-   * Returns why not. For what was accepted before a restart, ahead of {@link accept}.
+   * Refuses, from now on, every key that this statement names as revoked. The statement is verified but may be old or
+   * expired; nothing else in it counts. Returns why it is refused, or undefined. For statements from before a restart;
+   * to be called before {@link accept}.
    */
   addRevokedKeys(jws: string): RefusalReason | undefined {
     const earlier = this.verify(jws, 0);
@@ -112,6 +117,7 @@ export class KeyRing {
     return undefined;
   }
 
+  /** Returns the statement, or the reason if it is not valid. @param now NumericDate; 0 accepts an expired statement */
   private verify(jws: string, now: number): KeySetStatement | StatementErrorCode {
     const { issuer, anchors } = this;
     try {
@@ -123,19 +129,22 @@ export class KeyRing {
   }
 
   private expectRevocations({ revocations, iat }: KeySetStatement, channel: Channel): void {
-    // HTTP and the file carry statements alone: one from there is no sign that revocations would arrive.
+    // HTTP and the file carry no revocations. A statement from there does not show that revocations arrive.
     this.revocations.expect({ ...revocations, iat }, { pushed: channel === 'nats' || channel === 'local' });
   }
 
-  /** Keeps the object of a key that a re-issue merely repeats: cached verdicts are bound to the object. */
+  /**
+   * Returns the held object for a key that the new statement repeats unchanged. Remembered tokens are bound to this
+   * object.
+   */
   private sameObjectIfUnchanged(key: PublishedKey): PublishedKey {
     const held = this.keys.get(key.kid);
-    // The kid is the thumbprint of the key material, which leaves out `alg`.
+    // The same kid means the same key material, because it is the thumbprint. Only `alg` is not part of it.
     const same = held?.alg === key.alg && held.status === key.status && held.verifyUntil === key.verifyUntil;
     return same ? held : key;
   }
 
-  /** The published key of that id: prepared, active and retiring ones verify alike. */
+  /** Finds the published key with this id. Prepared, active and retiring keys verify alike. */
   find(kid: unknown): PublishedKey | undefined {
     return typeof kid === 'string' ? this.keys.get(kid) : undefined;
   }
@@ -145,24 +154,27 @@ export class KeyRing {
     const { statement } = this;
     if (!statement) return 'empty';
     if (statement.exp <= now) return 'stale';
-    // Also by absolute value: a statement from a far future says nothing of the present.
+    // The absolute value, because a statement from the far future says nothing about the present.
     return Math.abs(now - statement.iat) <= this.confirmedSeconds ? 'confirmed' : 'unconfirmed';
   }
 
   /**
-   * Whether there is no newer statement than the one that is held: it was pushed, and is confirmed. The issuer waits
-   * for whoever acknowledged a pushed statement, for longer than that. What was polled says nothing of the time since.
+   * Whether this verifier can refuse an unknown kid without asking the issuer: its statement was pushed and is
+   * confirmed, so at most 15 s old. The issuer waits for a verifier that acknowledged a statement, and for longer than
+   * that. A polled statement says nothing about the time after the poll.
    */
   isPushed(): boolean {
     return this.statement !== undefined && this.pushed === this.statement && this.freshness() === 'confirmed';
   }
 
-  /** Calls `listener` after each acceptance. */
+  /** Calls `listener` after each statement that the ring takes over. */
   onAccepted(listener: (statement: KeySetStatement) => void): void {
     this.listeners.push(listener);
   }
 
-  /** Public facts for `GET /trust`, metrics and acknowledgements; times are NumericDates, ages are seconds. */
+  /**
+   * Returns public facts for `GET /trust`, metrics and acknowledgements. Times are NumericDates; ages are in seconds.
+   */
   facts() {
     const { statement } = this;
     return {

@@ -1,6 +1,7 @@
 /**
- * Makes a function that hands a value to `tell` only if it is another one than the last time. So a fault that comes
- * again every second makes one line in the log, and its end makes another. It begins with undefined: no fault.
+ * Makes a function that passes a value to `tell` only if it differs from the last one. A fault that repeats every
+ * second makes one line in the log, and its end makes another. The first value is compared with undefined, which means
+ * no fault.
  */
 export function onlyChanges<T>(tell: (value: T | undefined) => void): (value: T | undefined) => void {
   let last: T | undefined;

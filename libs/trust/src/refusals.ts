@@ -3,10 +3,10 @@ import type { Channel } from './key-ring.js';
 
 const SILENT_MS = 60_000;
 
-/** What a verifier tells its log in a structured line. */
+/** The security events that a verifier logs. */
 export type TrustEvent = 'statement.refused' | 'revocation.refused';
 
-/** A statement or a revocation that was refused, as the log tells it. */
+/** A refused statement or revocation, as the log shows it. */
 export interface Refusal {
   readonly event: TrustEvent;
   readonly channel: Channel;
@@ -17,8 +17,9 @@ export interface Refusal {
 }
 
 /**
- * Tells of the first refusal for each channel and reason, then once a minute at most, with the count. So whoever
- * publishes nonsense cannot fill the log; the metrics count every refusal. Reasons are codes of a closed union.
+ * Logs refusals: the first one of each channel and reason at once, then at most one line a minute with the count. So a
+ * sender of invalid messages cannot fill the log. The metrics count every refusal. `reason` is from a closed union, so
+ * the number of lines is bounded.
  */
 export class Refusals {
   private readonly kinds = new Map<string, { toldAt: number; count: number }>();
@@ -33,7 +34,7 @@ export class Refusals {
     const now = this.clock();
     const kind = `${channel} ${reason}`;
     const { toldAt, count } = this.kinds.get(kind) ?? { toldAt: -Infinity, count: 0 };
-    // By absolute value: the clock may go back.
+    // The absolute value, because the clock may go back.
     const isTold = Math.abs(now - toldAt) >= SILENT_MS;
     this.kinds.set(kind, isTold ? { toldAt: now, count: 0 } : { toldAt, count: count + 1 });
     if (isTold) this.tell({ event: this.event, channel, reason, count: count + 1 });

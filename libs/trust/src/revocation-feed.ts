@@ -1,6 +1,6 @@
 /**
- * Keeps a revocation view fed over NATS: live by a plain subscription, and by direct get what did not arrive. It only
- * carries; whether to believe a revocation is the view's decision alone.
+ * Feeds a revocation view over NATS. A subscription receives revocations live. A direct get fetches those that did not
+ * arrive. The feed only transports; the view alone decides whether to believe a revocation.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import {
@@ -17,15 +17,15 @@ import type { RevocationView } from './revocations.js';
 import { shareRuns } from './shared-runs.js';
 
 const REQUEST_TIMEOUT_MS = 2_000;
-/** Asked for at once; the answers come back in one go. */
+/** How many revocations are requested at once. */
 const BATCH = 256;
-/** How far beyond the last known number is looked at a time. */
+/** How many numbers after the highest known one are requested at a time. */
 const AHEAD = 16;
 
 export class RevocationFeed {
   private connection: NatsConnection | undefined;
   private subscription: Subscription | undefined;
-  /** What was missing at the last tick: it may have been on its way. */
+  /** The numbers that were missing at the last tick. A number that is missing for the first time may be on its way. */
   private overdue = new Set<number>();
   private readonly report = onlyChanges<string>((fault) => {
     if (fault !== undefined) this.log(`missing revocations cannot be fetched: ${fault}`);
@@ -40,7 +40,7 @@ export class RevocationFeed {
     this.refusals = new Refusals('revocation.refused', log, clock);
   }
 
-  /** Begins to listen; once the server knows of the subscription nothing that is published is missed. */
+  /** Subscribes to revocations. As soon as the server knows the subscription, no published revocation is missed. */
   attach(connection: NatsConnection): void {
     this.connection = connection;
     this.subscription = connection.subscribe(REVOCATION_SUBJECTS, {
@@ -51,14 +51,14 @@ export class RevocationFeed {
     });
   }
 
-  /** To be called once a second: fetches what has been missing since the last time. */
+  /** Fetches revocations that are missing now and were missing at the last tick. To be called once a second. */
   tick(): void {
     const missing = this.view.missing(BATCH);
     if (missing.some((n) => this.overdue.has(n))) void this.repair();
     this.overdue = new Set(missing);
   }
 
-  /** Fetches everything that is missing, as far as NATS has it. Callers share a run. Never rejects. */
+  /** Fetches every missing revocation that NATS has. Callers share a run. Never rejects. */
   readonly repair = shareRuns(() =>
     this.fetchMissing().then(
       () => this.report(undefined),
@@ -66,7 +66,10 @@ export class RevocationFeed {
     ),
   );
 
-  /** Repairs, and fetches what is newer than the last statement: for whoever has not been listening until now. */
+  /**
+   * Fetches every missing revocation, and those that are newer than the last statement. For a time without a
+   * subscription.
+   */
   async catchUp(): Promise<void> {
     await this.repair();
     let known: number;
@@ -103,8 +106,8 @@ export class RevocationFeed {
         }),
       ),
     );
-    // One request that fails costs no other its answer. Status 404: not there yet, or lost; auth stores again what the
-    // stream lacks.
+    // If one request fails, the answers of the others still count. Status 404: the revocation is not stored yet, or is
+    // lost. auth stores again what the stream lacks.
     for (const answer of answers)
       if (answer.status === 'fulfilled' && !answer.value.headers?.code) this.offer(answer.value);
     const failed = answers.find(({ status }) => status === 'rejected');

@@ -1,7 +1,7 @@
 /**
- * The revocation view: which tokens, sessions and clients the issuer has revoked, as far as it still matters.
- * Revocations come in any order. The statement says which there are (`from..to`), so the view knows what it lacks,
- * and what it may forget.
+ * The revocation view: the tokens, sessions and clients that the issuer has revoked, for as long as it matters.
+ * Revocations arrive in any order. The statement gives the range of their numbers (`from..to`). From this range the
+ * view knows which revocations are missing and which it may forget.
  */
 import {
   StatementError,
@@ -16,21 +16,24 @@ import { numericDate, systemClock, type Clock } from './clock.js';
 export interface RevocationViewOptions {
   /** Exact value of `iss`. */
   readonly issuer: string;
-  /** Pinned anchors. Also one that a later has closed counts: its revocations outlive its last statement. */
+  /** Pinned anchors. An anchor that a later one has closed counts too: its revocations outlive its last statement. */
   readonly anchors: readonly Anchor[];
-  /** Age in seconds up to which the view is fresh; default 15. */
+  /** The greatest age at which the view is fresh. Seconds; default 15. */
   readonly freshSeconds?: number;
   readonly clock?: Clock;
 }
 
-/** What a statement says of the revocations there are; `iat` is a NumericDate. */
+/** The range of revocation numbers in a statement, and its `iat` as a NumericDate. */
 export interface RevocationRange {
   readonly from: number;
   readonly to: number;
   readonly iat: number;
 }
 
-/** The claims of a token that may be revoked, and as what. A revoked jti refuses what was exchanged for it too. */
+/**
+ * The claims by which a token is revoked, each with the kind of revocation that it is compared with. A revoked jti also
+ * refuses tokens that were exchanged for it (`txn`).
+ */
 const REVOCABLE = [
   ['jti', 'jti'],
   ['txn', 'jti'],
@@ -52,7 +55,7 @@ export class RevocationView {
   private readonly held = new Set<number>();
   private readonly lacking = new Set<number>();
   private range: RevocationRange = { from: 1, to: 0, iat: 0 };
-  /** `iat` of the newest statement that was pushed; the view is as of then once nothing is lacking. */
+  /** `iat` of the newest pushed statement. While nothing is missing, the view is complete as of this time. */
   private pushedAt: number | undefined;
   private completeAt: number | undefined;
   private highest = 0;
@@ -68,14 +71,16 @@ export class RevocationView {
     this.clock = clock;
   }
 
-  /** Grows with every revocation that is added: as long as it is the same, what was good is not revoked. */
+  /**
+   * Grows with every revoked name that is added. While it stays the same, a token that was not revoked still is not.
+   */
   get counter(): number {
     return this.changes;
   }
 
   /**
-   * Adds a revocation that the anchor signed. Returns why not, or undefined when it is held, or was before, or no
-   * longer matters.
+   * Verifies a revocation and adds it. Returns why it is refused. Returns undefined if the view holds it now, held it
+   * before, or does not need it any more.
    */
   add(jws: string): StatementErrorCode | undefined {
     const { issuer, anchors } = this;
@@ -99,7 +104,7 @@ export class RevocationView {
     }
   }
 
-  /** Counts a refused revocation, also one that is refused before it is read because it is too large. */
+  /** Counts a refusal. The feed also calls it for a revocation that is too large to be read. */
   refuse(reason: StatementErrorCode): StatementErrorCode {
     this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
     return reason;
@@ -110,7 +115,7 @@ export class RevocationView {
     this.listeners.push(listener);
   }
 
-  /** The claim by which a token is revoked, or undefined if it is not. */
+  /** Returns the claim by which a token is revoked, or undefined if it is not revoked. */
   revokes(claims: AccessTokenClaims): string | undefined {
     return REVOCABLE.find(([claim, kind]) => {
       const value = claims[claim];
@@ -119,16 +124,17 @@ export class RevocationView {
   }
 
   /**
-   * Takes in what a statement says there is: notes what is lacking, forgets what matters no longer.
+   * Takes over the range of a statement. Notes which revocations are missing, and forgets those that no longer matter.
    *
-   * @param pushed whether the statement came on the channel that revocations come on too, and so is proof that they do
+   * @param pushed whether the statement arrived on the channel of revocations, which shows that they arrive too
    */
   expect(range: RevocationRange, { pushed }: { pushed: boolean }): void {
     const { from, to } = range;
     const last = this.range;
     this.range = range;
     this.highest = Math.max(this.highest, to);
-    // The numbers between were judged with the last statement, unless this one speaks of others.
+    // A range that continues the last one adds only the numbers after its `to`. Any other range is looked at as a
+    // whole.
     const continuesLast = from >= last.from && to >= last.to;
     if (!continuesLast) this.lacking.clear();
     for (let n = continuesLast ? Math.max(from, last.to + 1) : from; n <= to; n += 1) {
@@ -139,12 +145,12 @@ export class RevocationView {
     this.judgeCompleteness();
   }
 
-  /** The highest number that is known of; there may be more. */
+  /** The highest number that this view has seen. There may be higher ones. */
   get highestKnown(): number {
     return this.highest;
   }
 
-  /** The numbers of the first `limit` revocations that there are and that are not held. */
+  /** Returns the numbers of up to `limit` revocations that are in the range and not held. */
   missing(limit = Infinity): number[] {
     const numbers: number[] = [];
     for (const n of this.lacking) {
@@ -159,13 +165,13 @@ export class RevocationView {
     return this.completeAt === undefined ? Infinity : numericDate(this.clock) - this.completeAt;
   }
 
-  /** Whether the view can be relied on to know what was revoked until a moment ago. */
+  /** Whether the view knows everything that was revoked until a moment ago. */
   isFresh(): boolean {
-    // Also by absolute value: a statement from a far future says nothing of the present.
+    // The absolute value, because a statement from the far future says nothing about the present.
     return Math.abs(this.age()) <= this.freshSeconds;
   }
 
-  /** Public facts for `GET /trust` and metrics; the age is in seconds, null if the view was never complete. */
+  /** Returns public facts for `GET /trust` and metrics. The age is in seconds; null if the view was never complete. */
   facts() {
     const age = this.age();
     const { names } = this;

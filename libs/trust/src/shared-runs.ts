@@ -1,8 +1,8 @@
-/** Asking a question for many callers at once, without giving any of them an answer from before it asked. */
+/** Shares one run of asynchronous work among many callers. No caller gets a result from before its call. */
 
 export interface SharedRuns<T> {
   (): Promise<T>;
-  /** Resolves when every run that was asked for until now has ended. */
+  /** Resolves when every run that was requested until now has ended. */
   settled(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export function shareRuns<T>(work: () => Promise<T>, intervalMs = 0): SharedRuns
   });
 }
 
-/** The result of `promise`, or `late` if it takes longer than `timeoutMs`. */
+/** Resolves with the result of `promise`, or with `late` after `timeoutMs`. */
 export async function within<T>(promise: Promise<T>, timeoutMs: number, late: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<T>((resolve) => {

@@ -1,6 +1,7 @@
 /**
- * Keeps a key ring fed: live over NATS, and over HTTP at boot and whenever the ring is not confirmed; its view of
- * revocations over NATS alone. It only carries statements; whether to believe one is the ring's decision alone.
+ * Feeds a key ring with statements: live over NATS, and over HTTP at the start and while the ring is not confirmed.
+ * Feeds its revocation view over NATS only. The feed only transports; the ring alone decides whether to believe a
+ * statement.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ackSubject, KEYSET_DIRECT_GET, KEYSET_PATH, KEYSET_SUBJECT, MAX_STATEMENT_BYTES } from '#statements';
@@ -18,19 +19,19 @@ const FIRST_BACKOFF_MS = 1_000;
 const LAST_BACKOFF_MS = 30_000;
 
 export interface FeedNats {
-  /** Settles when NATS is first reached, which may be never; afterwards the connection mends itself. */
+  /** Resolves when NATS is first reached, which may never happen. Afterwards the connection reconnects by itself. */
   readonly connection: Promise<NatsConnection>;
-  /** Names of the acknowledgement subject `trust.ack.<service>.<instance>`. */
+  /** Parts of the acknowledgement subject `trust.ack.<service>.<instance>`. */
   readonly service: string;
   readonly instance: string;
 }
 
 export interface StatementFeedOptions {
   readonly ring: KeyRing;
-  /** Base URL to fetch from; where it is dialled, not what `iss` is compared with. */
+  /** Base URL to connect to. It is not compared with `iss`. */
   readonly fetchUrl: string;
   readonly nats?: FeedNats;
-  /** Told of each change in what the feed can reach, once per change, and of what is refused, at a bounded rate. */
+  /** Receives a message for each change in what the feed can reach, and refusals at a bounded rate. */
   readonly log?: (message: string | Refusal) => void;
   readonly fetch?: typeof globalThis.fetch;
   readonly clock?: Clock;
@@ -58,7 +59,7 @@ export class StatementFeed {
 
   constructor(options: StatementFeedOptions) {
     this.ring = options.ring;
-    // Appended, since an issuer may have a path (RFC 8414 §2).
+    // Appended, because the URL of an issuer may have a path (RFC 8414 §2).
     this.url = new URL(options.fetchUrl.replace(/\/+$/, '') + KEYSET_PATH).href;
     this.nats = options.nats;
     this.log = options.log ?? (() => undefined);
@@ -71,7 +72,7 @@ export class StatementFeed {
     this.refusals = new Refusals('statement.refused', log, this.clock);
   }
 
-  /** Begins on both channels at once and returns; the ring takes whichever statement has the higher epoch. */
+  /** Begins on both channels at once and returns. The ring keeps the newest statement. */
   start(): void {
     if (this.nats) {
       this.ring.onAccepted(() => this.acknowledge());
@@ -92,7 +93,7 @@ export class StatementFeed {
 
   /**
    * Fetches the statement over HTTP, at most once a second. Callers share a fetch, and each gets one that began after
-   * its call. Resolves with whether the ring then holds what the issuer's present statement is. Never rejects.
+   * its call. Resolves with whether the ring then holds the issuer's present statement. Never rejects.
    */
   readonly fetchNewest = shareRuns(() => (this.inFlight = this.poll()), FETCH_INTERVAL_MS);
 
@@ -117,7 +118,7 @@ export class StatementFeed {
       this.pauseMs = 0;
       return;
     }
-    // By ticks: a wall clock that is set back would put the next poll off by as much.
+    // Counted in ticks, because a wall clock that is set back would delay the next poll.
     this.pauseMs -= TICK_MS;
     if (!this.inFlight && this.pauseMs <= 0) void this.fetchNewest();
   }
@@ -141,10 +142,11 @@ export class StatementFeed {
       throw new Error(`status ${response.status}`);
     }
     const jws = await readBounded(response);
-    // A replica without its database, or a cache on the way, says by `Age` that it did not look (RFC 9111 §5.1).
+    // `Age` says that a cache, or a replica without its database, answered with a statement from before (RFC 9111
+    // §5.1).
     const isPresent = Number(response.headers.get('age') ?? 0) === 0;
     if (jws !== undefined) return this.offer(jws, 'http') && isPresent;
-    // A fault of the issuer, and counted like whatever else is refused.
+    // Counted like every other refusal.
     this.ring.refuse('too_large');
     throw new Error(`the answer has more than ${MAX_STATEMENT_BYTES} bytes`);
   }
@@ -162,7 +164,7 @@ export class StatementFeed {
     });
     const statuses = connection.status();
     await connection.flush().catch(this.natsFault);
-    // What came from the file or over HTTP was accepted before there was anyone to tell.
+    // A statement from the file or over HTTP was accepted before auth could be told.
     if (this.ring.freshness() !== 'empty') this.acknowledge();
     await this.catchUp(connection);
     for await (const status of statuses) {
@@ -172,7 +174,7 @@ export class StatementFeed {
 
   private async catchUp(connection: NatsConnection): Promise<void> {
     await this.getLast(connection);
-    // Of the time before the subscription nothing is on its way any more.
+    // Revocations from before the subscription are not on their way any more, so they are fetched at once.
     await this.revocations.catchUp();
   }
 
@@ -196,30 +198,33 @@ export class StatementFeed {
     else this.refusals.add('nats', this.ring.refuse('too_large'));
   }
 
-  /** Whether the ring holds it now. */
+  /** Offers a statement to the ring. Returns whether the ring holds it now. */
   private offer(jws: string, channel: Channel): boolean {
     const refused = this.ring.accept(jws, channel);
-    // An old epoch is what two channels and re-deliveries bring all the time.
+    // An old epoch is normal: both channels bring the same statements, and NATS can deliver one twice.
     if (refused !== undefined && refused !== 'old_epoch') this.refusals.add(channel, refused);
     return refused === undefined;
   }
 
-  /** Tells auth what this verifier holds. Unsigned: it can hasten or delay a rotation and do nothing else. */
+  /**
+   * Tells auth what this verifier holds. The message has no signature: a forged one can only hasten or delay a
+   * rotation.
+   */
   private acknowledge(): void {
-    // After the goodbye it would be waited for again.
+    // After the goodbye, an acknowledgement would make auth wait for this verifier again.
     if (this.stopping.signal.aborted) return;
     const { epoch, keys, pins } = this.ring.facts();
     this.tellIssuer({ epoch, kids: keys.map((key) => key.kid), pins, at: this.clock() });
   }
 
   private tellIssuer(message: object): void {
-    // publish() throws on a connection that is going away.
+    // publish() throws on a connection that is closing.
     if (!this.nats || !this.connection || this.connection.isClosed() || this.connection.isDraining()) return;
     this.connection.publish(ackSubject(this.nats.service, this.nats.instance), JSON.stringify(message));
   }
 }
 
-/** The body as text; undefined if it is longer than any statement, and then it is not read to its end. */
+/** Reads the body as text. Stops and returns undefined if the body is longer than any statement. */
 async function readBounded(response: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -1,10 +1,10 @@
 /**
- * The file of the last accepted statement. Several replicas share it, without a lock that a crash could leave behind:
- * it is replaced by renaming a draft onto it, and it never goes back in epoch.
+ * The file of the last accepted statement. Several replicas share it without a lock, because a crash could leave a lock
+ * behind. A writer replaces the file by renaming a draft onto it. The file never goes back to an older statement.
  *
- * Why it never does: a writer first makes its draft, then removes the drafts of older statements, then reads the file,
- * and renames last. A writer with an older statement may have made its draft before: then that draft is gone, and it
- * cannot rename. Or it made its draft later: then it sees the newer draft or the newer file, and gives up.
+ * Why it never goes back: a writer makes its draft, then removes the drafts of older statements, then reads the file,
+ * and renames last. Take another writer with an older statement. If it made its draft before this removal, its draft is
+ * gone, and it cannot rename. If it made its draft later, it sees the newer draft or the newer file, and gives up.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -12,7 +12,7 @@ import * as nodeFiles from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MAX_STATEMENT_BYTES, verifyKeySetStatement, type Anchor, type KeySetStatement } from '#statements';
 
-/** The calls of node:fs/promises that are used; a spec can put its own between. */
+/** The functions of node:fs/promises that are used here. A spec can replace them. */
 export type Files = Pick<typeof nodeFiles, 'open' | 'readdir' | 'rename' | 'rm' | 'stat'>;
 
 export interface StatementFileOptions {
@@ -22,17 +22,20 @@ export interface StatementFileOptions {
   readonly files?: Files;
 }
 
-/** A writer renames its draft within moments; one that is older, or from the future, has no writer any more. */
+/**
+ * A writer renames its draft within moments. A draft that is older than this, or from the future, has no writer any
+ * more.
+ */
 const DRAFT_LIFE_MS = 60_000;
 
-/** What statements are ordered by: the position of the anchor first, then the epoch. */
+/** The order of statements: by the position of the anchor, then by the epoch. */
 type Rank = Pick<KeySetStatement, 'pinIndex' | 'epoch'>;
 
 export class StatementFile {
   private readonly path: string;
   private readonly options: StatementFileOptions;
   private readonly files: Files;
-  /** What the file held when it was last looked at. */
+  /** The content of the file when it was last read. */
   private known: KeySetStatement | undefined;
 
   constructor(options: StatementFileOptions) {
@@ -53,14 +56,14 @@ export class StatementFile {
       this.known = next;
       await syncFolder(dirname(path), files);
     } catch (error) {
-      // A newer statement is on its way, and its writer removed our draft.
+      // The writer of a newer statement removed our draft.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     } finally {
       await files.rm(draft, { force: true });
     }
   }
 
-  /** Whether what the file holds is older than `next`, or not to be believed, or not there. */
+  /** Whether the file holds an older statement than `next`, or no valid one. */
   private async isOlder(next: Rank): Promise<boolean> {
     const present = await this.present();
     return present === undefined || isNewer(next, present);
@@ -70,7 +73,7 @@ export class StatementFile {
     try {
       const jws = await readBounded(this.path, MAX_STATEMENT_BYTES, this.files);
       if (jws === this.known?.jws) return this.known;
-      // Its age does not matter here: an expired statement bars older ones too.
+      // An expired statement counts too: it keeps older ones out.
       return (this.known = verifyKeySetStatement(jws, { ...this.options, now: 0 }));
     } catch {
       return undefined;
@@ -78,8 +81,9 @@ export class StatementFile {
   }
 
   /**
-   * Looks through the drafts: removes those of older statements, and abandoned ones. A name alone must not bar the file
-   * for ever: whoever could once write here can make one up. A writer whose draft is removed does not rename.
+   * Whether another writer has a draft of a newer statement. Removes drafts of older statements and abandoned drafts.
+   * The name of a draft must not block the file for ever, because anybody who could once write here can make up a name.
+   * A writer whose draft was removed does not rename.
    */
   private async hasNewerDraft(next: Rank): Promise<boolean> {
     const folder = dirname(this.path);
@@ -98,7 +102,7 @@ export class StatementFile {
       const { mtimeMs } = await this.files.stat(draft);
       return Math.abs(Date.now() - mtimeMs) > DRAFT_LIFE_MS;
     } catch {
-      // Its writer has just renamed or removed it; the file itself is looked at next.
+      // Its writer has just renamed or removed it. The caller reads the file next.
       return true;
     }
   }
@@ -107,7 +111,7 @@ export class StatementFile {
     const prefix = `${basename(this.path)}.draft.`;
     if (!name.startsWith(prefix)) return undefined;
     const [kid, epoch] = name.slice(prefix.length).split('.');
-    // An anchor that is not pinned here is at -1, before all others.
+    // An anchor that is not pinned here has position -1, before all others.
     return {
       pinIndex: this.options.anchors.findIndex(({ thumbprint }) => thumbprint === kid),
       epoch: Number(epoch),
@@ -119,14 +123,14 @@ function isNewer(a: Rank, b: Rank): boolean {
   return a.pinIndex > b.pinIndex || (a.pinIndex === b.pinIndex && a.epoch > b.epoch);
 }
 
-/** The text of a file. @throws Error if it is longer than `maxBytes`, or cannot be read */
+/** Reads the text of a file. @throws Error if it is longer than `maxBytes`, or cannot be read */
 export async function readBounded(path: string, maxBytes: number, files: Files = nodeFiles): Promise<string> {
-  // Without blocking: to open a pipe in its place would wait for a writer for ever.
+  // O_NONBLOCK, because opening a pipe would otherwise wait for its writer for ever.
   const file = await files.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const facts = await file.stat();
     if (!facts.isFile()) throw new Error('not a regular file');
-    // One byte more than is allowed tells of all the rest.
+    // One byte beyond the limit is enough to know that the file is too large.
     const buffer = Buffer.alloc(Math.min(facts.size, maxBytes + 1));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     if (bytesRead > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
@@ -136,14 +140,14 @@ export async function readBounded(path: string, maxBytes: number, files: Files =
   }
 }
 
-/** Writes a file that is not there yet, and waits until it is on the disk. */
+/** Creates a file and waits until it is on the disk. @throws Error if the file exists, or cannot be written */
 export async function writeNew(path: string, text: string, files: Files = nodeFiles): Promise<void> {
   const file = await files.open(path, 'wx', 0o600);
   try {
     await file.writeFile(text, 'latin1');
     await file.sync();
   } catch (error) {
-    // On a full disk every further attempt would leave another part behind.
+    // On a full disk, every attempt would otherwise leave an incomplete file behind.
     await files.rm(path, { force: true });
     throw error;
   } finally {
@@ -151,7 +155,7 @@ export async function writeNew(path: string, text: string, files: Files = nodeFi
   }
 }
 
-/** Waits until the names in a folder are on the disk. */
+/** Waits until the names of the files in a folder are on the disk. */
 export async function syncFolder(path: string, files: Files = nodeFiles): Promise<void> {
   const folder = await files.open(path, 'r');
   try {

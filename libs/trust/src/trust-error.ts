@@ -1,6 +1,6 @@
 /**
- * Why a request was not let in. Closed: a new reason is a new code. Clients see only the OAuth error that the
- * code maps to ({@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1}); counters and logs see the code.
+ * Why a request was refused. The union is closed: a new reason is a new code. Clients see only the OAuth error that the
+ * code maps to ({@link https://www.rfc-editor.org/rfc/rfc6750#section-3.1}). Counters and logs show the code.
  */
 export type TrustErrorCode =
   // no credentials, or not in the one form that is accepted
@@ -24,9 +24,9 @@ export type TrustErrorCode =
   | 'not_yet_valid'
   | 'lifetime_too_long'
   | 'past_key_end'
-  // bound to a key (RFC 7800), whose proof nobody checks
+  // bound to a key (RFC 7800): no proof of possession is checked here
   | 'key_bound'
-  // withdrawn by the issuer, by name or as a check beyond the token itself found out
+  // revoked by the issuer: a revocation names it, or the further check found so
   | 'revoked'
   // judged after the token was found good
   | 'insufficient_scope'

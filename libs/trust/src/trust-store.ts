@@ -1,13 +1,16 @@
 /**
- * What a verifier remembers from one start to the next: the last statement that it accepted, and beside it what it
- * knows to be revoked. So after a restart it accepts nothing older, and serves while auth and NATS are away for as long
- * as that statement lives. Nothing is believed because it is on disk: the ring verifies it like anything from the wire.
+ * What a verifier keeps from one start to the next: the last accepted statement and, in files beside it, what is
+ * revoked. After a restart it accepts nothing older. While auth and NATS are away, it can serve until that statement
+ * expires. The ring verifies what is on the disk like everything from the network.
  *
  *   <file>                              the statement
  *   <file>.revocations.<last>.<id>      revocations, one a line; `last` is the highest number
- *   <file>.revoked-keys.<epoch>.<id>    an earlier statement that names a revoked key which the later no longer name
+ *   <file>                              the statement
+ *   <file>.revocations.<last>.<id>      revocations, one a line; `last` is the highest number
+ *   <file>.revoked-keys.<epoch>.<id>    an earlier statement that names a revoked key; later ones no longer name it
  *
- * All but the first are written once and never changed, so replicas that share the folder cannot lose each other's.
+ * The files beside the statement are written once and never changed. So replicas that share the folder overwrite
+ * nothing of each other.
  */
 import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
@@ -18,18 +21,18 @@ import type { KeyRing } from './key-ring.js';
 import { onlyChanges } from './only-changes.js';
 import { readBounded, StatementFile, syncFolder, writeNew } from './statement-file.js';
 
-/** Revocations in one file. */
+/** How many revocations one file holds at most. */
 const BATCH = 256;
 const MAX_BATCH_BYTES = BATCH * (MAX_REVOCATION_BYTES + 1);
 const INTERVAL_MS = 1_000;
 
 export interface TrustStoreOptions {
-  /** Path of the statement; its folder must be there, and belong to this service alone. */
+  /** Path of the statement. Its folder must exist and belong to this service alone. */
   readonly file: string;
   readonly ring: KeyRing;
-  /** Told of what is found and not used, and of the first failure to write. */
+  /** Receives a message about each file that is not used, when writing begins to fail, and when it works again. */
   readonly log?: (message: string) => void;
-  /** The least time between two rounds of writing, in milliseconds; default 1,000. */
+  /** The shortest time between two rounds of writing. Milliseconds; default 1,000. */
   readonly intervalMs?: number;
 }
 
@@ -64,8 +67,8 @@ export class TrustStore {
   }
 
   /**
-   * Hands the ring what it held before, and from then on keeps what it accepts. To be called before the ring hears of
-   * anything else. Never rejects: what cannot be used counts as absent.
+   * Gives the ring what it held before the restart, and from then on keeps what the ring accepts. To be called before
+   * the ring receives anything else. Never rejects: a file that cannot be used counts as absent.
    */
   async load(): Promise<void> {
     this.ring.onAccepted((statement) => this.keepStatement(statement));
@@ -87,12 +90,12 @@ export class TrustStore {
     await this.writing;
   }
 
-  /** Offers each line of a file to the ring, and tells once what was refused. */
+  /** Passes each line of a file to `take`, which returns why it refuses the line. Logs each reason once. */
   private async offerLines(name: string, maxBytes: number, take: (line: string) => string | undefined) {
     const refused = new Set<string>();
     try {
       const lines = (await readBounded(join(dirname(this.file), name), maxBytes)).split('\n');
-      // A writer that was killed leaves a last line without its end; the statement is one line without any.
+      // If a writer was killed, the last line may be incomplete. The statement is a single line without a line end.
       if (lines.length > 1) lines.pop();
       for (const line of lines) {
         const reason = take(line);
@@ -100,7 +103,8 @@ export class TrustStore {
       }
     } catch (error) {
       const reason = reasonOf(error);
-      // There is none at the first start, and another replica removes what has expired.
+      // The file does not exist at the first start, or after another replica removed it because it is not needed any
+      // more.
       if (reason !== 'ENOENT') refused.add(reason);
     }
     if (refused.size > 0) this.log(`${name} is not used, or not all of it: ${[...refused].join(', ')}`);
@@ -120,14 +124,17 @@ export class TrustStore {
     this.write();
   }
 
-  /** Writes in the background, a round each interval at most. After a failure the next acceptance tries again. */
+  /**
+   * Writes in the background, at most one round per interval. After a failure, the next accepted statement or
+   * revocation begins again.
+   */
   private write(): void {
     this.writing ??= this.writeRounds();
   }
 
-  // Not by `shareRuns`: the end of the process must not wait for the interval.
+  // `shareRuns` does not fit here: at the end of the process, nothing may wait for the interval.
   private async writeRounds(): Promise<void> {
-    // Whatever arrives in one go is written in one go.
+    // What arrives together is written together.
     await delay(0);
     let isWritten = true;
     while (
@@ -139,12 +146,12 @@ export class TrustStore {
         () => undefined,
       );
     }
-    // In one step with the last look at what there is to write.
+    // No await since the loop condition: what arrives later finds no run and begins one.
     this.writing = undefined;
   }
 
   private async writeRound(): Promise<boolean> {
-    // First of all, so that a disk that takes nothing does not fill the memory either.
+    // Before any write, so that the memory does not fill up while the disk cannot be written.
     this.unsavedRevocations = this.unsavedRevocations.filter(({ n }) => n >= this.lowestNeeded);
     try {
       await this.removeOldRevocations();
@@ -160,7 +167,10 @@ export class TrustStore {
     }
   }
 
-  /** Before the statement: the one that it replaces may be the last proof that a key was revoked. */
+  /**
+   * Writes revoked keys and revocations. It runs before the statement is replaced, because the replaced statement may
+   * be the last proof that a key was revoked.
+   */
   private async writeRevoked(): Promise<void> {
     if (this.unsavedRevokedKeys.length === 0 && this.unsavedRevocations.length === 0) return;
     for (let earlier = this.unsavedRevokedKeys[0]; earlier; earlier = this.unsavedRevokedKeys[0]) {
@@ -176,12 +186,12 @@ export class TrustStore {
     await syncFolder(dirname(this.file));
   }
 
-  /** The lowest number that matters still. */
+  /** The lowest revocation number that still matters. */
   private get lowestNeeded(): number {
     return this.accepted?.revocations.from ?? 0;
   }
 
-  /** Removes the revocations that matter no longer, whichever replica wrote them. */
+  /** Removes revocations that no longer matter, also those that another replica wrote. */
   private async removeOldRevocations(): Promise<void> {
     const { lowestNeeded } = this;
     if (lowestNeeded <= this.removedBefore) return;
@@ -195,7 +205,9 @@ export class TrustStore {
     return `${this.file}.${kind}.${number}.${randomUUID()}`;
   }
 
-  /** The files of a kind; none if the folder cannot be read, of which reading the statement tells. */
+  /**
+   * Lists the files of a kind. Lists none if the folder cannot be read; reading the statement then reports the fault.
+   */
   private async names(kind: 'revocations' | 'revoked-keys'): Promise<string[]> {
     const prefix = `${basename(this.file)}.${kind}.`;
     const names = await readdir(dirname(this.file)).catch(() => []);
@@ -207,7 +219,9 @@ export class TrustStore {
   }
 }
 
-/** Without the names of drafts, which differ from one attempt to the next. */
+/**
+ * The code of an error where it has one. A message would contain the name of a draft, which differs at each attempt.
+ */
 const reasonOf = (error: unknown): string => {
   const { code, message } = error as NodeJS.ErrnoException;
   return code ?? message;

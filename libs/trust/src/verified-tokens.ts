@@ -6,9 +6,11 @@ export interface VerifiedToken {
   readonly token: string;
   readonly key: PublishedKey;
   readonly claims: AccessTokenClaims;
-  /** The scopes that it grants. */
+  /** The scopes that the token grants. */
   readonly scopes: readonly string[];
-  /** The state of the revocation view in which it was last found not revoked. */
+  /**
+   * The `counter` of the revocation view when the token was last found not revoked; undefined before the first time.
+   */
   notRevokedAt: number | undefined;
 }
 
@@ -18,9 +20,10 @@ interface Entry {
 }
 
 /**
- * Tokens whose signature and claims held once, to be found again without crypto. Bounded, evicted by CLOCK.
- * Only verified tokens enter, and a hit needs the whole token to be equal, so it is no oracle and a collision of
- * the short map key is just a miss. What time or the ring may change is for the caller to check on every hit.
+ * Remembers tokens whose signature and claims hold, to find them again without cryptography. Their number is bounded;
+ * the CLOCK algorithm evicts. Only verified tokens enter, and a hit needs the whole token to be equal, so the cache is
+ * no oracle. Two tokens with the same map key are just a miss. On every hit, the caller must check what time or the
+ * ring can change.
  */
 export class VerifiedTokens {
   private readonly index = new Map<string, number>();
@@ -47,7 +50,7 @@ export class VerifiedTokens {
 
   private freeSlot(): number {
     if (this.slots.length < this.capacity) return this.slots.length;
-    // CLOCK: whoever was used since the hand last passed is spared once.
+    // CLOCK: an entry that was used since the hand last passed is spared once.
     for (;;) {
       const slot = this.hand;
       const entry = this.slots[slot]!;
@@ -61,5 +64,5 @@ export class VerifiedTokens {
   }
 }
 
-/** The end of the signature: as good as random, and short, where V8 would hash all of a whole token. */
+/** The end of the signature: as good as random, and short. V8 would hash every character of a whole token. */
 const mapKey = (token: string): string => token.slice(-32);

@@ -1,6 +1,6 @@
 /**
- * What a resource service does with a bearer token, step by step (RFC 9068 §4, RFC 8725). It needs the key ring,
- * with its view of revocations, and the clock, and nothing else: no secret, no network, no database.
+ * Verifies an access token step by step (RFC 9068 §4, RFC 8725). It needs only the key ring, with its revocation view,
+ * and the clock: no secret, no network, no database.
  */
 import { JwsError, parseCompact, readPayload, verifySignature } from '#jws';
 import { readClaims, type AccessTokenClaims } from './access-token-claims.js';
@@ -28,9 +28,11 @@ export interface VerifyOptions {
 export interface Expectation {
   /** The service's own name; `undefined` accepts any audience of the issuer (auth's session routes). */
   readonly audience: string | undefined;
-  /** All of these must have been granted. */
+  /** The token must grant all of these. */
   readonly scopes?: readonly string[];
-  /** Answers `trust_stale` rather than accept a token that may have been revoked lately without our knowing. */
+  /**
+   * Refuses with `trust_stale` while the revocation view is not fresh: the token may have been revoked a moment ago.
+   */
   readonly strict?: boolean;
 }
 
@@ -38,19 +40,24 @@ export interface VerifyAccessToken {
   /** @throws TrustError with the first check that failed as `code` */
   (token: string, expected: Expectation): AccessTokenClaims;
   /**
-   * The claims of a token that was verified before, if each check that time or the ring can change passes now.
-   * `undefined` says only that the function itself must be asked. No cryptography, and no exception.
+   * Returns the claims of a token that was verified before, if it passes now every check whose result can change. It
+   * uses no cryptography and never throws. `undefined` means only that the function itself must judge the token.
    */
   recall(token: string, expected: Expectation): AccessTokenClaims | undefined;
 }
 
 /**
- * Makes the verify function over one key ring. It checks, in this order: the ring has not expired; size and form;
- * `typ` is `at+jwt`; no `crit`, `b64`, `zip`; `kid` is in the ring; `alg` is the key's own; the signature; the
- * required claims; `iss`; no `cnf`; `aud`; `exp`, `nbf`, `iat`; lifetime; the key's own end; not revoked (jti, txn,
- * sid, client_id); for a strict expectation, that the view of revocations is fresh; scopes.
+ * Makes the verify function for one key ring. It checks, in this order:
+ * - the ring has a statement, and it has not expired
+ * - size and form; `typ` is `at+jwt`; no `crit`, `b64`, `zip`
+ * - `kid` is in the ring; `alg` is the algorithm of that key; the signature
+ * - the required claims; `iss`; no `cnf`; `aud`
+ * - `exp`, `nbf`, `iat`; the lifetime; the end of the key
+ * - no revocation names its `jti`, `txn`, `sid` or `client_id`
+ * - for a `strict` expectation: the revocation view is fresh
+ * - scopes
  *
- * The function is synchronous: nothing happens between its last check and its verdict.
+ * The function is synchronous, so nothing can change between its checks and its result.
  *
  * @throws RangeError at once, if an option is out of bounds
  */
@@ -62,7 +69,7 @@ export function createVerifyAccessToken({
   cacheSize = 10_000,
   clock = systemClock,
 }: VerifyOptions): VerifyAccessToken {
-  // NaN above all: no comparison with it holds, so it would lift the limit.
+  // This refuses NaN too: every comparison with NaN is false, so a limit of NaN would be no limit.
   requireRange({ clockSkewSeconds }, 0, 5);
   requireRange({ maxLifetimeSeconds }, 1, Infinity);
   requireRange({ maxTokenBytes }, 1, Infinity);
@@ -90,13 +97,18 @@ export function createVerifyAccessToken({
     return known.claims;
   }
 
+  /** Finds a token that was verified before, unless its key has changed since or has left the ring. */
   function find(token: string): VerifiedToken | undefined {
     const known = remembered.get(token);
-    // The ring hands out another object once anything about the key has changed.
-    return known && ring.find(known.key.kid) === known.key ? known : undefined;
+    return known && isKeyUnchanged(known) ? known : undefined;
   }
 
-  /** Everything about a token that stays true for as long as its key stays in the ring unchanged. */
+  /** The ring keeps one object for a key as long as nothing about the key changes. */
+  function isKeyUnchanged({ key }: VerifiedToken): boolean {
+    return ring.find(key.kid) === key;
+  }
+
+  /** Makes the checks whose result cannot change while the key stays in the ring unchanged. */
   function verifyGenuine(token: string): VerifiedToken {
     return asTrustError(() => {
       const jws = parseCompact(token, { maxBytes: maxTokenBytes, types: ACCESS_TOKEN_TYPES });
@@ -111,7 +123,7 @@ export function createVerifyAccessToken({
     });
   }
 
-  /** What makes this service refuse the token now, whichever route is called. */
+  /** Finds what makes this service refuse the token now, on any route. */
   function faultOfToken(
     verified: VerifiedToken,
     { audience }: Expectation,
@@ -134,7 +146,7 @@ export function createVerifyAccessToken({
     return undefined;
   }
 
-  /** What makes this route refuse the token. */
+  /** Finds what makes only this route refuse the token. */
   function faultOfCall({ scopes }: VerifiedToken, expected: Expectation): TrustError | undefined {
     if (expected.strict && !ring.revocations.isFresh())
       return new TrustError('trust_stale', 'the revocation view is not fresh');
@@ -163,8 +175,8 @@ function faultOfRing(ring: KeyRing, now: number): TrustError | undefined {
 }
 
 /**
- * A token that is bound to a key (`cnf`, RFC 7800) is good only with the proof that its sender holds that key (RFC 8705,
- * RFC 9449). No proof is checked here, so whoever stole such a token could use it.
+ * Refuses a token that is bound to a key (`cnf`, RFC 7800). Such a token is good only with a proof that its sender
+ * holds the key (RFC 8705, RFC 9449). No proof is checked here, so a thief could use the token.
  */
 function checkUnbound(claims: AccessTokenClaims): void {
   if (Object.hasOwn(claims, 'cnf'))
@@ -172,8 +184,8 @@ function checkUnbound(claims: AccessTokenClaims): void {
 }
 
 function faultOfRevocation(verified: VerifiedToken, { revocations }: KeyRing): TrustError | undefined {
-  // Nothing was revoked since the last look.
-  if (verified.notRevokedAt === revocations.counter) return undefined;
+  const nothingRevokedSince = verified.notRevokedAt === revocations.counter;
+  if (nothingRevokedSince) return undefined;
   const claim = revocations.revokes(verified.claims);
   if (claim !== undefined) return new TrustError('revoked', `its ${claim} is revoked`);
   verified.notRevokedAt = revocations.counter;
@@ -184,7 +196,7 @@ function asTrustError<T>(step: () => T): T {
   try {
     return step();
   } catch (error) {
-    // Keys were admitted with the statement: a token cannot bring one.
+    // A token cannot bring a key, so `bad_key` is a fault of ours: keys were admitted with the statement.
     if (error instanceof JwsError && error.code !== 'bad_key') {
       throw new TrustError(error.code, error.message, { cause: error });
     }

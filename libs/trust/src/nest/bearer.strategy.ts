@@ -7,16 +7,16 @@ import { Authenticator } from '../authenticate.js';
 import type { ReceivedRequest } from '../bearer.js';
 import type { Expectation } from '../verify-access-token.js';
 
-/** What passport adds to a strategy: closures over one request, which use no `this`. */
+/** What passport adds to a strategy: functions for one request, which use no `this`. */
 interface Answers {
   readonly success: (claims: AccessTokenClaims) => void;
   readonly fail: (reason: unknown) => void;
 }
 
 /**
- * passport-jwt's strategy with our verification in place of its own: `authenticate` is overridden, so each token
- * is verified once, by the steps of {@link createVerifyAccessToken}. Were the override ever lost, the inherited
- * method would find a key provider that hands out no key.
+ * passport-jwt's strategy with our verification: `authenticate` is overridden, so each token is verified once, by the
+ * steps of {@link createVerifyAccessToken}. If the override were ever lost, the inherited method would find a key
+ * provider that returns no key.
  */
 @Injectable()
 export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
@@ -30,8 +30,8 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
 
   override authenticate(request: unknown, options: { expected: Expectation }): void {
     const { raw } = request as { raw: ReceivedRequest };
-    // Passport writes these two onto the one strategy object anew for each request. After an await they are another
-    // request's: its caller would get these claims.
+    // Read before any await: passport sets both anew on its one strategy object for each request. Later they may belong
+    // to another request, and its caller would get these claims.
     const { success, fail } = this as unknown as Answers;
     this.authenticator.authenticate(raw, options.expected).then(
       (claims) => success(claims),
@@ -39,7 +39,9 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
     );
   }
 
-  /** Passport's registry is one for the process; each application here has its own strategy and needs none. */
+  /**
+   * Passport's registry exists once per process. Each application here has a strategy of its own and needs no registry.
+   */
   getPassportInstance() {
     return new passport.Passport();
   }

@@ -1,6 +1,6 @@
 import type { TrustError, TrustErrorCode } from '../trust-error.js';
 
-/** What a client reads of a refusal. RFC 6750 §3 asks for no more. */
+/** What a client reads about a refusal. RFC 6750 §3 asks for no more. */
 export interface GuardProblem {
   readonly status: 400 | 401 | 403 | 431 | 503;
   readonly title: string;
@@ -29,7 +29,10 @@ export const guardProblems = {
 
 type GuardCode = keyof typeof guardProblems;
 
-/** The errors that a client may tell apart. Any other is `invalid_token`: it must not learn what is wrong with a token. */
+/**
+ * The errors that a client may distinguish. Any other is `invalid_token`: a client must not learn what is wrong with a
+ * token.
+ */
 const CODES: Partial<Record<TrustErrorCode, GuardCode>> = {
   missing_token: 'missing_token',
   repeated_authorization: 'invalid_request',
@@ -38,7 +41,7 @@ const CODES: Partial<Record<TrustErrorCode, GuardCode>> = {
   trust_stale: 'trust_stale',
 };
 
-/** The problem that a refused request is answered with. `scopes` are those that the route requires. */
+/** Returns the answer to a refused request. `scopes` are those that the route requires. */
 export function problemFor(error: TrustError, scopes: readonly string[]): GuardProblem & { code: GuardCode } {
   const code = CODES[error.code] ?? 'invalid_token';
   const problem: GuardProblem = guardProblems[code];

@@ -4,7 +4,7 @@ import { SetMetadata } from '@nestjs/common';
 export const PUBLIC_ROUTE = Symbol('public-route');
 
 /**
- * Opens a route (or a whole controller) to callers without a token. Every route that does not carry it is
- * closed: the guard is global.
+ * Opens a route, or every route of a controller, to callers without a token. The guard is global, so every other route
+ * is closed.
  */
 export const Public = () => SetMetadata(PUBLIC_ROUTE, true);

@@ -12,29 +12,29 @@ const STRICT = Symbol('strict');
 export const Scopes = (...scopes: [Scope, ...Scope[]]) => SetMetadata(SCOPES, scopes);
 
 /**
- * Accepts a token for any audience of the issuer. Only for the issuer's own session routes, which look the session
- * up besides: on a resource service it would let a token for one service be replayed at another.
+ * Accepts a token for any audience of the issuer. It is only for the issuer's own session routes, which also look the
+ * session up. At a resource service, it would accept a token that was meant for another service.
  */
 export const AnyAudience = () => SetMetadata(ANY_AUDIENCE, true);
 
 /**
- * For routes where a token that was revoked a moment ago must not pass: while this service may have missed
- * revocations (NATS is away, or one is lacking, for more than 15 s) they answer 503 `trust_stale`. On other routes such
- * a token lives on until it expires.
+ * For routes that must refuse a token that was revoked a moment ago. They answer 503 `trust_stale` while this service
+ * may have missed revocations: NATS is away, or a revocation is missing, for more than 15 s. Other routes accept such a
+ * token until it expires.
  */
 export const Strict = () => SetMetadata(STRICT, true);
 
 type Target = Parameters<Reflector['get']>[1];
 
-/** The part of Nest's ExecutionContext that tells which route is called. */
+/** The part of Nest's ExecutionContext that says which route is called. */
 export interface RouteContext {
   getHandler(): Target;
   getClass(): Target;
 }
 
 /**
- * Keeps what the routes of one application ask of their callers, so that it is read from the decorators once for each
- * route. A route is a class and a handler: two controllers can inherit one handler, and one of them can be public.
+ * Keeps what each route of an application requires, so that its decorators are read only once. A route is a class and a
+ * handler, because two controllers can inherit one handler, and only one of them may be public.
  */
 export class RouteRequirements {
   private readonly byClass = new WeakMap<Target, WeakMap<Target, Expectation | 'public'>>();
@@ -44,7 +44,7 @@ export class RouteRequirements {
     private readonly audience: string,
   ) {}
 
-  /** As {@link requirementsOf}. */
+  /** Like {@link requirementsOf}. */
   of(context: RouteContext): Expectation | undefined {
     const required = this.byClass.get(context.getClass())?.get(context.getHandler()) ?? this.read(context);
     return required === 'public' ? undefined : required;
@@ -59,7 +59,7 @@ export class RouteRequirements {
   }
 }
 
-/** What the decorators of a route ask of its callers; undefined for a public route. */
+/** Returns what the decorators of a route require of its callers; undefined for a public route. */
 export function requirementsOf(
   context: RouteContext,
   reflector: Reflector,
@@ -75,8 +75,9 @@ export function requirementsOf(
 }
 
 /**
- * Whether `@Public()` opens a route: on the handler, or on the class of a handler that asks for nothing. Whatever asks
- * anything of a caller is closed, also with `@Public()` beside it: a contradiction must not open a route.
+ * Whether `@Public()` opens a route. It stands on the handler, or on the class of a handler that requires nothing. A
+ * handler or a class that requires anything stays closed, even with `@Public()` beside it: a contradiction must not
+ * open a route.
  */
 function isPublic(targets: readonly Target[], reflector: Reflector): boolean {
   const has = (key: symbol, target: Target) => reflector.get(key, target) !== undefined;

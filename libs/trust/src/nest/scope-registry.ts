@@ -1,6 +1,6 @@
 /**
- * The scopes of the application, one member each. It is empty here, because this library knows no service; the
- * application adds its own by declaration merging, and a mistyped scope then does not compile:
+ * The scopes of the application, one member each. It is empty here, because this library knows no service. The
+ * application adds its own scopes by declaration merging. A mistyped scope then does not compile:
  *
  *   declare module '#trust/nest' {
  *     interface ScopeRegistry { 'orders:read': true }

@@ -10,7 +10,7 @@ import { problemFor } from './guard-problems.js';
 import { RouteRequirements } from './requirements.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
-/** As much of a Fastify request as the guard uses. `user` is where passport puts the caller. */
+/** The part of a Fastify request that the guard uses. Passport puts the caller into `user`. */
 interface GuardedRequest {
   readonly raw: ReceivedRequest;
   user?: AccessTokenClaims;
@@ -46,7 +46,7 @@ export class TokenGuard extends AuthGuard() {
   }
 
   override getAuthenticateOptions(context: ExecutionContext) {
-    // `session: false` is passport's word for: no cookie, no server-side login state.
+    // For passport, `session: false` means no cookie and no server-side login state.
     return { session: false, expected: this.requirements.of(context) } as { session: boolean };
   }
 
@@ -59,7 +59,7 @@ export class TokenGuard extends AuthGuard() {
     if (claims) return claims;
     const reason: unknown = error ?? info;
     if (reason instanceof TrustError) throw this.refuse(reason, context);
-    // Not by instanceof: an error of Node itself may be of another realm than this code, as it is under jest.
+    // Not by instanceof: under jest, an error of Node itself is made by another `Error` than ours.
     throw types.isNativeError(reason) ? reason : new Error('authentication failed', { cause: reason });
   }
 

@@ -1,8 +1,9 @@
 import type { KeyRing } from '../key-ring.js';
 
 /**
- * The readiness of a verifier, as a check for the health endpoint of whatever service it is in: without an
- * unexpired statement every closed route answers 503, so it is down; one that is not fresh still judges rightly.
+ * The readiness check of a verifier, for the health endpoint of its service. Without an unexpired statement, every
+ * closed route answers 503, so the check is down. With an unconfirmed statement the verifier still works, so it is
+ * degraded.
  */
 export function trustCheck(ring: KeyRing) {
   const statuses = { empty: 'down', stale: 'down', unconfirmed: 'degraded', confirmed: 'up' } as const;

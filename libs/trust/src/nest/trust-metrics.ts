@@ -6,8 +6,8 @@ import { KeyRing, type Freshness } from '../key-ring.js';
 const FRESHNESS: readonly Freshness[] = ['empty', 'confirmed', 'unconfirmed', 'stale'];
 
 /**
- * Puts the facts of `GET /trust` on the application's prom-client `Registry`, which must be injectable. They are
- * read when they are scraped, so that verifying a request pays nothing for them.
+ * Adds the facts of `GET /trust` to the application's prom-client `Registry`, which must be injectable. They are read
+ * when they are scraped, so they cost nothing while a request is verified.
  */
 @Module({})
 export class TrustMetricsModule {
@@ -67,7 +67,7 @@ function gauge(registry: Registry, name: string, help: string, value: () => numb
   });
 }
 
-/** A counter whose values are kept elsewhere and only ever grow. */
+/** Makes a counter whose values are kept elsewhere and only grow. */
 function mirror(
   registry: Registry,
   name: string,

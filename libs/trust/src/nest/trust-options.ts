@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import type { FeedNats } from '../statement-feed.js';
 import type { VerifyOptions } from '../verify-access-token.js';
 
-/** What a service must know to verify tokens: three facts, all public. The rest has defaults. */
+/** What a service must know to verify tokens: three facts, all public. Everything else has a default. */
 export interface TrustModuleOptions extends Pick<
   VerifyOptions,
   'maxLifetimeSeconds' | 'clockSkewSeconds' | 'maxTokenBytes' | 'cacheSize'
@@ -16,21 +16,22 @@ export interface TrustModuleOptions extends Pick<
   readonly audience: string;
   /** Pinned trust anchors (PEM, SPKI) in order of succession. */
   readonly anchors: readonly string[];
-  /** Where to fetch the key-set statement; default `issuer`. `none` if this process feeds the ring itself. */
+  /** Where to fetch the key-set statement. Default: `issuer`. `none` if this process feeds the ring itself. */
   readonly issuerFetchUrl?: string;
-  /** How the ring is brought up to date on an unknown kid; default a fetch. For a process that feeds the ring itself. */
+  /** Updates the ring when a kid is unknown. Default: a fetch over HTTP. For a process that feeds the ring itself. */
   readonly refresh?: AuthenticatorOptions['refresh'];
   /**
-   * Live statements, revocations and acknowledgements. Without it the statement is polled over HTTP: a revoked key is
-   * refused within 16 s, other revocations are not heard of, and an unknown kid costs a fetch.
+   * Receives statements and revocations live, and sends acknowledgements. Without it, the statement is polled over
+   * HTTP: a revoked key is refused within 16 s, no other revocation arrives, and an unknown kid costs a fetch.
    */
   readonly nats?: FeedNats;
   /**
-   * Where the last accepted statement is kept, with what is revoked beside it, for the next start; its folder must be
-   * there, and replicas may share it. Without it a restarted process accepts any statement that has not expired.
+   * The file that keeps the last accepted statement for the next start, with what is revoked in files beside it. Its
+   * folder must exist, and replicas may share it. Without it, a restarted process accepts any statement that has not
+   * expired.
    */
   readonly statementFile?: string | undefined;
-  /** A further check after the token was found good; it refuses by throwing a TrustError. */
+  /** A further check of a good token. It refuses by throwing a TrustError. */
   readonly furtherCheck?: (claims: AccessTokenClaims) => Promise<void>;
   readonly clock?: Clock;
 }

@@ -4,7 +4,10 @@ import { KeyRing } from '../key-ring.js';
 import { Public } from './public.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
-/** `GET /trust`: what this service knows of the issuer, and how it judged. Public facts only. */
+/**
+ * `GET /trust`: what this service knows about the issuer, and how many requests it accepted and refused. Public facts
+ * only.
+ */
 @Controller('trust')
 export class TrustController {
   constructor(

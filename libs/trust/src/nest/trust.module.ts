@@ -27,8 +27,8 @@ const FEED = Symbol('statement-feed');
 const STORE = Symbol('trust-store');
 
 /**
- * Closes every route of an application to all but callers with a good access token:
- * `TrustModule.forRoot({ issuer, audience, anchors })`. It keeps the key ring fed and serves `GET /trust`.
+ * Closes every route of an application to callers without a good access token:
+ * `TrustModule.forRoot({ issuer, audience, anchors })`. It feeds the key ring and serves `GET /trust`.
  */
 @Global()
 @Module({
@@ -39,8 +39,8 @@ const STORE = Symbol('trust-store');
     { provide: FEED, useFactory: createFeed, inject: [TRUST_OPTIONS, KeyRing] },
     { provide: Authenticator, useFactory: createAuthenticator, inject: [TRUST_OPTIONS, KeyRing, FEED] },
     BearerStrategy,
-    // Passport takes a strategy itself where a registered name could stand; the types only know of names. It is this
-    // module's own provider so that a global PassportModule of the application cannot put its strategy in the place.
+    // Passport accepts a strategy object where a registered name usually stands; only its types do not say so. The
+    // module provides it itself, so that a global PassportModule of the application cannot replace the strategy.
     {
       provide: AuthModuleOptions,
       useFactory: (strategy: BearerStrategy) => ({ defaultStrategy: strategy }),
@@ -61,7 +61,7 @@ export class TrustModule
     super();
   }
 
-  /** Before the feed begins, and before the first request: nothing older must come first. */
+  /** Loads before the feed begins and before the first request, so that nothing older is accepted first. */
   async onModuleInit(): Promise<void> {
     await this.store?.load();
   }
@@ -77,7 +77,7 @@ export class TrustModule
 }
 
 function createRing({ issuer, audience, anchors, clock }: TrustModuleOptions): KeyRing {
-  // For values that the compiler did not see. Without an audience a token for any service would do.
+  // For values that the compiler did not check. Without an audience, a token for any service would be accepted.
   if (!issuer) throw new Error('TrustModule needs the issuer');
   if (!audience) throw new Error('TrustModule needs the audience: the name of this service');
   return new KeyRing({ issuer, anchors: anchors.map(readAnchor), ...(clock && { clock }) });
@@ -110,7 +110,7 @@ function createAuthenticator(
   feed: StatementFeed | null,
 ): Authenticator {
   const verify = createVerifyAccessToken({ ...options, ring });
-  // Where nobody can be asked, what the ring holds is all there is.
+  // Without a feed nobody can be asked, so the statement that the ring holds counts as the present one.
   const { furtherCheck, refresh = feed?.fetchNewest ?? (() => Promise.resolve(true)) } = options;
   return new Authenticator({ verify, ring, refresh, furtherCheck });
 }
