@@ -3,14 +3,14 @@ import type { HTTPMethod } from 'find-my-way';
 import findMyWay from 'find-my-way';
 
 /**
- * Finds the methods that a path has routes for, none for an unknown path (RFC 9110 section 15.5.6). Fastify's own router
- * keeps a tree a method and cannot be asked this, so the routes are kept a second time, in a router of the same kind.
+ * Finds the methods that a path has routes for; none for an unknown path (RFC 9110 section 15.5.6). Fastify's own
+ * router keeps one tree per method and cannot answer this. So a second router of the same kind holds the routes too.
  */
 export function allowedMethodsOf(server: FastifyInstance): (path: string) => string[] {
   const router = findMyWay({ maxParamLength: Number.MAX_SAFE_INTEGER });
   const methods = new Set<HTTPMethod>();
   server.addHook('onRoute', (route) => {
-    // The path of the route that answers preflights, which is no path of the service.
+    // The route that answers preflights. It is not a path of the service.
     if (route.url === '*') return;
     for (const method of [route.method].flat() as HTTPMethod[]) {
       if (router.hasRoute(method, route.url)) continue;

@@ -4,9 +4,9 @@ import type { HealthCheck } from './health.js';
 import type { PostgresClient } from './postgres-client.js';
 
 /**
- * Up while the database answers a query. While every connection is in use, no query can be made, which is not a fault of
- * the database: it is `degraded` then, as long as a connection was given back in order within the time that one
- * statement may take.
+ * Up while the database answers a query. While all connections are in use, no query can be made, but this is not a
+ * fault of the database. The result is then `degraded`, if a working connection was given back within the time that one
+ * statement may take. If none was, the check waits for a connection like any other query.
  */
 export function databaseCheck(
   dataSource: DataSource,
@@ -31,9 +31,9 @@ export function databaseCheck(
       const pool = (dataSource.driver as unknown as { master: Pool }).master;
       watch(pool);
       const { query_timeout: longestQueryMs } = pool.options as { query_timeout?: number };
-      const isFull = pool.idleCount === 0 && pool.totalCount >= pool.options.max;
-      if (isFull && now() - lastGivenBack <= (longestQueryMs ?? 0))
-        return { status: 'degraded', reason: 'busy' };
+      const allInUse = pool.idleCount === 0 && pool.totalCount >= pool.options.max;
+      const oneWorkedLately = now() - lastGivenBack <= (longestQueryMs ?? 0);
+      if (allInUse && oneWorkedLately) return { status: 'degraded', reason: 'busy' };
       await dataSource.query('SELECT 1');
       return { status: 'up' };
     },

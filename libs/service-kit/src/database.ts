@@ -1,8 +1,8 @@
 /**
- * PostgreSQL through TypeORM, for processes that outlive their database.
+ * PostgreSQL through TypeORM, for processes that run longer than their database.
  *
- * A service starts and answers without its database, and uses it as soon as it can be reached: queries fail with
- * `database_unavailable` until then. Nothing here makes or changes tables; that is `runMigrations`, by the owner role.
+ * A service starts and answers without its database, and uses it as soon as it can be reached. Until then, queries fail
+ * with `database_unavailable`. Only `runMigrations` makes or changes tables, as the owner role.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BeforeApplicationShutdown, DynamicModule } from '@nestjs/common';
@@ -25,14 +25,15 @@ interface Classes {
 
 const retryEveryMs = 1000;
 const migrationWaitMs = 30_000;
-/** Any constant does, as long as all who migrate this database use the same. */
+/** Any constant works, if all programs that migrate this database use the same one. */
 const migrationLock = 7_519_001;
 
 const logger = new Logger('Database');
 
 /**
- * The options of a data source of ours: no `synchronize`, every wait bounded, a pool that survives the server, and no
- * logging by TypeORM, which would write the parameters of a failed query. UUID defaults are `gen_random_uuid()`.
+ * The options of every data source: no `synchronize`, a limit for each wait, a pool that survives the end of the
+ * server, and no logging by TypeORM, which would write the parameters of a failed query. UUID defaults are
+ * `gen_random_uuid()`.
  */
 export function dataSourceOptions(settings: DatabaseSettings, classes: Classes): PostgresOptions {
   return {
@@ -50,7 +51,7 @@ export function dataSourceOptions(settings: DatabaseSettings, classes: Classes):
     uuidExtension: 'pgcrypto',
     poolSize: settings.databasePoolSize,
     connectTimeoutMS: settings.databaseConnectTimeoutMs,
-    // Without a listener an idle connection that breaks would end the process.
+    // Without a listener, an idle connection that breaks would end the process.
     poolErrorHandler: (error: Error) => logger.warn(`an idle connection broke: ${error.message}`),
     extra: {
       Client: PostgresClient,
@@ -58,15 +59,15 @@ export function dataSourceOptions(settings: DatabaseSettings, classes: Classes):
       maxLifetimeSeconds: settings.databaseConnectionSeconds,
       statement_timeout: settings.databaseStatementTimeoutMs,
       idle_in_transaction_session_timeout: 2 * settings.databaseStatementTimeoutMs,
-      // The server's own limit cannot help when the server is gone without a word.
+      // The server's own limit does not help if the server disappears without closing the connection.
       query_timeout: settings.databaseStatementTimeoutMs + 1000,
     },
   };
 }
 
 /**
- * The global TypeORM module of a service. The start waits for one attempt to connect; when it fails, attempts go on in
- * the background until the database is there or the app closes.
+ * The global TypeORM module of a service. The start waits for one attempt to connect. If it fails, attempts continue in
+ * the background until one succeeds or the app closes.
  */
 export function databaseModule(settings: DatabaseSettings, entities: Entities): DynamicModule {
   return {
@@ -85,8 +86,8 @@ export function databaseModule(settings: DatabaseSettings, entities: Entities): 
 }
 
 /**
- * Runs the pending migrations, each in its own transaction, and returns their names. Waits up to 30 s for the database;
- * of several that run at once one works and the others find nothing to do.
+ * Runs the pending migrations, each in its own transaction, and returns their names. Waits up to 30 s for the database.
+ * If several programs run it at once, one migrates, and the others then find nothing to do.
  */
 export async function runMigrations(options: PostgresOptions): Promise<string[]> {
   const { query_timeout: _, ...extra } = options.extra as Record<string, unknown>;
@@ -104,13 +105,13 @@ export async function runMigrations(options: PostgresOptions): Promise<string[]>
     const done = await dataSource.runMigrations({ transaction: 'each' });
     return done.map(({ name }) => name);
   } finally {
-    // Closing the connection gives the lock back.
+    // Closing the connection releases the lock.
     await lock.release();
     await dataSource.destroy();
   }
 }
 
-/** Connects when it can; knows its entities before, so that repositories exist and only their queries fail. */
+/** Connects when it can. It knows its entities before, so repositories exist and only their queries fail. */
 class PatientDataSource extends DataSource {
   private readonly stopped = new AbortController();
   private attempts: Promise<void> = Promise.resolve();
@@ -139,7 +140,7 @@ class PatientDataSource extends DataSource {
     }
   }
 
-  /** What was wrong, or undefined when it is connected. */
+  /** Tries to connect. Returns what went wrong, or undefined if it is connected. */
   private async attempt(): Promise<string | undefined> {
     try {
       await this.initialize();
@@ -155,7 +156,7 @@ class PatientDataSource extends DataSource {
 class DatabaseModule implements BeforeApplicationShutdown {
   constructor(@Inject(DataSource) private readonly dataSource: PatientDataSource) {}
 
-  /** Before TypeORM's module closes what is connected, so that nothing connects after it. */
+  /** Runs before TypeORM's module closes the connections, so that nothing connects after it. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.dataSource.stopTrying();
   }

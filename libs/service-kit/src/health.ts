@@ -1,8 +1,8 @@
 /**
- * Health: is the process alive, and may it be sent requests?
+ * Health: is the process alive, and can it be sent requests?
  *
- * Live says nothing but that the event loop turns. Ready asks every check: one that is `down` makes the service not
- * ready; one that is `degraded` is told, and requests keep coming.
+ * Live says only that the event loop runs. Ready asks every check. A check that is `down` makes the service not ready.
+ * A check that is `degraded` is shown, and the service stays ready.
  */
 import type {
   BeforeApplicationShutdown,
@@ -19,15 +19,15 @@ import { Public } from '#trust/nest';
 
 export type HealthStatus = 'up' | 'degraded' | 'down';
 
-/** The outcome of one check; whatever stands beside `status` is shown to anybody who asks. */
+/** The result of one check. Anybody who asks can read everything beside `status`. */
 export interface HealthResult {
   readonly status: HealthStatus;
   readonly [publicFact: string]: unknown;
 }
 
 /**
- * One thing that readiness depends on. A check that throws, or takes longer than `timeoutMs` (1000), is down; it is not
- * begun again before it has ended.
+ * One check for readiness. If it throws or takes longer than `timeoutMs` (default 1000), its result is down. It does
+ * not begin again before it has ended.
  */
 export interface HealthCheck {
   readonly name: string;
@@ -42,8 +42,8 @@ export interface HealthReport {
 }
 
 interface HealthOptions extends Pick<FactoryProvider, 'inject'>, Pick<ModuleMetadata, 'imports'> {
-  /** The checks, or a function that makes them of what `inject` names. */
-  // Nest hands over whatever `inject` lists, so the parameters cannot be typed from here.
+  /** The checks, or a function that makes them from what `inject` names. */
+  // Nest passes what `inject` lists, so the parameters cannot have types here.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly checks: readonly HealthCheck[] | ((...injected: any[]) => readonly HealthCheck[]);
 }
@@ -55,8 +55,9 @@ type Results = readonly (readonly [name: string, result: HealthResult])[];
 const sharedForMs = 1000;
 
 /**
- * Asks all checks at once; not ready from the moment the shutdown begins. The route is open to all, so whoever asks
- * while the checks run, or within 1 s after, shares their results: requests cost no more than one round a second.
+ * Asks all checks at once. Not ready as soon as the shutdown begins. The route is public, so requests share results:
+ * one that arrives while the checks run, or within 1 s after, gets the same results. So the checks run once a second at
+ * most.
  */
 @Injectable()
 export class HealthService implements OnModuleDestroy, BeforeApplicationShutdown {
@@ -109,7 +110,7 @@ export class HealthService implements OnModuleDestroy, BeforeApplicationShutdown
     }
   }
 
-  /** Never rejects: the reason may hold an address or a name of ours; whoever reads the log finds it there. */
+  /** Never rejects, and gives no reason: a message may contain an internal address or name. */
   private run(check: HealthCheck): Promise<HealthResult> {
     const running = this.running.get(check);
     if (running !== undefined) return running;
@@ -124,7 +125,7 @@ export class HealthService implements OnModuleDestroy, BeforeApplicationShutdown
 const liveAnswer = z.strictObject({ status: z.literal('live') });
 const readyAnswer = z.strictObject({
   status: z.enum(['ready', 'degraded', 'not_ready']),
-  // What stands beside a check's status is the check's own.
+  // Each check has its own members beside `status`.
   checks: z.record(z.string(), z.looseObject({ status: z.enum(['up', 'degraded', 'down']) })),
 });
 

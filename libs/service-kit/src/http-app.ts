@@ -1,6 +1,4 @@
-/**
- * What every HTTP service is made of, in one place: server, errors, validation, CORS, metrics, documentation, shutdown.
- */
+/** The parts of every HTTP service: server, errors, validation, CORS, metrics, documentation, shutdown. */
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -20,24 +18,24 @@ import type { ProblemTable } from './service-error.js';
 import type { HttpSettings } from './setting-groups.js';
 import { ValidationPipe } from './validation.js';
 
-/** What `createHttpApp` is told about a service. */
+/** What `createHttpApp` needs to know about a service. */
 export interface HttpAppOptions {
   readonly service: string;
   readonly version: string;
   readonly settings: Pick<HttpSettings, 'bodyLimitBytes' | 'corsAllowedOrigins' | 'logLevel'> &
     Partial<Pick<HttpSettings, 'trustedProxies' | 'shutdownDelayMs'>>;
-  /** The app's own problem codes, laid over those of the kit. */
+  /** The app's own problem codes. They take precedence over those of the kit. */
   readonly problems?: ProblemTable;
   readonly logger?: Logger;
-  /** How long requests in flight may take to finish when the app closes; ms, 10000 by default. */
+  /** How long requests in flight may take to finish when the app closes. Milliseconds; default 10,000. */
   readonly drainTimeoutMs?: number;
-  /** How long a request may take to arrive; `receiveTimes` by default. */
+  /** How long a request may take to arrive. Default: `receiveTimes`. */
   readonly receiving?: ReceiveTimes;
 }
 
 /**
- * Makes the app, ready to `listen`. `/metrics`, `/docs` and `/docs/json` are there and open; everything else is as the
- * module and its guards say. Signals are left to `runService`.
+ * Makes the app, ready to `listen`. `/metrics`, `/docs` and `/docs/json` are public. The module and its guards decide
+ * about everything else. `runService` handles signals.
  */
 export async function createHttpApp(
   module: Type<unknown> | DynamicModule,
@@ -61,7 +59,7 @@ export async function createHttpApp(
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: nestLogger(logger),
     abortOnError: false,
-    // `createHttpAdapter` says which bodies are read; Nest would read forms as well.
+    // `createHttpAdapter` decides which bodies are read. Nest would also read forms.
     bodyParser: false,
   });
   app.useGlobalFilters(filter);
@@ -81,7 +79,8 @@ function openToOrigins(app: NestFastifyApplication, origins: readonly string[]):
     exposedHeaders: [requestIdHeader, 'retry-after', 'www-authenticate'],
     maxAge: 600,
   };
-  // The plugin answers an OPTIONS that is no preflight in its own way. As any other method, it is for the routes.
+  // The plugin would answer every OPTIONS request. One that is not a preflight is for the routes, like any other
+  // method.
   app.enableCors({
     delegator: (request, done) => done(null, { ...options, preflight: isPreflight(request) }),
   });
@@ -92,7 +91,7 @@ function isPreflight({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
   return headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }
 
-/** Swagger answers by routes of its own, below Nest's, so the global guard does not see them. */
+/** Serves the documentation. Swagger's own routes are below Nest's, so the global guard does not see them. */
 function serveDocumentation(
   app: NestFastifyApplication,
   options: Parameters<typeof openApiDocument>[1],

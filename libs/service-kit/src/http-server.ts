@@ -18,23 +18,25 @@ import { UnroutedRequests } from './unrouted-requests.js';
 
 interface ServerOptions {
   readonly bodyLimitBytes: number;
-  /** Whose X-Forwarded-For is believed; a request from any other address is from that address. */
+  /** The proxies whose X-Forwarded-For is believed. A request from any other address counts as from that address. */
   readonly trustedProxies: readonly string[];
-  /** How long open connections are still answered when no new ones are accepted any more, before the server closes. */
+  /** How long open connections are still answered before the server closes. New connections are refused meanwhile. */
   readonly shutdownDelayMs: number;
-  /** How long requests in flight may take to finish once the server closes; after that they are cut. */
+  /**
+   * How long requests in flight may take to finish after the server begins to close. Then their connections are cut.
+   */
   readonly drainTimeoutMs: number;
-  /** `receiveTimes` by default. */
+  /** Default: `receiveTimes`. */
   readonly receiving?: ReceiveTimes | undefined;
   readonly logger: Logger;
   readonly filter: ProblemFilter;
-  /** Told the status of each answer to bytes that were no request. */
+  /** Receives the status of each answer to bytes that were not a request. */
   readonly onUnparsed: (status: number) => void;
 }
 
 const quietRoutes = new Set(['/health/live', '/health/ready', '/metrics']);
 
-/** Makes the Fastify adapter of a service; every answer, also to what never reaches a route, bears the request id. */
+/** Makes the Fastify adapter of a service. Every answer has a request id, even to a request that reaches no route. */
 export function createHttpAdapter({
   bodyLimitBytes,
   trustedProxies,
@@ -48,33 +50,34 @@ export function createHttpAdapter({
   const unrouted = new UnroutedRequests({ filter, logger, onUnparsed });
   const options: FastifyHttpOptions<HttpServer> = {
     bodyLimit: bodyLimitBytes,
-    // What Node would answer by itself, `UnroutedRequests` answers.
+    // `UnroutedRequests` gives the answers that Node would give by itself.
     http: { ...receiving, requireHostHeader: false },
     requestTimeout: receiving.requestTimeout,
     keepAliveTimeout: 5_000,
     forceCloseConnections: 'idle',
-    // We answer in our own shape while closing, see `drain`.
+    // While the server closes, `drain` answers with a problem of ours.
     return503OnClosing: false,
     trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     requestIdHeader: false,
     genReqId: (request) => requestIdFor(request.headers[requestIdHeader]),
-    // The schema of a parameter judges its length, as that of a field in a body; Node limits the whole to 16 KiB.
+    // The schema of a parameter limits its length, like that of a field in a body. Node limits the whole head to 16
+    // KiB.
     routerOptions: { maxParamLength: Number.MAX_SAFE_INTEGER },
     frameworkErrors: unrouted.reroute,
     clientErrorHandler: unrouted.answerBroken,
   };
   const adapter = new ServiceAdapter(options, unrouted, shutdownDelayMs);
   const server = adapter.getInstance<FastifyInstance>();
-  // Otherwise Node drops fields beyond a count and tells no one. Their size stays limited, to 16 KiB in all.
+  // Otherwise Node silently drops fields beyond a number. Their size is still limited, to 16 KiB together.
   server.server.maxHeadersCount = 0;
-  // Before every other hook, also those of the adapter, some of which answer.
+  // Before every other hook, also those of the adapter, because some of them answer.
   adapter.setOnRequestHook((request, reply, done) => {
     setCommonHeaders(request, reply);
     unrouted.arrived(request, reply);
     withRequest(request, done);
   });
   keepClientAddresses(server);
-  // Once more, because reading the body goes on in the context of the socket.
+  // A second time, because reading the body continues in the context of the socket.
   server.addHook('preValidation', (request, _reply, done) => withRequest(request, done));
   unrouted.watch(server);
   readOnlyJson(server);
@@ -84,9 +87,9 @@ export function createHttpAdapter({
 }
 
 /**
- * Refuses new connections as soon as the app closes, before anything in it ends. A proxy takes a refused connection to
- * another replica. Those that it keeps open are answered and closed with the answer, so that none is closed under a
- * request, which the proxy could not repeat unless it is safe.
+ * Refuses new connections as soon as the app begins to close, before any part of it ends. A proxy then sends the
+ * request to another replica. Connections that the proxy keeps open are still answered, and each closes with its next
+ * answer. So no connection closes during a request: a proxy can repeat such a request only if that is safe.
  */
 class ServiceAdapter extends FastifyAdapter {
   leaving = false;
@@ -99,23 +102,26 @@ class ServiceAdapter extends FastifyAdapter {
     super(options);
   }
 
-  // Nest waits for it, though its type does not say so.
+  // Nest awaits it, although its type does not say so.
   // eslint-disable-next-line @typescript-eslint/no-misused-promises
   override async beforeClose(): Promise<void> {
     super.beforeClose();
     this.leaving = true;
-    // That of HTTP would close idle connections as well.
+    // The `close` of an HTTP server would also close idle connections.
     Server.prototype.close.call(this.getHttpServer());
     await sleep(this.delayMs);
   }
 
-  /** Instead of Nest's handler, which knows only 404. */
+  /** Replaces Nest's handler, which answers only 404. */
   override setNotFoundHandler(): ReturnType<FastifyAdapter['setNotFoundHandler']> {
     return this.getInstance().setNotFoundHandler(this.unrouted.notFound);
   }
 }
 
-/** Requests in flight finish, for a bounded time; connections close with their answer; new requests are refused. */
+/**
+ * Lets requests in flight finish, for a limited time. Connections close with their answer, and new requests are
+ * refused.
+ */
 function drain(adapter: ServiceAdapter, timeoutMs: number): void {
   const server = adapter.getInstance<FastifyInstance>();
   let closing = false;
@@ -138,7 +144,7 @@ function drain(adapter: ServiceAdapter, timeoutMs: number): void {
   });
 }
 
-/** The path without its query, since a query may hold what should not be kept. */
+/** Logs each request, without the query: it may contain what must not be kept. */
 function logRequests(server: FastifyInstance, logger: Logger): void {
   server.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? request.originalUrl.split('?', 1)[0]?.slice(0, 200);

@@ -1,4 +1,4 @@
-/** What every service shares that is not trust. */
+/** What all services share, except the verification of tokens. */
 export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
 export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';

@@ -19,14 +19,14 @@ const secretNames = [
 interface LoggerOptions {
   readonly service: string;
   readonly level: string;
-  /** Standard output by default. */
+  /** Default: standard output. */
   readonly destination?: DestinationStream;
 }
 
 /**
- * The logger of a process: one JSON line an entry on standard output, with the service and the request id.
- * Fields named like a secret are blanked at the top and one level down; that is a net under the rule that secrets are
- * not handed to the logger, not a replacement for it.
+ * Makes the logger of a process. Each entry is one JSON line on standard output, with the service and the request id.
+ * Secrets must not be passed to the logger. As a second protection, fields with the name of a secret are redacted, at
+ * the top level and one level below.
  */
 export function createLogger({ service, level, destination }: LoggerOptions): Logger {
   const options = {
@@ -38,19 +38,19 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
     redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
     serializers: { err: describeError },
   };
-  // By default pino writes behind the caller's back and loses the last line of a process that exits.
+  // By default pino writes later, and the last line of a process that exits is lost.
   return pino(options, destination ?? pino.destination({ dest: 1, sync: true }));
 }
 
-/** Contexts of what Nest tells at its start: which module it made, which route it mapped. */
+/** The contexts of Nest's own lines at its start: which modules it made and which routes it mapped. */
 const nestContexts: readonly unknown[] = [
   ...['NestFactory', 'NestApplication', 'InstanceLoader', 'InjectorLogger', 'InstanceWrapper'],
   ...['RoutesResolver', 'RouterExplorer'],
 ];
 
 /**
- * What is written by Nest's `Logger`, as lines of the same log. A `log` is at level info, unless it is Nest's own: that
- * is detail to anyone who runs the service. The properties of an object become fields of the line.
+ * Writes the lines of Nest's `Logger` into the same log. A `log` has level info. Nest's own lines have level debug,
+ * because they are details to a person who runs the service. The properties of an object become fields of the line.
  */
 export function nestLogger(logger: Logger): LoggerService {
   const write =
@@ -73,7 +73,7 @@ export function nestLogger(logger: Logger): LoggerService {
   };
 }
 
-/** Chosen fields only: a failed query carries its parameters as a property, and those may be secrets. */
+/** Copies only these fields of an error: a failed query has its parameters as a property, and those may be secrets. */
 function describeError(error: unknown, depth = 0): unknown {
   if (!isError(error)) return error;
   const { name, message, stack, cause } = error;
@@ -87,7 +87,7 @@ function describeError(error: unknown, depth = 0): unknown {
   };
 }
 
-/** Errors of Node itself have another `Error` where code runs in a context of its own, as under a test runner. */
+/** Errors of Node itself have another `Error` if code runs in its own context, as under jest. */
 function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value);
 }

@@ -20,8 +20,8 @@ export class MetricsController {
 }
 
 /**
- * Provides the `Registry` to the whole app: one an app, never the process-wide one, since several apps may run in one
- * process. Register a metric with `registers: [registry]`.
+ * Provides the `Registry` to the whole app. Each app has one of its own, because several apps may run in one process.
+ * Register a metric with `registers: [registry]`.
  */
 @Global()
 @Module({})
@@ -37,7 +37,10 @@ export class MetricsModule {
   }
 }
 
-/** Makes the counter of what arrived and was no request, by the status of the answer; its rest is not known. */
+/**
+ * Makes the counter of bytes that arrived and were not a request, by the status of the answer. Nothing else is known of
+ * them.
+ */
 export function unparsedRequests(registry: Registry): Counter<'status'> {
   return new Counter({
     name: 'http_unparsed_requests_total',
@@ -47,7 +50,9 @@ export function unparsedRequests(registry: Registry): Counter<'status'> {
   });
 }
 
-/** Times every request of a server, by method, route pattern and status; requests to no route share one label. */
+/**
+ * Measures the time of every request, by method, route pattern and status. All requests to no route share one label.
+ */
 export function observeRequests(server: FastifyInstance, registry: Registry): void {
   const duration = new Histogram({
     name: 'http_request_duration_seconds',

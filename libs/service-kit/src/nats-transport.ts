@@ -1,6 +1,6 @@
 /**
- * transport-node 3.4.0 keeps the socket of a connection attempt that timed out, if the server accepts TCP and then says
- * nothing (a frozen server does). A service that tries for an hour would run out of file descriptors.
+ * transport-node 3.4.0 does not close the socket of a connection attempt that timed out, if the server accepts TCP and
+ * then sends nothing (a frozen server does this). A service that tries for an hour would have no file descriptors left.
  */
 import {
   NatsConnectionImpl,

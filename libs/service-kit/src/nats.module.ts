@@ -9,13 +9,16 @@ import type { HttpSettings, NatsSettings } from './setting-groups.js';
 /** Injection token of the service's {@link NatsLink}. */
 export const NATS_LINK = Symbol('nats-link');
 
-/** The name of this process among the instances of its service; no dots, which separate the tokens of a subject. */
+/**
+ * The name of this process among the instances of its service. It has no dots, because dots separate the parts of a
+ * subject.
+ */
 export const instanceName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`.replace(
   /[^\w-]/g,
   '-',
 );
 
-/** The connection to NATS under the service's own nkey; drained and closed after all who use it. */
+/** The connection to NATS with the service's own nkey. It is drained and closed after everything that uses it. */
 @Module({})
 export class NatsModule implements OnApplicationShutdown {
   static forRoot(
@@ -43,7 +46,9 @@ export class NatsModule implements OnApplicationShutdown {
   }
 }
 
-/** Degraded while NATS is away: requests keep being judged by the statement at hand, or by one polled over HTTP. */
+/**
+ * Degraded while NATS is away: the service still verifies, with the statement it holds or one that it polls over HTTP.
+ */
 export function natsCheck(nats: NatsLink): HealthCheck {
   return { name: 'nats', check: () => ({ status: nats.state() === 'connected' ? 'up' : 'degraded' }) };
 }

@@ -5,25 +5,27 @@ import type { Logger } from './logging.js';
 import { connect } from './nats-transport.js';
 import { eventLine } from './security-events.js';
 
-/** How to reach NATS, and as whom. */
+/** The address of NATS, and the login of the service. */
 export interface NatsOptions {
   readonly servers: string | string[];
   readonly nkeySeed: string;
   /** Shown in the server's monitoring. */
   readonly name: string;
-  /** Where replies come to, e.g. `_INBOX_orders`; each account may subscribe to its own only. */
+  /**
+   * The prefix of the subjects for replies, for example `_INBOX_orders`. Each account may subscribe only to its own.
+   */
   readonly inboxPrefix: string;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
 export type NatsState = 'connecting' | 'connected' | 'disconnected' | 'closed';
 
-/** A connection that may not be there yet. */
+/** A connection that may not exist yet. */
 export interface NatsLink {
-  /** Resolves with the first connection, which then reconnects by itself; rejects only when closed before. */
+  /** Resolves with the first connection, which then reconnects by itself. Rejects only if closed before. */
   readonly connection: Promise<NatsConnection>;
   readonly state: () => NatsState;
-  /** Drains and closes, within 2 s or so, connected or not. Idempotent. */
+  /** Drains and closes within about 2 s, connected or not. Can be called several times. */
   readonly close: () => Promise<void>;
 }
 
@@ -31,8 +33,8 @@ const retryEveryMs = 500;
 const drainTimeoutMs = 2000;
 
 /**
- * Connects in the background and for ever: a service starts without NATS, and a refused nkey or a dead server is tried
- * again until it works. A server that stops answering is noticed within 15 s. Each change is logged once.
+ * Connects in the background and never gives up: a service starts without NATS, and tries again after a refused nkey or
+ * with a dead server. It notices within 15 s that a server does not answer any more. Each change is logged once.
  */
 export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): NatsLink {
   const stopped = new AbortController();
@@ -83,7 +85,7 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
     void follow(connected);
     return connected;
   });
-  // Whoever never awaits the connection must not be told of its end by a crash.
+  // If nobody awaits the connection, its rejection must not end the process.
   connection.catch(() => undefined);
 
   let closing: Promise<void> | undefined;
@@ -92,7 +94,7 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
     stopped.abort();
     const connected = await connection.catch(() => undefined);
     if (!connected || connected.isClosed()) return;
-    // A drain waits for the server, which may be away.
+    // A drain waits for the server, which may not answer.
     const drained = connected.drain().catch(() => undefined);
     await Promise.race([drained, delay(drainTimeoutMs, undefined, { ref: false })]);
     await connected.close();

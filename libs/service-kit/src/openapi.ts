@@ -1,8 +1,8 @@
 /**
  * The OpenAPI document of a service, made from its controllers.
  *
- * What the guard, the body reader and the validation pipe answer follows from the route itself, so it is added here and
- * written at no route: a route that forgets to say that it needs a token would make the document untrue.
+ * The answers of the guard, the body reader and the validation pipe follow from the route itself. So they are added
+ * here and not at each route: a route could forget to say that it needs a token, and the document would be wrong.
  */
 import { SetMetadata, type Type } from '@nestjs/common';
 import { ModulesContainer, Reflector } from '@nestjs/core';
@@ -25,14 +25,14 @@ const PROBLEM_CODES = Symbol('problem-codes');
 const methods = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head'] as const;
 
 /**
- * Makes an app's decorator for the problems (RFC 9457) that a route's own rules answer with:
- * `@ApiProblems('order_not_found')`. Those of the guard, the body and the validation need not be named.
+ * Makes the decorator by which a route names its own problems (RFC 9457): `@ApiProblems('order_not_found')`. The
+ * problems of the guard, the body and the validation need not be named.
  */
 export function apiProblems<Code extends string>() {
   return (...codes: (Code | keyof typeof kitProblems)[]) => SetMetadata(PROBLEM_CODES, codes);
 }
 
-/** The schema of a body that is read, where a decorator takes no zod schema. */
+/** Converts a zod schema of a request body, for decorators that take no zod schema. */
 export function openApiSchema(schema: z.ZodType): SchemaObject {
   return z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' }) as SchemaObject;
 }
@@ -43,7 +43,7 @@ interface DocumentOptions {
   readonly problems: ProblemTable;
 }
 
-/** Describes every route of the app that Nest serves (OpenAPI 3.0). @throws Error for a problem code without a row */
+/** Describes every route that Nest serves (OpenAPI 3.0). @throws Error for a problem code that is in no table */
 export function openApiDocument(
   app: NestFastifyApplication,
   { service, version, problems }: DocumentOptions,
@@ -58,7 +58,7 @@ export function openApiDocument(
   document.components.schemas = { ...document.components.schemas, Problem: problemSchema };
   const table: Readonly<Record<string, ProblemDefinition>> = {
     ...guardProblems,
-    // The server answers `invalid_request` and `headers_too_large` as well, and more often.
+    // For `invalid_request` and `headers_too_large`, the titles of the server come first: it answers them more often.
     ...kitProblems,
     ...problems,
   };
@@ -83,7 +83,7 @@ function describeTrust(document: OpenAPIObject): void {
   operation.responses = { 200: { description: '', content: { 'application/json': { schema } } } };
 }
 
-/** The routes of all controllers, by the id of their operation. */
+/** Finds the routes of all controllers, by the id of their operation. */
 function routesOf(app: NestFastifyApplication): Map<string, RouteContext> {
   const found = new Map<string, RouteContext>();
   for (const module of app.get(ModulesContainer).values()) {
@@ -114,7 +114,7 @@ function operationsOf(document: OpenAPIObject): Operation[] {
   );
 }
 
-/** Adds who may call the route, and every problem that it may answer with. */
+/** Adds who may call the route, and every problem that the route may answer with. */
 function complete(
   operation: Operation,
   route: RouteContext,
@@ -164,7 +164,7 @@ function addProblem(
 
 const problemReference = { $ref: '#/components/schemas/Problem' };
 
-/** RFC 9457, with a code that never changes and the id under which the log has the request. */
+/** RFC 9457, with a code that never changes and the id of the request in the log. */
 const problemSchema = {
   type: 'object',
   required: ['type', 'title', 'status', 'code', 'requestId'],

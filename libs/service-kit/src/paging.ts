@@ -2,7 +2,7 @@ import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { z } from 'zod';
 import { wholeNumber } from './whole-number.js';
 
-/** One page of a list; `nextCursor` is null on the last. */
+/** One page of a list. `nextCursor` is null on the last page. */
 export interface Page<T> {
   readonly items: T[];
   readonly nextCursor: string | null;
@@ -14,7 +14,7 @@ export interface KeysetPosition {
   readonly id: string;
 }
 
-/** A cursor is opaque to clients, and a bad one is their fault, so an id that the column would refuse is refused here. */
+/** The schema of a cursor. An id that the column would refuse is refused here, as a fault of the client. */
 function cursorOf(id: z.ZodType<string>) {
   const position = z.tuple([z.iso.datetime().transform((text) => new Date(text)), id]);
   return z
@@ -28,7 +28,7 @@ function cursorOf(id: z.ZodType<string>) {
     });
 }
 
-/** The query of a paged list whose ids satisfy `id`: `limit` 1 to 100, 20 by default, and a `cursor`. */
+/** The query of a paged list: `limit` (1 to 100, default 20) and `cursor`. The ids of the list satisfy `id`. */
 export function pageQueryOf(id: z.ZodType<string>) {
   return z.strictObject({
     limit: wholeNumber(1, 100).default(20),
@@ -40,12 +40,12 @@ export function pageQueryOf(id: z.ZodType<string>) {
 export const pageQuery = pageQueryOf(z.uuid());
 export type PageQuery = z.output<typeof pageQuery>;
 
-/** The cursor of the page after this position. */
+/** Makes the cursor of the page after this position. */
 export function encodeCursor({ createdAt, id }: KeysetPosition): string {
   return Buffer.from(JSON.stringify([createdAt.toISOString(), id])).toString('base64url');
 }
 
-/** Splits the rows of a query for `limit + 1` into a page; the row too many only says that there is more. */
+/** Makes a page from the rows of a query for `limit + 1` rows. The extra row only says that there is another page. */
 export function pageOf<T>(
   rows: readonly T[],
   limit: number,
@@ -57,9 +57,10 @@ export function pageOf<T>(
 }
 
 /**
- * One page, newest first, of whatever the query selects; rows that come or go meanwhile shift nothing.
- * `createdAt` must be a `timestamptz(3)`: a Date holds milliseconds, and a finer column would make pages skip rows.
- * @throws Error when the query joins: a page is a number of rows, and a join makes several of one
+ * Fetches one page of what the query selects, newest first. Rows that are added or removed meanwhile do not shift the
+ * pages. `createdAt` must be a `timestamptz(3)`: a Date holds milliseconds, and with a finer column pages would skip
+ * rows.
+ * @throws Error if the query joins: `limit` counts rows, and a join makes several rows of one
  */
 export async function keysetPage<T extends ObjectLiteral>(
   query: SelectQueryBuilder<T>,

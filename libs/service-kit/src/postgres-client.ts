@@ -1,10 +1,10 @@
-/** The PostgreSQL driver as every program of ours uses it; nothing else imports `pg`, but for tests. */
+/** The PostgreSQL driver with the options that all programs use. Except for tests, nothing else imports `pg`. */
 import './driver-environment.js';
 import pg from 'pg';
 
 /**
- * Both ends look after a silent connection, so that each notices within 30 s that the other one's host is gone: the
- * client drops the connection, the server also the locks that were held by it. Left alone they would take 2 h.
+ * Both ends probe a silent connection. So each end notices within 30 s that the host of the other is gone. The client
+ * then drops the connection, and the server also releases its locks. By default this would take 2 h.
  */
 export const keptAlive = {
   keepAlive: true,
@@ -14,11 +14,11 @@ export const keptAlive = {
 } satisfies pg.ClientConfig;
 
 /**
- * A connection that may break at any moment, also between two of its users, when nobody listens: that must not end the
- * process. Whoever uses it next is told.
+ * A connection that does not end the process when it breaks. It can break at any time, also while nobody uses it and
+ * nobody listens for its errors. Its next user gets an error.
  */
 export class PostgresClient extends pg.Client {
-  /** Whether a query got no answer in its time. */
+  /** Whether a query got no answer in time. */
   silent = false;
 
   constructor(config?: string | pg.ClientConfig) {
@@ -29,9 +29,9 @@ export class PostgresClient extends pg.Client {
   }
 
   /**
-   * Ends the connection when a query gets no answer in its time. The pool would otherwise lend it out again, and each
-   * later query would wait behind the one that is never answered. It has ended before the error is seen, so that the
-   * pool cannot lend it out in between.
+   * Ends the connection if a query gets no answer in time. Otherwise the pool would lend it out again, and each later
+   * query would wait behind the one that is never answered. The connection ends before the caller sees the error, so
+   * the pool cannot lend it out in between.
    */
   private endIfSilent(answer: unknown): unknown {
     if (!(answer instanceof Promise)) return answer;

@@ -8,8 +8,8 @@ import type { ProblemTable } from './service-error.js';
 import { ServiceError } from './service-error.js';
 
 /**
- * The one exception filter: whatever is thrown becomes `application/problem+json` (RFC 9457), and a fault of ours is
- * logged with its cause. The client never reads a message of an exception, only the title of its code.
+ * The only exception filter. It answers every exception with `application/problem+json` (RFC 9457), and logs a fault of
+ * ours with its cause. The client never reads the message of an exception, only the title of its code.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -27,14 +27,14 @@ export class ProblemFilter implements ExceptionFilter {
     this.answer(exception, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Answers a request that failed before it reached Nest; also what `catch` does. */
+  /** Answers a request that failed. `catch` uses it, and so does a request that failed before it reached Nest. */
   answer(exception: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    // The client closed the connection while it sent its body. The error has the code of a lost database as well.
+    // The client closed the connection while it sent its body. A lost database gives the same error code.
     const aborted = request.raw.errored !== null && exception === request.raw.errored;
     const failure = aborted ? new ServiceError('request_aborted', { cause: exception }) : exception;
     const problem = problemOf(failure, this.problems);
     this.log(failure, problem);
-    // A failure in the middle of a streamed answer: nothing can be said any more, so the connection is cut.
+    // The answer has begun already. Nothing else can be sent, so the connection is cut.
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();
       return;
@@ -42,7 +42,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.retryAfterSeconds !== undefined) {
       reply.header('retry-after', String(Math.max(1, Math.ceil(problem.retryAfterSeconds))));
     }
-    // RFC 9110 section 15.5.2: no 401 without a challenge. What a guard has set already stays.
+    // RFC 9110 section 15.5.2: a 401 needs a challenge. A challenge that the guard has set stays.
     if (problem.status === 401 && !reply.hasHeader('www-authenticate')) {
       reply.header('www-authenticate', problem.challenge ?? 'Bearer');
     }
@@ -53,14 +53,14 @@ export class ProblemFilter implements ExceptionFilter {
     if (status >= 500) {
       this.logger[status === 503 ? 'warn' : 'error']({ err: exception, code }, 'request failed');
     } else {
-      // Nest's own refusals say nothing more than the code, but repeat the URL with its query.
+      // Nest's own refusals only repeat the code, and the URL with its query.
       const err = exception instanceof ServiceError ? exception : undefined;
       this.logger.debug({ err, code }, 'request refused');
     }
   }
 }
 
-/** The text of a problem+json answer. */
+/** Makes the text of a problem+json answer. */
 export function problemBody({ title, status, code, errors }: Problem, requestId: string): string {
   return JSON.stringify({ type: 'about:blank', title, status, code, requestId, errors });
 }

@@ -1,17 +1,17 @@
 /**
- * From anything thrown to what a client may read of it (RFC 9457).
+ * Finds what a client may read about an exception (RFC 9457).
  *
- * Pure: no request, no reply. `ProblemFilter` renders the result as problem+json; an endpoint whose RFC demands another
- * shape puts its own filter on top of the same function.
+ * These functions know no request and no reply. `ProblemFilter` makes problem+json of the result. An endpoint whose RFC
+ * needs another form uses the same function in a filter of its own.
  */
 import { STATUS_CODES } from 'node:http';
-// Nest and its guards throw these; this is where they end.
+// Nest and its guards throw it. Only this file handles it.
 import { HttpException } from '@nestjs/common';
 import { isDatabaseUnavailable } from './database-errors.js';
 import type { FieldError, ProblemTable } from './service-error.js';
 import { defineProblems, ServiceError } from './service-error.js';
 
-/** What is told about one failed request. */
+/** What a client may read about one failed request. */
 export interface Problem {
   readonly status: number;
   readonly code: string;
@@ -21,7 +21,7 @@ export interface Problem {
   readonly retryAfterSeconds?: number | undefined;
 }
 
-/** The codes that any service may answer with. */
+/** The codes that every service may answer with. */
 export type KitCode =
   | 'invalid_request'
   | 'malformed_request'
@@ -43,7 +43,7 @@ export type KitCode =
   | 'database_unavailable'
   | 'shutting_down';
 
-/** The problems that any service may answer with; an app's own table is laid over it. */
+/** The problems that every service may answer with. The table of an app takes precedence. */
 export const kitProblems = defineProblems<KitCode>({
   invalid_request: { status: 400, title: 'The request is not valid' },
   malformed_request: { status: 400, title: 'The request is not valid HTTP' },
@@ -72,7 +72,7 @@ export const kitProblems = defineProblems<KitCode>({
   shutting_down: { status: 503, title: 'The service is shutting down; try again' },
 });
 
-/** Statuses of the framework's own refusals; a code by the framework's error code goes before it. */
+/** The codes for refusals of the framework, by status. The framework's own error code comes first, see `problemOf`. */
 const codeByStatus: Readonly<Record<number, KitCode>> = {
   400: 'invalid_request',
   404: 'route_not_found',
@@ -81,7 +81,7 @@ const codeByStatus: Readonly<Record<number, KitCode>> = {
 };
 const bodyParserCodes = /^FST_ERR_CTP_(INVALID_JSON_BODY|INVALID_CONTENT_LENGTH)$/;
 
-/** Finds what a client may know of an exception; anything not recognised is `internal_error` and tells nothing. */
+/** Finds what a client may know about an exception. An unknown exception is `internal_error`, which says nothing. */
 export function problemOf(exception: unknown, problems: ProblemTable = kitProblems): Problem {
   const named = (code: string): Problem => {
     const known = problems[code];

@@ -1,4 +1,4 @@
-/** What a resource service has besides its own routes, in one import. */
+/** Everything that a resource service needs besides its own routes, in one import. */
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
@@ -19,7 +19,7 @@ export type ResourceServiceSettings = Settings<
 >;
 
 export interface ResourceServiceOptions {
-  /** Its name: the audience of tokens for it, and its account in NATS. */
+  /** The name of the service. It is also the audience of its tokens, and its account in NATS. */
   readonly service: string;
   readonly settings: ResourceServiceSettings;
   /** The entities of its database. */
@@ -27,8 +27,8 @@ export interface ResourceServiceOptions {
 }
 
 /**
- * The database, NATS, the guard that closes every route, metrics, and the health checks of all of them. The repositories
- * of the entities can be injected where this is imported.
+ * Provides the database, NATS, the guard that closes every route, metrics, and the health checks of all of them. The
+ * module that imports it can inject the repositories of the entities.
  */
 @Module({})
 export class ResourceServiceModule {

@@ -3,16 +3,19 @@ import { requestIdHeader } from './request-context.js';
 
 /** Header fields of every answer. */
 export const commonHeaders = {
-  // Answers are for one caller at one time; a route that may be cached says so itself.
+  // An answer is for one caller at one time. A route whose answer may be cached sets its own value.
   'cache-control': 'no-store',
-  // Nothing that a service answers is a page, except its documentation, which has a policy of its own.
+  // No answer is a page, except the documentation, which has its own policy.
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
 } as const;
 
-/** The policy of a page of Swagger UI: files of this service alone, but styles in the page, which it is full of. */
+/**
+ * The policy of a page of Swagger UI. It may load files of this service only. It may also use styles inside the page,
+ * because Swagger UI has many.
+ */
 export const documentationPolicy = [
   "default-src 'none'",
   "script-src 'self'",

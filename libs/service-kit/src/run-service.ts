@@ -6,7 +6,7 @@ import type { HttpSettings, httpSettings } from './setting-groups.js';
 import type { Settings, SettingsDefinition } from './settings.js';
 import { loadSettings, SettingsError } from './settings.js';
 
-/** The definition holds at least `httpSettings`. */
+/** A definition with at least `httpSettings`. */
 type ServiceDefinition = SettingsDefinition<typeof httpSettings>;
 
 interface RunOptions<D extends ServiceDefinition> extends Pick<
@@ -16,12 +16,16 @@ interface RunOptions<D extends ServiceDefinition> extends Pick<
   readonly settings: D;
 }
 
-/** The whole shutdown: draining, then closing database and NATS. Orchestrators send SIGKILL after 30 s or so. */
+/**
+ * The limit for the whole shutdown: draining, then closing the database and NATS. Orchestrators send SIGKILL after
+ * about 30 s.
+ */
 const shutdownTimeoutMs = 20_000;
 
 /**
- * The main of a service: settings, app, listen, one line in the log. SIGTERM and SIGINT drain and exit with 0. A boot
- * that fails exits with 1: bad settings are told on standard error, all at once, anything else in the log.
+ * The main of a service: reads the settings, makes the app, listens, and logs one line. SIGTERM and SIGINT drain and
+ * exit with 0. If the start fails, it exits with 1. All faults of the settings are printed on standard error; any other
+ * error is logged.
  */
 export async function runService<D extends ServiceDefinition>(
   moduleOf: (settings: Settings<D>) => Type<unknown> | DynamicModule,
@@ -35,7 +39,7 @@ export async function runService<D extends ServiceDefinition>(
     const stop = (signal: NodeJS.Signals) => {
       logger.info({ signal }, 'stopping');
       setTimeout(() => process.exit(1), shutdownTimeoutMs).unref();
-      // Stopped while it starts, it would otherwise listen after it has closed.
+      // A signal may arrive during the start. Closing before `listen` is done would leave a server that listens.
       started
         .catch(() => undefined)
         .then(() => app.close())
@@ -58,7 +62,7 @@ export async function runService<D extends ServiceDefinition>(
   }
 }
 
-/** The settings of a process that may not run without them; the only reader of the environment. */
+/** Loads the settings, or prints their faults and exits. Nothing else reads the environment. */
 export function settingsOrExit<D extends SettingsDefinition>(definition: D): Settings<D> {
   try {
     return loadSettings(definition, process.env) as Settings<D>;

@@ -121,16 +121,16 @@ export type SecurityEvent = keyof typeof securityEvents;
 type Value = string | number | null | readonly string[];
 type Fields<E extends SecurityEvent> = Readonly<Record<keyof (typeof securityEvents)[E]['fields'], Value>>;
 
-/** What the line of an event holds, for a logger at hand; elsewhere {@link securityEvent} writes it. */
+/** Makes the content of an event's line, for code that has a logger. Other code calls {@link securityEvent}. */
 export function eventLine<E extends SecurityEvent>(event: E, fields: Fields<E>): object {
   return { event, by: currentActor(), ...fields };
 }
 
-/** Context of the lines. */
+/** The context of the lines. */
 export const SECURITY = 'security';
 const logger = new Logger(SECURITY);
 
-/** Writes the one line of an event. To be called after the commit: what was rolled back did not happen. */
+/** Writes the line of an event. Call it after the commit, because what was rolled back did not happen. */
 export function securityEvent<E extends SecurityEvent>(event: E, fields: Fields<E>): void {
   logger.log(eventLine(event, fields));
 }

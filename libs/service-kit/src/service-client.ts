@@ -6,30 +6,30 @@ import { decodeUtf8 } from './strict-json.js';
 /** The ways in which a call to another service fails. */
 export type UpstreamCode = 'upstream_unavailable' | 'upstream_timeout' | 'upstream_invalid';
 
-/** Where the other service is and how much is borne from it. */
+/** The address of the other service, and the limits for its answers. */
 export interface ServiceClientOptions {
   /** No slash at the end. */
   readonly baseUrl: string;
-  /** For one attempt, to the last byte of the answer; ms, 2000 by default. */
+  /** The limit for one attempt, to the last byte of the answer. Milliseconds; default 2000. */
   readonly timeoutMs?: number;
-  /** Of an answer; bytes, 1 MiB by default. */
+  /** The limit for the body of an answer. Bytes; default 1 MiB. */
   readonly maxResponseBytes?: number;
   readonly fetch?: typeof fetch;
 }
 
 type Expected = Readonly<Record<number, z.ZodType>>;
 
-/** One call; `expect` lists the statuses that have a meaning to the caller, each with the schema of its body. */
+/** One call. `expect` lists the statuses that mean something to the caller, each with the schema of its body. */
 export interface ServiceCall<E extends Expected> {
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
-  /** Begins with a slash; the caller encodes what it puts in (`encodeURIComponent`). */
+  /** Begins with a slash. The caller encodes the values in it (`encodeURIComponent`). */
   readonly path: string;
   readonly expect: E;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The answer, told apart by its status. */
+/** The answer. Its status decides the type of its body. */
 export type ServiceAnswer<E extends Expected> = {
   [S in keyof E & number]: { readonly status: S; readonly body: z.output<E[S]> };
 }[keyof E & number];
@@ -38,8 +38,8 @@ const attemptsOfSafeMethods = 2;
 const passing = new Set([502, 503, 504]);
 
 /**
- * Calls one other service over REST. GET and HEAD are tried once more after a network error or a 502, 503 or 504; no
- * redirect is followed; the request id goes along; nothing of an answer is used before its schema has passed.
+ * Calls one other service over REST. It repeats GET and HEAD once after a network error or a 502, 503 or 504. It
+ * follows no redirect, and it sends the request id. Nothing in an answer is used before its schema has accepted it.
  */
 export class ServiceClient {
   private readonly timeoutMs: number;
@@ -52,7 +52,7 @@ export class ServiceClient {
     this.fetch = options.fetch ?? fetch;
   }
 
-  /** @throws ServiceError with an `UpstreamCode`; the cause is for the log */
+  /** @throws ServiceError with an `UpstreamCode`. Its cause is for the log. */
   async call<const E extends Expected>(call: ServiceCall<E>): Promise<ServiceAnswer<E>> {
     const { method = 'GET', path, expect } = call;
     const what = `${method} ${this.options.baseUrl}${path}`;
@@ -97,7 +97,7 @@ export class ServiceClient {
     }
   }
 
-  /** The signal of the attempt bounds the body too. */
+  /** Reads the body. The timeout of the attempt also applies here. */
   private async readJson(what: string, response: Response): Promise<unknown> {
     const chunks: Uint8Array[] = [];
     let size = 0;

@@ -1,22 +1,24 @@
-/** A fault in one part of a request: `field` is a dotted path such as `lines.0.quantity`, empty for the whole. */
+/**
+ * A fault in one part of a request. `field` is a path such as `lines.0.quantity`; it is empty for the whole request.
+ */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
 }
 
 interface ServiceErrorDetails {
-  /** For the log only; the client reads the title of the code. */
+  /** For the log only. The client reads the title of the code. */
   readonly message?: string;
   readonly cause?: unknown;
-  /** Told to the client. */
+  /** Sent to the client. */
   readonly errors?: readonly FieldError[];
   /** Sent to the client as `Retry-After`; whole seconds. */
   readonly retryAfterSeconds?: number;
 }
 
 /**
- * What a service throws when it refuses or fails: a stable code from a closed union, and the exact reason for the log.
- * It knows nothing of HTTP; the table of the app (see `defineProblems`) says which status a code becomes.
+ * The error of a service that refuses or fails: a stable code from a closed union, and the exact reason for the log. It
+ * does not know HTTP. The table of the app (see `defineProblems`) has a status for each code.
  */
 export class ServiceError<Code extends string = string> extends Error {
   override readonly name = 'ServiceError';
@@ -33,7 +35,7 @@ export class ServiceError<Code extends string = string> extends Error {
   }
 }
 
-/** How a code looks to a client: the HTTP status and a short title that is always the same (RFC 9457 section 3.1). */
+/** The form of a code for a client: the HTTP status and a short title that never varies (RFC 9457 section 3.1). */
 export interface ProblemDefinition {
   readonly status: number;
   readonly title: string;
@@ -41,10 +43,10 @@ export interface ProblemDefinition {
   readonly challenge?: string;
 }
 
-/** The table from codes to problems; complete by type for the union that is given. */
+/** The table from codes to problems. Its type requires a row for every code of the union. */
 export type ProblemTable<Code extends string = string> = Readonly<Record<Code, ProblemDefinition>>;
 
-/** Declares the problems of an app; every code of the union needs its row. */
+/** Declares the problems of an app. Every code of the union needs a row. */
 export function defineProblems<Code extends string>(table: ProblemTable<Code>): ProblemTable<Code> {
   return table;
 }

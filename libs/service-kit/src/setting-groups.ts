@@ -1,4 +1,4 @@
-/** Groups of settings that services share, to be spread into the settings of a process. */
+/** Groups of settings that services share. A process copies the groups that it needs into its own settings. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { readAnchor } from '#statements';
@@ -9,13 +9,15 @@ import { wholeNumber } from './whole-number.js';
 const port = wholeNumber(1, 65_535);
 const milliseconds = wholeNumber(1);
 
-/** A URL that paths are put after, or that is compared: so without all that would then stand in the wrong place. */
+/**
+ * A URL that is compared, or to which paths are appended. So it may not have parts after which a path would be wrong.
+ */
 export const baseUrl = z
   .url({ protocol: /^https?$/ })
   .refine((url) => !/[?#@]/.test(url), 'must not have a query, a fragment or a user')
   .refine((url) => !url.endsWith('/'), 'must not end with a slash');
 
-/** Every process that serves HTTP. */
+/** For every process that serves HTTP. */
 export const httpSettings = {
   nodeEnv: setting(z.enum(['development', 'production', 'test']), {
     doc: 'development, production or test',
@@ -31,7 +33,7 @@ export const httpSettings = {
     z
       .string()
       .refine(isOrigin, 'not an origin such as https://app.example')
-      // Compared with what browsers send: in lower case, and without the port that the scheme implies.
+      // It is compared with what browsers send: lower case, and no port where the scheme implies it.
       .transform((text) => new URL(text).origin),
     {
       doc: 'the browser origins that may call this service; empty: none may',
@@ -49,7 +51,7 @@ export const httpSettings = {
       default: [],
     },
   ),
-  // With the drain of 10 s and the rest it stays below what runService grants the whole shutdown.
+  // Together with the drain of 10 s, this stays below the limit of runService for the whole shutdown.
   shutdownDelayMs: setting(wholeNumber(0, 5000), {
     doc: 'how long the service still answers on open connections after SIGTERM, while it refuses new ones; behind a proxy, a little longer than the proxy keeps idle connections',
     unit: 'ms',
@@ -62,7 +64,7 @@ export const httpSettings = {
   }),
 };
 
-/** Every process with a database. A migration gets the owner role here, a service its runtime role. */
+/** For every process with a database. A migration gets the owner role here, and a service gets its runtime role. */
 export const databaseSettings = {
   databaseHost: setting(z.string(), { doc: 'the host name or address of PostgreSQL' }),
   databasePort: setting(port, { doc: 'the TCP port of PostgreSQL', unit: 'port', default: 5432 }),
@@ -91,7 +93,7 @@ export const databaseSettings = {
   }),
 };
 
-/** Every `seed`, which puts the first data into the database of a service. */
+/** For every `seed`, which writes the first data into the database of a service. */
 export const seedSettings = {
   ...databaseSettings,
   demoData: setting(
@@ -104,7 +106,7 @@ export const seedSettings = {
   ),
 };
 
-/** Every process that speaks on NATS. */
+/** For every process that uses NATS. */
 export const natsSettings = {
   natsUrl: setting(z.url({ protocol: /^(nats|tls)$/ }), {
     doc: 'the NATS server, e.g. nats://127.0.0.1:3011',
@@ -112,7 +114,7 @@ export const natsSettings = {
   natsNkeySeed: secretFile({ doc: "a file that holds the nkey seed of the service's own account" }),
 };
 
-/** Every process that checks what the issuer says. */
+/** For every process that verifies what the issuer has signed. */
 export const trustSettings = {
   issuer: setting(baseUrl, {
     doc: 'the issuer, exactly as tokens name it; it is only compared, never connected to',
@@ -134,7 +136,7 @@ export const trustSettings = {
   }),
 };
 
-/** Every process that learns of the issuer's keys from outside. */
+/** For every process that receives the keys of the issuer from outside. */
 export const verifierSettings = {
   ...trustSettings,
   trustStatementFile: setting(z.string().optional(), {
@@ -146,7 +148,7 @@ function isOrigin(text: string): boolean {
   return /^https?:\/\/[^/?#@\\*]+$/i.test(text) && URL.canParse(text);
 }
 
-/** Whether the server can match it. `/0` is refused: behind it everyone could claim any address. */
+/** Whether the server can match the address range. `/0` is refused, because then everybody could claim any address. */
 function isAddressRange(text: string): boolean {
   if (text === 'loopback' || text === 'uniquelocal') return true;
   const [address = '', prefix, ...rest] = text.split('/');

@@ -1,29 +1,29 @@
 /**
- * Settings: one declared schema per process, read once from the environment.
+ * Settings: each process declares one schema, which is read once from the environment.
  *
- * A field in camelCase is read from the variable in UPPER_SNAKE; secrets come from files named by `<NAME>_FILE`, so that
- * they are in no process listing. Every fault is reported at once, and a value that came from a file is never repeated.
+ * A field in camelCase is read from the variable in UPPER_SNAKE. Secrets come from files that `<NAME>_FILE` names, so
+ * that no process listing shows them. All faults are reported together. A value from a file is never printed.
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { decodeUtf8 } from './strict-json.js';
 
-/** What a reader of the documentation learns about a field. `unit` is e.g. `ms`, `bytes`, `port`. */
+/** What the documentation says about a field. `unit` is for example `ms`, `bytes` or `port`. */
 interface SettingFacts<T> {
   readonly doc: string;
   readonly unit?: string;
-  /** The name of the environment variable, where it is not the field's name in UPPER_SNAKE. */
+  /** The name of the environment variable, if it is not the field's name in UPPER_SNAKE. */
   readonly env?: string;
   readonly default?: T;
   /** The field whose value is taken when this one is not set. */
   readonly defaultFrom?: string;
-  /** The default, or doing without the setting, is for outside production only. */
+  /** Outside production only, the default applies or the setting may be missing. */
   readonly developmentOnly?: boolean;
-  /** A stricter demand on the value in production. */
+  /** A stricter requirement on the value in production. */
   readonly inProduction?: { readonly expected: string; accepts(value: T): boolean };
 }
 
-/** One declared field: how it is documented, and how its text becomes a value of type `T`. */
+/** One declared field: its documentation, and how its text becomes a value of type `T`. */
 export interface Setting<T = unknown> extends SettingFacts<T> {
   readonly envSuffix: '' | '_FILE' | '_FILES';
   readonly optional: boolean;
@@ -33,10 +33,10 @@ export interface Setting<T = unknown> extends SettingFacts<T> {
 type Fields = Readonly<Record<string, Setting>>;
 type ValuesOf<F> = { readonly [K in keyof F]: F[K] extends Setting<infer T> ? T : never };
 
-/** Written as a method, so that a definition with more fields still passes for one with fewer. */
+/** Written as a method, so that a definition with more fields can be passed where fewer are required. */
 type Rule<F> = { check(values: ValuesOf<F>): string | undefined }['check'];
 
-/** All fields of a process and the rules that span several of them; made by `defineSettings`. */
+/** All fields of a process, and the rules about several of them. `defineSettings` makes it. */
 export interface SettingsDefinition<F extends Fields = Fields> {
   readonly fields: F;
   readonly rules: readonly Rule<F>[];
@@ -45,7 +45,7 @@ export interface SettingsDefinition<F extends Fields = Fields> {
 /** The frozen object that `loadSettings` returns for a definition or for a group of fields. */
 export type Settings<S> = S extends SettingsDefinition<infer F> ? ValuesOf<F> : ValuesOf<S>;
 
-/** The environment is not usable; `faults` has one line for each fault and holds no content of a secret file. */
+/** The environment cannot be used. `faults` has one line for each fault, and nothing from a secret file. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   constructor(readonly faults: readonly string[]) {
@@ -53,18 +53,23 @@ export class SettingsError extends Error {
   }
 }
 
-/** A field read from one variable; an empty variable counts as not set. A `z.optional` schema makes it optional. */
+/**
+ * Declares a field that is read from one variable. An empty variable counts as not set. A `z.optional` schema makes the
+ * field optional.
+ */
 export function setting<T>(schema: z.ZodType<T>, facts: SettingFacts<T>): Setting<T> {
   const optional = schema instanceof z.ZodOptional;
   return { ...facts, envSuffix: '', optional, read: (text) => schema.parse(text) };
 }
 
-/** A field that is a comma-separated list; blanks around items are ignored, and so are empty items. */
+/** Declares a field that is a comma-separated list. Blanks around items and empty items are ignored. */
 export function listOf<T>(item: z.ZodType<T>, facts: SettingFacts<readonly T[]>): Setting<readonly T[]> {
   return { ...facts, envSuffix: '', optional: false, read: (text) => z.array(item).parse(splitList(text)) };
 }
 
-/** A field whose value is the content of the file named by `<NAME>_FILE`, without the white space around it. */
+/**
+ * Declares a field whose value is the content of the file that `<NAME>_FILE` names, without white space at its ends.
+ */
 export function secretFile(facts: SettingFacts<string>): Setting<string>;
 export function secretFile<T>(facts: SettingFacts<T> & { schema: z.ZodType<T> }): Setting<T>;
 export function secretFile<T>({ schema, ...facts }: SettingFacts<T> & { schema?: z.ZodType<T> }): Setting<T> {
@@ -72,7 +77,7 @@ export function secretFile<T>({ schema, ...facts }: SettingFacts<T> & { schema?:
   return { ...facts, envSuffix: '_FILE', optional: false, read: (path) => content.parse(readSecret(path)) };
 }
 
-/** As `secretFile`, for an ordered comma-separated list of at least one file named by `<NAME>_FILES`. */
+/** Like `secretFile`, for `<NAME>_FILES`: an ordered comma-separated list of at least one file. */
 export function secretFiles(facts: SettingFacts<readonly string[]>): Setting<readonly string[]>;
 export function secretFiles<T>(
   facts: SettingFacts<readonly T[]> & { schema: z.ZodType<T> },
@@ -86,7 +91,10 @@ export function secretFiles<T>({
   return { ...facts, envSuffix: '_FILES', optional: false, read };
 }
 
-/** Declares the settings of a process; a rule returns the fault it found, naming the variables, or undefined. */
+/**
+ * Declares the settings of a process. A rule returns the fault that it finds, with the names of the variables, or
+ * undefined.
+ */
 export function defineSettings<F extends Fields>(
   fields: F,
   rules: readonly Rule<F>[] = [],
@@ -95,9 +103,8 @@ export function defineSettings<F extends Fields>(
 }
 
 /**
- * Reads, checks and freezes all settings. Production is assumed unless NODE_ENV says otherwise, so that forgetting it
- * gets the strict rules.
- * @throws SettingsError with every fault; rules run only when each field is usable by itself
+ * Reads, checks and freezes all settings. Without NODE_ENV, the strict rules of production apply.
+ * @throws SettingsError with every fault. Rules run only if every field is valid by itself.
  */
 export function loadSettings<F extends Fields>(
   definition: SettingsDefinition<F>,
@@ -123,7 +130,7 @@ export function loadSettings<F extends Fields>(
   return deepFreeze<ValuesOf<F>>(complete);
 }
 
-/** One row for each field, in order of declaration, for the configuration reference. */
+/** Lists the fields in the order of their declaration, for the configuration reference. */
 export function describeSettings(definition: SettingsDefinition) {
   return Object.entries(definition.fields).map(([field, declared]) => ({
     field,
@@ -166,7 +173,7 @@ function readSecret(path: string): string {
   try {
     return decodeUtf8(content).trim();
   } catch {
-    // A lenient decoder would make the same secret of different files.
+    // A lenient decoder would make the same secret from different files.
     throw new Error('the file is not UTF-8');
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Reads JSON so that nobody after us can read it differently: the bytes are UTF-8, and no object has a member twice
- * (I-JSON, RFC 7493 §2). `JSON.parse` would keep the last of two equal names, and a lenient decoder turns different
- * bytes into the same U+FFFD.
+ * Reads JSON so strictly that no later reader can understand it differently: the bytes are UTF-8, and no object has a
+ * member twice (I-JSON, RFC 7493 §2). `JSON.parse` would keep the last of two equal names. A lenient decoder makes the
+ * same U+FFFD from different bytes.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { repeatedNameIn } from '#jws';
@@ -11,7 +11,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-/** Makes the parser of `application/json` bodies: Fastify's own, which refuses `__proto__`, made strict. */
+/**
+ * Makes the parser of `application/json` bodies. It is Fastify's own parser, which refuses `__proto__`, with these two
+ * checks.
+ */
 export function strictJsonParser(server: FastifyInstance) {
   const parse = server.getDefaultJsonParser('error', 'error') as (
     request: FastifyRequest,
@@ -34,7 +37,7 @@ export function strictJsonParser(server: FastifyInstance) {
   };
 }
 
-/** Reads the text of these bytes. @throws TypeError where they are not UTF-8 */
+/** Decodes these bytes. @throws TypeError if they are not UTF-8 */
 export function decodeUtf8(bytes: Uint8Array): string {
   return utf8.decode(bytes);
 }

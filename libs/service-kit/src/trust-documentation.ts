@@ -1,11 +1,14 @@
-/** The documentation of `GET /trust`. It stands here, because `#trust/nest` does not depend on OpenAPI. */
+/** The documentation of `GET /trust`. It is here, because `#trust/nest` does not depend on OpenAPI. */
 import { z } from 'zod';
 
 const count = z.int().min(0);
 const counts = z.record(z.string(), count);
 const numericDate = z.number().describe('Seconds since 1970');
 
-/** `GET /trust`: the key ring of this service and how it judged. Ages are in seconds. */
+/**
+ * The answer of `GET /trust`: the key ring of this service, and how many requests it accepted and refused. Ages are in
+ * seconds.
+ */
 export const trustFacts = z.strictObject({
   audience: z.string(),
   issuer: z.string(),

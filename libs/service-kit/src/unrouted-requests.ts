@@ -1,10 +1,10 @@
 /**
- * Answers to what no route ever sees: bytes that are no HTTP, requests that end too late, URLs that cannot be parsed, a
- * missing Host, an Expect that nobody fulfils, an unknown path, a method that a path does not have.
+ * Answers requests that no route sees: bytes that are not HTTP, requests that arrive too late, URLs that cannot be
+ * parsed, a missing Host, an unknown Expect, an unknown path, a method that a path does not have.
  *
- * Node and Fastify answer most of these by themselves, in shapes of their own and with no trace. Here each is led back
- * to the way that every request takes, so that its answer bears the request id and the CORS fields, and is logged and
- * measured. Only where no request was parsed at all is the answer written to the socket.
+ * Node and Fastify answer most of these in forms of their own, and log nothing. Here each takes the way of every other
+ * request. So its answer has the request id and the CORS fields, and it is logged and measured. Only if no request was
+ * parsed at all, the answer is written directly to the socket.
  */
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -19,13 +19,13 @@ import { requestIdFor, requestIdHeader } from './request-context.js';
 import { commonHeaders } from './response-headers.js';
 import { ServiceError } from './service-error.js';
 
-/** No route has it: a request that the router gave up is sent here instead. */
+/** A path without a route. A request whose URL the router cannot parse gets this path instead. */
 const nowhere = '/an-url-that-cannot-be-parsed';
 
-/** How long the rest of what a client sends is read and dropped, so that it gets to read our answer. */
+/** How long the rest of the client's bytes is read and dropped. Without this, the client could not read our answer. */
 const lingerMs = 1_000;
 
-/** What a request is to be answered with that is not even HTTP, by Node's code. */
+/** The problem for bytes that are not a valid HTTP request, by Node's error code. */
 const codeOfClientError: Readonly<Record<string, KitCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
@@ -35,7 +35,7 @@ const codeOfClientError: Readonly<Record<string, KitCode>> = {
 interface UnroutedOptions {
   readonly filter: ProblemFilter;
   readonly logger: Logger;
-  /** Told of each answer to bytes that were no request. */
+  /** Receives the status of each answer to bytes that were not a request. */
   readonly onUnparsed: (status: number) => void;
 }
 
@@ -53,30 +53,33 @@ export class UnroutedRequests {
 
   constructor(private readonly options: UnroutedOptions) {}
 
-  /** Puts its hooks on a server, before any route. */
+  /** Adds its hooks to a server. To be called before any route is added. */
   watch(server: FastifyInstance): void {
     this.server = server;
     this.allowedMethods = allowedMethodsOf(server);
-    // Otherwise Node answers by itself. `refuseUnfit` refuses them once they have come the usual way.
+    // Otherwise Node answers by itself. Now they arrive like other requests, and `faultOf` refuses them.
     server.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
       server.server.emit('request', request, response),
     );
     server.addHook('onRequest', (request, _reply, done) => done(this.faultOf(request)));
   }
 
-  /** Remembers the request whose body a connection is sending. */
+  /** Remembers the last request of a connection. */
   arrived(request: FastifyRequest, reply: FastifyReply): void {
     this.latest.set(request.raw.socket, { request, reply });
   }
 
-  /** For Fastify's `frameworkErrors`, which comes before all hooks: lets the request come once more, with its fault. */
+  /**
+   * Routes a request a second time, together with its fault. For Fastify's `frameworkErrors`, which runs before all
+   * hooks.
+   */
   readonly reroute = (
     error: Error,
     { raw: request }: FastifyRequest,
     { raw: response }: FastifyReply,
   ): void => {
     this.unroutable.set(request, error);
-    // For the log line; Fastify's name for what a proxy or a rewrite replaced.
+    // The log line needs it. Fastify uses this name for a URL that was replaced.
     Object.assign(request, { originalUrl: request.url, url: nowhere });
     this.server.routing(request, response);
   };
@@ -94,10 +97,10 @@ export class UnroutedRequests {
     return undefined;
   }
 
-  /** Answers a request that no route matches: 405 where its path has other methods, else 404. */
+  /** Answers a request that no route matches: 405 if its path has other methods, otherwise 404. */
   readonly notFound = (request: FastifyRequest, reply: FastifyReply): void => {
     const allowed = this.allowedMethods(request.url);
-    // 404 where the path has this method and its route found nothing, or where the request named no path.
+    // 404 also if the path has this method: then its route found nothing, or the request named no path.
     const otherMethods = allowed.length > 0 && !allowed.includes(request.method);
     if (otherMethods) reply.header('allow', allowed.join(', '));
     const code: KitCode = otherMethods ? 'method_not_allowed' : 'route_not_found';
@@ -105,8 +108,8 @@ export class UnroutedRequests {
   };
 
   /**
-   * For Node's `clientError`. Where a request had begun, the answer is to it. Only the first error of a connection
-   * counts: Node tells of another with every chunk that comes after it.
+   * Answers a broken connection. For Node's `clientError`. If a request had begun, the answer belongs to that request.
+   * Only the first error of a connection counts, because Node reports another one for every chunk after it.
    */
   readonly answerBroken = (error: Error & { code?: string }, socket: Socket): void => {
     const { code: reason = '' } = error;
@@ -120,9 +123,10 @@ export class UnroutedRequests {
       reply.header('connection', 'close');
       return this.options.filter.answer(new ServiceError(code, { cause: error }), request, reply);
     }
-    // What came after it is broken. Its own answer goes first, or the client takes ours for it.
+    // The bytes after the request are broken. The request's own answer goes first. Otherwise the client would take our
+    // answer for it.
     if (reply.raw.writableFinished) return this.writeAnswer(code, reason, socket);
-    // Nothing more is read meanwhile, and the error is not kept, for it holds the chunk that was broken.
+    // Nothing more is read until then. The error is not kept, because it holds the broken chunk.
     socket.pause();
     reply.raw.once('close', () => {
       socket.resume();

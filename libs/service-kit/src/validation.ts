@@ -6,9 +6,9 @@ import { ServiceError } from './service-error.js';
 
 const maxErrors = 20;
 const maxFieldLength = 100;
-/** Levels of lists and objects in each other; the routes of a service need three or four. */
+/** How deep lists and objects may be nested. The routes of a service need three or four levels. */
 const maxDepth = 32;
-// Under the `u` flag a pair is one character, so this is half of one.
+// Under the `u` flag a pair is one character, so this matches half of one.
 const halfPair = /\p{Surrogate}/u;
 
 interface Issue {
@@ -19,11 +19,12 @@ interface Issue {
 }
 
 /**
- * The one validation pipe: what a handler declared with `@Body({ schema })`, `@Query({ schema })` or
- * `@Param('id', { schema })` is checked and parsed before it runs. A body or a query without a schema is a fault of the
- * program, so that none is ever read unchecked, and so is an object schema that would drop unknown fields in silence.
- * Every text, a member's name too, is refused with a NUL character, which PostgreSQL's text cannot hold, and with half
- * of a surrogate pair, which UTF-8 cannot hold: all halves would be stored and compared as the same U+FFFD.
+ * The only validation pipe. It checks and parses what a handler declares with `@Body({ schema })`, `@Query({ schema })`
+ * or `@Param('id', { schema })`, before the handler runs. Two mistakes of a program throw an Error: a body or a query
+ * without a schema, which would be read unchecked, and an object schema that silently drops unknown fields. The pipe
+ * refuses every text, and every name of a member, with a NUL character, because PostgreSQL's text cannot hold it. It
+ * also refuses half of a surrogate pair, because UTF-8 cannot hold it: all halves would be stored and compared as the
+ * same U+FFFD.
  * @throws ServiceError `invalid_request`, with at most 20 `errors`
  */
 export class ValidationPipe extends StandardSchemaValidationPipe implements PipeTransform {
@@ -60,7 +61,10 @@ function fieldErrors({ message, path = [], keys }: Issue): FieldError[] {
   return keys.slice(0, maxErrors).map((key) => ({ field: at(key), message: 'Unknown field' }));
 }
 
-/** The first fault of a text in `value`, which stands at `path`. The bound on depth keeps it linear and off the stack's end. */
+/**
+ * Finds the first fault of a text in `value`, which is at `path`. The limit of the depth keeps the time linear and
+ * protects the stack.
+ */
 function faultIn(value: unknown, path: readonly string[], depth = 0): Issue | undefined {
   if (typeof value === 'string') {
     const message = faultOfText(value);

@@ -1,6 +1,7 @@
 /**
- * Holds every answer of a service against the OpenAPI document that the service itself serves. A good answer must have its
- * status and its schema there; a problem that the document does not name must at least have the shape of every problem.
+ * Compares every answer of a service with the OpenAPI document that the service itself serves. The document must
+ * contain the status and the schema of a good answer. A problem that the document does not name must have the form of
+ * every problem.
  */
 import { Ajv, type ValidateFunction } from 'ajv';
 import formats from 'ajv-formats';
@@ -22,10 +23,10 @@ interface Operation {
   readonly responses: Record<string, { readonly content?: Record<string, { readonly schema?: object }> }>;
 }
 
-/** For programs that know them without a document. */
+/** Routes that the document does not describe. */
 const leftOut = /^\/(docs|metrics)(\/|$)/;
 
-/** Makes the check for the service at a URL; the document is fetched once, with the first answer. */
+/** Makes the check for the service at a URL. The document is fetched once, with the first answer. */
 export function documentedAnswers(url: string) {
   let loaded: Promise<(method: string, path: string, answer: DescribedAnswer) => void> | undefined;
   return async (method: string, path: string, answer: DescribedAnswer): Promise<void> => {
@@ -36,9 +37,9 @@ export function documentedAnswers(url: string) {
   };
 }
 
-/** @throws Error that says what the document does not allow */
+/** Makes the check from the document. It throws an Error that says what the document does not allow. */
 function checkerOf({ paths, components }: Described) {
-  // `nullable` and `example` are OpenAPI's own words, which strict mode refuses.
+  // `nullable` and `example` are keywords of OpenAPI, which strict mode refuses.
   const ajv = new Ajv({ strict: false, allErrors: true });
   formats.default(ajv);
   ajv.addSchema({ $id: 'document', components });
@@ -51,7 +52,7 @@ function checkerOf({ paths, components }: Described) {
   return (method: string, path: string, answer: DescribedAnswer): void => {
     const { pathname } = new URL(path, 'http://service');
     const matching = routes.filter(({ pattern }) => pattern.test(pathname));
-    // A template without a parameter comes before one with it: `/a/b` before `/a/{id}`.
+    // A template without a parameter comes first: `/a/b` before `/a/{id}`.
     const route = matching.find(({ pattern }) => pattern.source === `^${escaped(pathname)}$`) ?? matching[0];
     const operation = route?.operations[method.toLowerCase()];
     const told = `${method} ${pathname} answered ${answer.status}`;
@@ -79,7 +80,9 @@ function checkerOf({ paths, components }: Described) {
   };
 }
 
-/** References of the document stand in it; those of a schema that was cut out of it must say so. */
+/**
+ * References start at the document. A schema that was cut out of it must therefore name the document in its references.
+ */
 function rebased(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(rebased);
   if (typeof schema !== 'object' || schema === null) return schema;

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** An HTTP server on the loopback address that stands for another service; `close` cuts what is still open. */
+/** Starts an HTTP server on the loopback address, in place of another service. `close` also ends open connections. */
 export async function serve(listener: RequestListener): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

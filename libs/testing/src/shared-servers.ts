@@ -11,14 +11,15 @@ import { tellReaper } from '../../../infra/local/reaper-client.js';
 const variable = 'TEST_POSTGRES_SUPERUSER';
 
 /**
- * Starts the PostgreSQL of a test run in a temporary folder, without crash safety, finds nats-server (so that workers
- * do not fetch it all at once), and tells the workers of both through the environment. Returns what ends it.
+ * Starts the PostgreSQL of a test run in a temporary folder, without crash safety. Finds nats-server, so that the
+ * workers do not fetch it all at once. Tells the workers of both through the environment. Returns a function that stops
+ * PostgreSQL.
  */
 export async function startSharedServers(): Promise<() => Promise<void>> {
   const nats = await findNatsServer();
   if (nats.kind === 'binary') process.env['NATS_SERVER'] = nats.path;
   const stateDir = mkdtempSync(join(tmpdir(), 'test-postgres-'));
-  // By the reaper, so that they go even when the run is interrupted.
+  // The reaper removes them, even if the run is interrupted.
   for (const folder of [stateDir, postgresDataParent(stateDir)]) tellReaper(`rm ${folder}`);
   const { child, superuser } = await startPostgres({
     stateDir,
@@ -31,7 +32,7 @@ export async function startSharedServers(): Promise<() => Promise<void>> {
   return async () => void (await child.stop());
 }
 
-/** The superuser login of this run's PostgreSQL. @throws Error outside of a test run. */
+/** Returns the superuser login of this run's PostgreSQL. @throws Error outside of a test run */
 export function sharedPostgres(): PostgresLogin {
   const login = process.env[variable];
   if (login === undefined)

@@ -3,17 +3,17 @@ import { dropDatabase, provisionDatabase } from '../../../infra/system/service-d
 import type { PostgresLogin } from '../../../infra/local/postgres.js';
 import { sharedPostgres } from './shared-servers.js';
 
-/** A database of one spec with the two roles that the service has in production. */
+/** The database of one spec, with the two roles that a service has in production. */
 export interface TestDatabase {
-  /** Migrates: owns the tables. */
+  /** Runs the migrations and owns the tables. */
   owner: PostgresLogin;
-  /** Runs: rows only, no DDL. */
+  /** Runs the service: reads and writes rows, and cannot change tables. */
   runtime: PostgresLogin;
-  /** Removes database and roles; open connections are cut. */
+  /** Removes the database and its roles, and cuts open connections. */
   drop(): Promise<void>;
 }
 
-/** Makes an empty database named after `service`, unique in this run's PostgreSQL. */
+/** Makes an empty database. Its name begins with `service` and is unique in this run's PostgreSQL. */
 export async function createTestDatabase(service: string): Promise<TestDatabase> {
   const superuser = sharedPostgres();
   const database = `${service}_${randomBytes(5).toString('hex')}`;

@@ -1,6 +1,6 @@
 /**
- * The issuer as specs need it: it signs whatever it is told to, right or wrong. It is built on node:crypto alone, so
- * that what it makes is not judged by the code that made it.
+ * An issuer for specs. It signs whatever a spec wants, right or wrong. It uses only node:crypto, so that our own code
+ * does not check what our own code made.
  */
 import { constants, createHash, generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto';
 
@@ -28,14 +28,14 @@ const HASHES = {
   PS256: 'sha256',
 } as const;
 
-/** Makes a key pair; RSA ones have 2048 bits and take a moment. */
+/** Makes a key pair. RSA pairs have 2048 bits and take a moment. */
 export function createTestKey(alg: TestAlg = 'ES256'): TestKey {
   const { privateKey, publicKey } =
     alg === 'RS256' || alg === 'PS256'
       ? generateKeyPairSync('rsa', { modulusLength: 2048 })
       : generateKeyPairSync('ec', { namedCurve: CURVES[alg] });
   const { kty, crv, x, y, n, e } = publicKey.export({ format: 'jwk' });
-  // JSON.stringify leaves out what is undefined, and both lists are in lexicographic order.
+  // JSON.stringify leaves out undefined members, and both lists are in lexicographic order.
   const members = kty === 'RSA' ? { e, kty, n } : { crv, kty, x, y };
   const kid = createHash('sha256').update(JSON.stringify(members)).digest('base64url');
   return {
@@ -48,7 +48,7 @@ export function createTestKey(alg: TestAlg = 'ES256'): TestKey {
   };
 }
 
-/** The signature over `input` in its JOSE form (RFC 7518 §3). */
+/** Signs `input`. Returns the signature in its JOSE form (RFC 7518 §3). */
 export function signBytes(
   input: string,
   { alg, privateKey: key }: Pick<TestKey, 'alg' | 'privateKey'>,
@@ -60,7 +60,7 @@ export function signBytes(
   return sign(HASHES[alg], data, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength });
 }
 
-/** One segment: text as it stands, anything else as JSON. */
+/** Encodes one segment. Text is encoded unchanged, anything else as JSON. */
 export function segment(content: unknown): string {
   const bytes = Buffer.isBuffer(content)
     ? content
@@ -68,7 +68,7 @@ export function segment(content: unknown): string {
   return bytes.toString('base64url');
 }
 
-/** A compact JWS of any header and payload (text is taken as it stands, so broken JSON can be signed too). */
+/** Signs a compact JWS with any header and payload. Text is signed unchanged, so even broken JSON can be signed. */
 export function signCompact(
   header: unknown,
   payload: unknown,
@@ -78,45 +78,48 @@ export function signCompact(
   return `${input}.${signBytes(input, key).toString('base64url')}`;
 }
 
-/** The public JWK of a key as a statement publishes it. */
+/** Returns the public JWK of a key in the form of a statement. */
 export function published(key: TestKey, facts: { status?: string; verify_until?: number } & Json = {}): Json {
   return { ...key.publicJwk, status: 'active', ...facts };
 }
 
-/** How to sign otherwise than usual. */
+/** How a JWS differs from the usual one. */
 export interface Signing {
-  /** Signs in place of the usual key, and gives `kid` and `alg`. */
+  /** The key that signs instead of the usual one. It also sets `kid` and `alg`. */
   readonly signWith?: TestKey;
-  /** Header members that replace the usual ones; `undefined` leaves one out. */
+  /** Header members that replace the usual ones. `undefined` removes one. */
   readonly header?: Json;
 }
 
 export interface TestIssuer {
   readonly issuer: string;
   readonly anchor: TestKey;
-  /** PEMs of the pinned anchors, as configuration holds them. */
+  /** The pinned anchors as PEM, as in the settings. */
   readonly anchors: readonly string[];
   /** Signs tokens. */
   readonly key: TestKey;
   /** Published as prepared. */
   readonly standby: TestKey;
   /**
-   * Payload members and claims replace the usual ones; `undefined` leaves one out. A key-set statement is by default of
-   * the next epoch, issued now, with {@link key} active and {@link standby} prepared.
+   * Makes a key-set statement. By default it has the next epoch, is issued now, and has {@link key} active and
+   * {@link standby} prepared. Payload members replace the usual ones; `undefined` removes one.
    */
   statement(payload?: Json, signing?: Signing): string;
-  /** A revocation, by default of the session `session-1`; payload members replace the usual ones. */
+  /** Makes a revocation, by default of the session `session-1`. Payload members replace the usual ones. */
   revocation(n: number, revoked?: TestRevoked, payload?: Json, signing?: Signing): string;
-  /** An access token, by default a customer's for `orders`, issued now, for 300 s. */
+  /**
+   * Makes an access token, by default for a customer and `orders`, issued now, for 300 s. Claims replace the usual
+   * ones.
+   */
   token(claims?: Json, signing?: Signing): string;
-  /** The claims that {@link token} would sign. */
+  /** Returns the claims that {@link token} would sign. */
   claims(claims?: Json): Json;
 }
 
-/** What a test revokes: every token with that claim. */
+/** What a test revokes: every token with this claim. */
 export type TestRevoked = { jti: string } | { sid: string } | { client_id: string };
 
-/** Makes an issuer with an anchor, a signing key and a standby; times come from `clock` (milliseconds). */
+/** Makes an issuer with an anchor, a signing key and a standby. Times come from `clock` (milliseconds). */
 export function createTestIssuer({
   issuer = 'https://issuer.test',
   clock = Date.now,

@@ -8,28 +8,28 @@ import { findNatsServer } from '../../../infra/local/nats-server-finder.js';
 import { freePort } from '../../../infra/local/ports.js';
 import { tellReaper } from '../../../infra/local/reaper-client.js';
 
-/** A real nats-server with the accounts of production. It keeps port and keys over `stop`, `start` and `wipe`. */
+/** A real nats-server with the accounts of production. `stop`, `start` and `wipe` do not change its port and keys. */
 export interface TestNats {
   /** `nats://127.0.0.1:<port>` */
   url: string;
   /** The nkey seed of a service. @throws Error for a service that is not in the table. */
   nkeySeed(service: string): string;
-  /** The file that holds it. */
+  /** The file with this seed. */
   nkeySeedFile(service: string): string;
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Stops it, loses every stream, and starts it again. */
+  /** Stops the server, removes every stream, and starts it again. */
   wipe(): Promise<void>;
   /**
-   * Copies the storage, for which the server restarts. The result restarts it on that copy: what was stored since is
-   * lost, as after a crash.
+   * Copies the storage and restarts the server. The returned function restarts the server with that copy: everything
+   * stored after the copy is lost, as after a crash.
    */
   copyStorage(): Promise<() => Promise<void>>;
-  /** Stops it for good; its folder goes when the process ends. */
+  /** Stops the server finally. Its folder is removed when the process ends. */
   close(): Promise<void>;
 }
 
-/** Starts one on a free port; `services` default to the system's own table. */
+/** Starts a server on a free port. The default of `services` is the table of the system. */
 export async function startTestNats(options: { services?: readonly ServiceRow[] } = {}): Promise<TestNats> {
   const rows = options.services ?? allServices;
   const dir = mkdtempSync(join(tmpdir(), 'test-nats-'));

@@ -1,4 +1,4 @@
-/** A resource service as specs run it: the real application over HTTP, a real database, and an issuer of the spec's own. */
+/** A resource service for specs: the real application over HTTP, with a real database, and an issuer of the spec. */
 import type { DynamicModule } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import {
@@ -24,9 +24,9 @@ export interface TestServiceOptions<S extends ResourceServiceSettings> {
   readonly schema: { readonly entities: Entities; readonly migrations: Migrations };
   readonly problems: NonNullable<HttpAppOptions['problems']>;
   readonly moduleOf: (settings: S) => DynamicModule;
-  /** What the service has beyond the settings of every resource service, or wants otherwise. */
+  /** The settings that only this service has, and those that differ from the usual ones. */
   readonly settings: Omit<S, keyof ResourceServiceSettings> & Partial<ResourceServiceSettings>;
-  /** False: the issuer answers 503, so the service has no key set. */
+  /** If false, the issuer answers 503, and the service has no key set. */
   readonly statements: boolean;
 }
 
@@ -56,7 +56,7 @@ export async function startTestService<S extends ResourceServiceSettings>(option
     url,
     settings,
     owner: database.owner,
-    /** A token for the service; a customer's, unless the claims say otherwise. */
+    /** Makes a token for the service. It is a token of a customer, unless the claims say otherwise. */
     token: (claims = {}) => issuer.token({ aud: service, ...claims }),
     ...client(url, { documented: true }),
     async close() {
@@ -67,7 +67,7 @@ export async function startTestService<S extends ResourceServiceSettings>(option
   };
 }
 
-/** A connection to the tables of a service. */
+/** Opens a connection to the tables of a service. */
 export function connectTestDatabase(
   login: PostgresLogin,
   schema: { readonly entities: Entities; readonly migrations: Migrations },

@@ -1,6 +1,9 @@
 import type { PostgresLogin } from '../../../infra/local/postgres.js';
 
-/** Settings that every service has, of a process that logs in so; the rest stands for nothing, and NATS is away. */
+/**
+ * The settings that every service has, for a process with this database login. NATS cannot be reached, and values that
+ * a spec does not need are `none`.
+ */
 export function testSettings({ host, port, database, user, password }: PostgresLogin) {
   return {
     nodeEnv: 'test' as const,

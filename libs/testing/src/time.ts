@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A clock that stands still until it is moved. */
+/** A clock that stands still until a spec moves it. */
 export interface FakeClock {
-  /** Milliseconds since the epoch, as `Date.now()`. A bound function: pass it as it is. */
+  /** Returns the time like `Date.now()`. It can be passed without its object. */
   now: () => number;
-  /** The same as a Date. */
+  /** Returns the time as a Date. */
   date: () => Date;
   advance(milliseconds: number): void;
   set(time: Date | number): void;
@@ -26,7 +26,7 @@ export function fakeClock(start: Date | number = Date.UTC(2026, 0, 1)): FakeCloc
 }
 
 /**
- * Runs `attempt` until it neither throws nor returns false, and gives its result.
+ * Repeats `attempt` until it neither throws nor returns false. Returns its result.
  * @throws Error after `timeoutMs` (default 5,000), with the last failure as its cause.
  */
 export async function eventually<T>(
