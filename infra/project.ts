@@ -15,7 +15,7 @@ export interface Manifest {
 }
 
 /** An entry of package-lock.json, as far as infra reads it. */
-export interface LockedPackage {
+interface LockedPackage {
   version?: string;
   license?: string;
   /** True if only our development dependencies need it. */

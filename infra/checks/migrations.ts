@@ -24,7 +24,7 @@ type DatabaseClass = new () => object;
 type Exports = Record<string, unknown>;
 
 /** What `database/index.ts` of an app exports. */
-export interface DatabaseClasses {
+interface DatabaseClasses {
   entities: DatabaseClass[];
   migrations: DatabaseClass[];
 }

@@ -61,7 +61,7 @@ export function containerAddresses(
 }
 
 /** A named volume and its mount point. The mount point is the same in `setup` and in each reader. */
-export interface Volume {
+interface Volume {
   name: string;
   path: string;
 }

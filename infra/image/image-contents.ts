@@ -11,13 +11,13 @@ import ts from 'typescript';
 import type { LockedPackages, Manifest } from '../project.js';
 
 /** Files are paths below the root of the repository; packages are names in `dependencies` of package.json. */
-export interface ImageContents {
+interface ImageContents {
   files: string[];
   packages: string[];
 }
 
 /** The repository with its build. */
-export interface BuiltProject {
+interface BuiltProject {
   root: string;
   manifest: Pick<Manifest, 'imports' | 'dependencies'>;
   lock: LockedPackages;

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { SetupError } from '../system/setup-error.js';
 
 /** A loopback port, and the part of the system that will listen on it. */
-export interface PortClaim {
+interface PortClaim {
   name: string;
   port: number;
 }

@@ -2,7 +2,7 @@ import { SetupError } from '../system/setup-error.js';
 import { type Child, saidBy } from './processes.js';
 
 /** What we know about a PostgreSQL that cannot be used. */
-export interface PostgresFailure {
+interface PostgresFailure {
   port: number;
   stateDir: string;
   /** Why the last login failed. */

@@ -35,7 +35,7 @@ export interface PostgresLogin {
 }
 
 /** A running server. */
-export interface Postgres {
+interface Postgres {
   child: Child;
   superuser: PostgresLogin;
   /** True if this start made the database cluster. */

@@ -28,7 +28,7 @@ export interface ChildSpec {
 }
 
 /** How a child ended. `expected` is true if `stop` or `kill` was called before. */
-export interface ChildExit {
+interface ChildExit {
   code: number | null;
   signal: NodeJS.Signals | null;
   expected: boolean;

@@ -3,7 +3,7 @@ import { SetupError } from '../system/setup-error.js';
 import { type Child, describeExit, saidBy } from './processes.js';
 
 /** What to wait for, and how long. */
-export interface ReadinessOptions {
+interface ReadinessOptions {
   child: Child;
   /** The base URL of the service. */
   url: string;

@@ -9,7 +9,7 @@
 import type { ServiceRow } from './services.js';
 
 /** What the configuration depends on. */
-export interface NatsConfigOptions {
+interface NatsConfigOptions {
   rows: readonly ServiceRow[];
   /** The public nkey of each service, by name. */
   publicKeys: Readonly<Record<string, string>>;

@@ -7,7 +7,7 @@ import {
 import { readSecret, secretPaths } from './secrets.js';
 
 /** The database of a service, and the two roles that may connect to it. */
-export interface DatabasePlan {
+interface DatabasePlan {
   database: string;
   /** Owns the database, its schema and its tables. Migrations run as this role. */
   owner: { name: string; password: string };

@@ -1,5 +1,5 @@
 /** Why this machine or its state folder cannot run the system. Codes are stable. */
-export type SetupErrorCode =
+type SetupErrorCode =
   | 'bad_argument'
   | 'already_running'
   | 'port_in_use'

@@ -3,7 +3,7 @@ import type { TrustErrorCode } from '#trust';
 import { decode } from './tokens.js';
 
 /** A token that auth did not sign, and the reason for which a verifier must refuse it. */
-export interface Forgery {
+interface Forgery {
   readonly what: string;
   readonly forged: string;
   readonly verdict: TrustErrorCode;

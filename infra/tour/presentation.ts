@@ -9,7 +9,7 @@ const width = 100;
 const longestBody = 330;
 const hidden = new Set(['password']);
 
-export type Style = 'title' | 'faint' | 'good' | 'bad' | 'key';
+type Style = 'title' | 'faint' | 'good' | 'bad' | 'key';
 
 const styles = { title: 'bold', faint: 'dim', good: 'green', bad: 'red', key: 'yellow' } as const;
 

@@ -10,7 +10,7 @@ import { shortKid } from './presentation.js';
 import { decode, kidOf } from './tokens.js';
 
 /** The people in these steps, and the product that they use. */
-export interface Cast {
+interface Cast {
   readonly customer: Login;
   readonly admin: Login;
   readonly product: Product;

@@ -1,8 +1,8 @@
 /** Reads a token as everybody can who has it. */
 
-export type ClaimKind = 'registered' | 'public' | 'private';
+type ClaimKind = 'registered' | 'public' | 'private';
 
-export interface TokenParts {
+interface TokenParts {
   readonly header: { readonly alg: string; readonly typ: string; readonly kid: string };
   readonly claims: Readonly<Record<string, unknown>>;
 }

@@ -7,7 +7,7 @@ import { portOf } from '../layout.js';
 import { compose, urlOf } from './docker.js';
 
 /** A failed request. `outcome` is the unexpected status, or an error message if there was no answer. */
-export interface Failure {
+interface Failure {
   /** The service, or `order` for a request of a buyer. */
   lane: string;
   outcome: string;

@@ -5,7 +5,7 @@ import { JwsError } from './jws-error.js';
 import { parseJsonObject, type JsonObject } from './strict-json.js';
 
 /** A compact JWS (RFC 7515 §7.1) in its parts. Nothing in it can be believed before {@link verifySignature}. */
-export interface CompactJws {
+interface CompactJws {
   readonly header: JsonObject;
   /** Not parsed yet; {@link readPayload} parses it. */
   readonly payload: Buffer;

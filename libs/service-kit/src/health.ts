@@ -17,10 +17,10 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Public } from '#trust/nest';
 
-export type HealthStatus = 'up' | 'degraded' | 'down';
+type HealthStatus = 'up' | 'degraded' | 'down';
 
 /** The result of one check. Anybody who asks can read everything beside `status`. */
-export interface HealthResult {
+interface HealthResult {
   readonly status: HealthStatus;
   readonly [publicFact: string]: unknown;
 }
@@ -132,7 +132,7 @@ const readyAnswer = z.strictObject({
 @Public()
 @ApiTags('health')
 @Controller('health')
-export class HealthController {
+class HealthController {
   constructor(private readonly health: HealthService) {}
 
   @Get('live')

@@ -9,7 +9,7 @@ import { Public } from '#trust/nest';
 @Public()
 @ApiExcludeController()
 @Controller('metrics')
-export class MetricsController {
+class MetricsController {
   constructor(private readonly registry: Registry) {}
 
   @Get()

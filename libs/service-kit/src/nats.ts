@@ -18,7 +18,7 @@ export interface NatsOptions {
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-export type NatsState = 'connecting' | 'connected' | 'disconnected' | 'closed';
+type NatsState = 'connecting' | 'connected' | 'disconnected' | 'closed';
 
 /** A connection that may not exist yet. */
 export interface NatsLink {

@@ -9,7 +9,7 @@ export interface Page<T> {
 }
 
 /** The place in a list after which a page begins. */
-export interface KeysetPosition {
+interface KeysetPosition {
   readonly createdAt: Date;
   readonly id: string;
 }

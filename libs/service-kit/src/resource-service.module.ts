@@ -18,7 +18,7 @@ export type ResourceServiceSettings = Settings<
   >
 >;
 
-export interface ResourceServiceOptions {
+interface ResourceServiceOptions {
   /** The name of the service. It is also the audience of its tokens, and its account in NATS. */
   readonly service: string;
   readonly settings: ResourceServiceSettings;

@@ -4,10 +4,10 @@ import { ServiceError } from './service-error.js';
 import { decodeUtf8 } from './strict-json.js';
 
 /** The ways in which a call to another service fails. */
-export type UpstreamCode = 'upstream_unavailable' | 'upstream_timeout' | 'upstream_invalid';
+type UpstreamCode = 'upstream_unavailable' | 'upstream_timeout' | 'upstream_invalid';
 
 /** The address of the other service, and the limits for its answers. */
-export interface ServiceClientOptions {
+interface ServiceClientOptions {
   /** No slash at the end. */
   readonly baseUrl: string;
   /** The limit for one attempt, to the last byte of the answer. Milliseconds; default 2000. */
@@ -20,7 +20,7 @@ export interface ServiceClientOptions {
 type Expected = Readonly<Record<number, z.ZodType>>;
 
 /** One call. `expect` lists the statuses that mean something to the caller, each with the schema of its body. */
-export interface ServiceCall<E extends Expected> {
+interface ServiceCall<E extends Expected> {
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** Begins with a slash. The caller encodes the values in it (`encodeURIComponent`). */
   readonly path: string;
@@ -30,7 +30,7 @@ export interface ServiceCall<E extends Expected> {
 }
 
 /** The answer. Its status decides the type of its body. */
-export type ServiceAnswer<E extends Expected> = {
+type ServiceAnswer<E extends Expected> = {
   [S in keyof E & number]: { readonly status: S; readonly body: z.output<E[S]> };
 }[keyof E & number];
 

@@ -24,7 +24,7 @@ interface SettingFacts<T> {
 }
 
 /** One declared field: its documentation, and how its text becomes a value of type `T`. */
-export interface Setting<T = unknown> extends SettingFacts<T> {
+interface Setting<T = unknown> extends SettingFacts<T> {
   readonly envSuffix: '' | '_FILE' | '_FILES';
   readonly optional: boolean;
   read(text: string): T;

@@ -3,7 +3,7 @@ import type { Anchor } from './anchor.js';
 import { StatementError, type StatementErrorCode } from './statement-error.js';
 
 /** A payload that a pinned anchor signed. Its content is not checked yet. */
-export interface AnchoredPayload {
+interface AnchoredPayload {
   readonly payload: JsonObject;
   /** Position of the anchor in the list of pins. */
   readonly pinIndex: number;

@@ -36,7 +36,6 @@ export {
   REVOCATION_TYP,
   revocationPayload,
   verifyRevocation,
-  type Revocation,
   type RevocationPayload,
   type RevokedKind,
   type RevokedSubject,

@@ -62,7 +62,7 @@ const payloadSchema = z.union([
 ]);
 
 /** A verified revocation. */
-export interface Revocation extends RevokedSubject {
+interface Revocation extends RevokedSubject {
   readonly n: number;
 }
 

@@ -12,12 +12,11 @@ export {
   segment,
   signBytes,
   signCompact,
-  type Signing,
   type TestAlg,
   type TestIssuer,
   type TestKey,
 } from './test-issuer.js';
-export { connectTestDatabase, startTestService, type TestServiceOptions } from './test-resource-service.js';
+export { connectTestDatabase, startTestService } from './test-resource-service.js';
 export { testSettings } from './test-settings.js';
 export { startTestNats, type TestNats } from './test-nats.js';
-export { eventually, fakeClock, type FakeClock } from './time.js';
+export { eventually, fakeClock } from './time.js';

@@ -84,7 +84,7 @@ export function published(key: TestKey, facts: { status?: string; verify_until?:
 }
 
 /** How a JWS differs from the usual one. */
-export interface Signing {
+interface Signing {
   /** The key that signs instead of the usual one. It also sets `kid` and `alg`. */
   readonly signWith?: TestKey;
   /** Header members that replace the usual ones. `undefined` removes one. */
@@ -117,7 +117,7 @@ export interface TestIssuer {
 }
 
 /** What a test revokes: every token with this claim. */
-export type TestRevoked = { jti: string } | { sid: string } | { client_id: string };
+type TestRevoked = { jti: string } | { sid: string } | { client_id: string };
 
 /** Makes an issuer with an anchor, a signing key and a standby. Times come from `clock` (milliseconds). */
 export function createTestIssuer({

@@ -19,7 +19,7 @@ import type { PostgresLogin } from '../../../infra/local/postgres.js';
 type Entities = NonNullable<Extract<DataSourceOptions, { type: 'postgres' }>['entities']>;
 type Migrations = NonNullable<Extract<DataSourceOptions, { type: 'postgres' }>['migrations']>;
 
-export interface TestServiceOptions<S extends ResourceServiceSettings> {
+interface TestServiceOptions<S extends ResourceServiceSettings> {
   readonly service: string;
   readonly schema: { readonly entities: Entities; readonly migrations: Migrations };
   readonly problems: NonNullable<HttpAppOptions['problems']>;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A clock that stands still until a spec moves it. */
-export interface FakeClock {
+interface FakeClock {
   /** Returns the time like `Date.now()`. It can be passed without its object. */
   now: () => number;
   /** Returns the time as a Date. */

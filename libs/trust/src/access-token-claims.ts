@@ -2,7 +2,7 @@ import type { JsonObject } from '#jws';
 import { TrustError } from './trust-error.js';
 
 /** `act` (RFC 8693 §4.1): who acts for the subject, nested per hop. */
-export interface Actor {
+interface Actor {
   readonly sub: string;
   readonly act?: Actor;
 }

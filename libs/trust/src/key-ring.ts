@@ -25,9 +25,9 @@ export type Channel = 'nats' | 'http' | 'local' | 'file';
  */
 export type Freshness = 'empty' | 'confirmed' | 'unconfirmed' | 'stale';
 
-export type RefusalReason = StatementErrorCode | 'old_epoch' | 'closed_anchor';
+type RefusalReason = StatementErrorCode | 'old_epoch' | 'closed_anchor';
 
-export interface KeyRingOptions {
+interface KeyRingOptions {
   /** Exact value of `iss`. */
   readonly issuer: string;
   /** Pinned anchors in order of succession, at least one. A statement under a later anchor closes the earlier ones. */

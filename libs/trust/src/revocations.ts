@@ -13,7 +13,7 @@ import {
 import type { AccessTokenClaims } from './access-token-claims.js';
 import { numericDate, systemClock, type Clock } from './clock.js';
 
-export interface RevocationViewOptions {
+interface RevocationViewOptions {
   /** Exact value of `iss`. */
   readonly issuer: string;
   /** Pinned anchors. An anchor that a later one has closed counts too: its revocations outlive its last statement. */

@@ -15,7 +15,7 @@ import { MAX_STATEMENT_BYTES, verifyKeySetStatement, type Anchor, type KeySetSta
 /** The functions of node:fs/promises that are used here. A spec can replace them. */
 export type Files = Pick<typeof nodeFiles, 'open' | 'readdir' | 'rename' | 'rm' | 'stat'>;
 
-export interface StatementFileOptions {
+interface StatementFileOptions {
   readonly path: string;
   readonly issuer: string;
   readonly anchors: readonly Anchor[];

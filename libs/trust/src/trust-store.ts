@@ -26,7 +26,7 @@ const BATCH = 256;
 const MAX_BATCH_BYTES = BATCH * (MAX_REVOCATION_BYTES + 1);
 const INTERVAL_MS = 1_000;
 
-export interface TrustStoreOptions {
+interface TrustStoreOptions {
   /** Path of the statement. Its folder must exist and belong to this service alone. */
   readonly file: string;
   readonly ring: KeyRing;

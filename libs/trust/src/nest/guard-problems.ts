@@ -1,7 +1,7 @@
 import type { TrustError, TrustErrorCode } from '../trust-error.js';
 
 /** What a client reads about a refusal. RFC 6750 §3 asks for no more. */
-export interface GuardProblem {
+interface GuardProblem {
   readonly status: 400 | 401 | 403 | 431 | 503;
   readonly title: string;
   /** Value of `WWW-Authenticate`, where the status asks for one. */
