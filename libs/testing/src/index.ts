@@ -18,5 +18,6 @@ export {
 } from './test-issuer.js';
 export { connectTestDatabase, startTestService } from './test-resource-service.js';
 export { testSettings } from './test-settings.js';
+export { migrationFaults } from './test-migrations.js';
 export { startTestNats, type TestNats } from './test-nats.js';
 export { eventually, fakeClock } from './time.js';

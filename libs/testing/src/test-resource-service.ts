@@ -19,9 +19,15 @@ import type { PostgresLogin } from '../../../infra/local/postgres.js';
 type Entities = NonNullable<Extract<DataSourceOptions, { type: 'postgres' }>['entities']>;
 type Migrations = NonNullable<Extract<DataSourceOptions, { type: 'postgres' }>['migrations']>;
 
+/** The entities of a service, and the migrations that make their tables. */
+export interface DatabaseSchema {
+  readonly entities: Entities;
+  readonly migrations: Migrations;
+}
+
 interface TestServiceOptions<S extends ResourceServiceSettings> {
   readonly service: string;
-  readonly schema: { readonly entities: Entities; readonly migrations: Migrations };
+  readonly schema: DatabaseSchema;
   readonly problems: NonNullable<HttpAppOptions['problems']>;
   readonly moduleOf: (settings: S) => DynamicModule;
   /** The settings that only this service has, and those that differ from the usual ones. */
@@ -68,9 +74,6 @@ export async function startTestService<S extends ResourceServiceSettings>(option
 }
 
 /** Opens a connection to the tables of a service. */
-export function connectTestDatabase(
-  login: PostgresLogin,
-  schema: { readonly entities: Entities; readonly migrations: Migrations },
-): Promise<DataSource> {
+export function connectTestDatabase(login: PostgresLogin, schema: DatabaseSchema): Promise<DataSource> {
   return new DataSource(dataSourceOptions(testSettings(login), schema)).initialize();
 }
