@@ -102,7 +102,7 @@ describe.each(['ES256', 'ES384', 'ES512'] as const)('%s', (alg) => {
       const der = sign(algorithms[alg].hash, INPUT, keys[alg].privateKey);
       expect(nodeVerify(algorithms[alg].hash, INPUT, keys[alg].publicKey, der)).toBe(true);
       expect(holds(alg, der)).toBe(false);
-      // Cut or filled up to the right length it is still not r and s side by side.
+      // Even at the right length it is not r and s side by side.
       expect(holds(alg, Buffer.concat([der, Buffer.alloc(size)]).subarray(0, size))).toBe(false);
     }
   });
@@ -142,7 +142,7 @@ describe('PS256', () => {
   });
 });
 
-/** PSS is salted: about every 256th signature begins with a zero byte. */
+/** Makes PSS signatures until one begins with a zero byte. PSS has a salt, so about one in 256 does. */
 function signatureWithLeadingZero() {
   for (let i = 0; i < 5_000; i += 1) {
     const input = `header.${i}`;

@@ -187,13 +187,16 @@ test('a key in the header is not looked at', () => {
 
 const coded = (code: JwsErrorCode) => expect.objectContaining({ code });
 
-/** A character above U+00FF in the payload, whose low byte is the one that was signed. */
+/** Puts a character above U+00FF into the payload. Its low byte is the byte that was signed. */
 function lowByteTwin(): string {
   const twin = String.fromCharCode(body.charCodeAt(0) + 0x100);
   return `${head}.${twin}${body.slice(1)}.${tail}`;
 }
 
-/** 64 bytes end in a character of which two bits count for nothing: the next one decodes to the same bytes. */
+/**
+ * Changes the last character of a signature. In 64 bytes, two bits of this character mean nothing, so the next
+ * character decodes to the same bytes.
+ */
 function otherSpelling(): string {
   const next = String.fromCharCode(tail.charCodeAt(tail.length - 1) + 1);
   expect(Buffer.from(tail.slice(0, -1) + next, 'base64url')).toEqual(Buffer.from(tail, 'base64url'));

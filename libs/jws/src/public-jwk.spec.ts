@@ -11,7 +11,7 @@ type Json = Record<string, unknown>;
 const rsa = createTestKey('RS256').publicJwk;
 const ec = createTestKey('ES256').publicJwk;
 
-// RFC 7638 §3.1, with the alg that its key has there.
+// The key of RFC 7638 §3.1, with the alg that it has there.
 const RFC_7638_KEY = {
   kty: 'RSA',
   n:
@@ -101,7 +101,7 @@ describe('admitPublicJwk', () => {
   });
 
   test('refuses a modulus with the fingerprint of ROCA (CVE-2017-15361), and no sound one', () => {
-    // A product of two numbers that are powers of 65537 modulo the primorial, as the weak generator makes them.
+    // A product of two numbers that are powers of 65537 modulo the primorial, like the primes of the weak generator.
     const primorial = PRIMES.reduce((product, prime) => product * prime, 1n);
     const weak = (exponent: bigint, factor: bigint) =>
       factor * primorial + power(65537n, exponent, primorial);
@@ -150,7 +150,7 @@ function zeroInFront(value: unknown): string {
   return Buffer.concat([Buffer.alloc(1), Buffer.from(String(value), 'base64url')]).toString('base64url');
 }
 
-/** An odd number of exactly so many bits. */
+/** Makes an odd number with exactly this many bits. */
 function modulus(bits: number): string {
   const hex = ((1n << BigInt(bits - 1)) + 12345n).toString(16);
   return Buffer.from(hex.padStart(2 * Math.ceil(bits / 8), '0'), 'hex').toString('base64url');

@@ -1,6 +1,6 @@
 /**
- * Published test vectors: Wycheproof (JWS, JWK sets, raw ECDSA) and the RFC 7520 cookbook. They are not part of this
- * repository; they are looked for in `../shared/vectors` beside it.
+ * Published test vectors: Wycheproof (JWS, JWK sets, raw ECDSA) and the RFC 7520 cookbook. They are not in this
+ * repository. The spec looks for them in `../shared/vectors` beside it.
  */
 import { createHash, createPublicKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -62,7 +62,7 @@ const judge = (jwk: Json, jws: string) =>
     verifySignature(parseCompact(jws, LIMITS), key);
   });
 
-// What the vectors' own errata come to here: the JWK names PS256 and the token PS384; the JWK names "ES521".
+// The errors of the vectors themselves: a JWK names PS256 and its token PS384, and a JWK names "ES521".
 const CONTRADICTIONS: Record<number, string> = {
   346: 'alg_mismatch',
   350: 'alg_mismatch',
@@ -72,7 +72,7 @@ const CONTRADICTIONS: Record<number, string> = {
 
 function expectedCode(jwk: Json, { tcId, jws, result }: Case): string {
   if (CONTRADICTIONS[tcId]) return CONTRADICTIONS[tcId];
-  // Symmetric keys, the RSA variants with other hashes, keys for encryption: refused before any token is looked at.
+  // Symmetric keys, RSA with other hashes, and keys for encryption are refused before any token is looked at.
   if (!isAlgorithmName(jwk['alg'])) return 'bad_key';
   if (result === 'valid') return 'accepted';
   const [head, , tail] = jws.split('.');
@@ -147,9 +147,9 @@ describeIfPresent('Wycheproof json_web_signature', () => {
       const seen = { valid: 0, invalid: 0 };
       for (const { tcId, result, block } of blocks) {
         const at = block.indexOf(theirs);
-        // Where the edit cut into the hash itself, the edit is carried over instead.
+        // If the edit changed the hash itself, this change is kept.
         const edited = at >= 0 ? splice(block, at, ours) : carryOver(block, theirs, ours);
-        // The vectors whose header or payload was edited have a sound block: they say nothing here.
+        // Vectors with an edited header or payload have a correct block, so they test nothing here.
         if (result === 'invalid' && block.equals(first.block)) continue;
         const token = `${input}.${signatureOf(edited, key).toString('base64url')}`;
         const right = outcome(token, group.public!) === (result === 'valid' ? 'accepted' : 'bad_signature');
@@ -199,7 +199,7 @@ describeIfPresent('Wycheproof json_web_key', () => {
     (_name, group) => {
       const { keys } = (group.public ?? group.private) as { keys: Json[] };
       for (const { tcId, jws, result } of group.tests) {
-        // A key set is taken over only if each of its keys is admitted, as a statement is.
+        // A key set is accepted only if each of its keys is admitted, as in a statement.
         const outcomes = keys.map((jwk) => judge(jwk, jws));
         const verdict = outcomes.find((outcome) => outcome !== 'accepted') ?? 'accepted';
         const symmetric = keys.some(({ kty }) => kty === 'oct');
@@ -300,7 +300,7 @@ function splice(bytes: Buffer, at: number, insert: Buffer): Buffer {
   return Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + insert.length)]);
 }
 
-/** The edited block with the difference of the two hashes added at its end. */
+/** Adds the difference of the two hashes to the end of the edited block. */
 function carryOver(edited: Buffer, theirs: Buffer, ours: Buffer): Buffer {
   const result = Buffer.from(edited);
   for (let i = 0; i < 32; i += 1) result[result.length - 32 + i]! ^= theirs[i]! ^ ours[i]!;

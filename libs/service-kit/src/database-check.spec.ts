@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { fakeClock } from '#testing';
 import { databaseCheck } from './database-check.js';
 
-/** A pool of two connections, where a statement may take 6 s. */
+/** A pool of two connections. A statement may take 6 s. */
 class Pool extends EventEmitter {
   readonly options = { max: 2, query_timeout: 6_000 };
   totalCount = 2;

@@ -1,4 +1,4 @@
-/** Against a real PostgreSQL, reached through a proxy that can be cut. */
+/** Runs against a real PostgreSQL, through a proxy that can be cut. */
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { Controller, Get, Inject, Module } from '@nestjs/common';
@@ -35,8 +35,8 @@ class CreateNote1700000000000 implements MigrationInterface {
 }
 
 /**
- * Stands between the service and PostgreSQL. Cutting it is what a server that dies looks like; while it is silent, every
- * connection is kept and no byte comes through, which is what a host that vanished looks like.
+ * A proxy between the service and PostgreSQL. When it is cut, the server seems to have died. While it is silent, it
+ * keeps every connection and sends no byte, so the host seems to have vanished.
  */
 class Proxy {
   private readonly sockets = new Set<Socket>();
@@ -58,7 +58,7 @@ class Proxy {
     this.port = (this.server.address() as AddressInfo).port;
   }
 
-  /** Connections of before stay silent when it speaks again: the host that came back does not know them. */
+  /** Earlier connections stay silent when the proxy works again, because a host that came back does not know them. */
   fallSilent(): void {
     this.silent = true;
     for (const socket of this.sockets) socket.unpipe();
@@ -246,7 +246,7 @@ describe('keysetPage', () => {
     await startApp();
     const notes = app!.get<Repository<Note>>(getRepositoryToken(Note));
     const ids = Array.from({ length: 7 }, (_, n) => `00000000-0000-4000-8000-00000000000${n}`);
-    // Three instants, so that pages end in the middle of one.
+    // Three times of creation, so that pages end between rows of the same time.
     await notes.insert(ids.map((id, n) => ({ id, createdAt: new Date(Date.UTC(2026, 0, 1, 0, 0, n % 3)) })));
     const seen: string[] = [];
     let cursor: string | null = null;

@@ -1,10 +1,14 @@
-/** Against a real PostgreSQL, by a process in whose shell each variable makes the driver fail or behave otherwise. */
+/**
+ * Runs a process against a real PostgreSQL. Without our protection, each variable in its environment would change the
+ * driver or make it fail.
+ */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 import { sharedPostgres } from '#testing';
 
-// All that pg 8.23 reads: lib/index.js, lib/defaults.js, lib/connection-parameters.js; and what libpq knows beside them.
+// Everything that pg 8.23 reads (lib/index.js, lib/defaults.js, lib/connection-parameters.js), and more that libpq
+// reads.
 const shell = {
   NODE_PG_FORCE_NATIVE: '1',
   PGHOST: '192.0.2.1',

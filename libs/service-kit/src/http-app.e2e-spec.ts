@@ -1,4 +1,4 @@
-/** A tiny service on a free port, and what a hostile or careless client may send it. */
+/** A small service on a free port gets what a hostile or careless client may send. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -21,7 +21,7 @@ const orderSchema = z.strictObject({
   lines: z.array(z.strictObject({ sku: z.string(), quantity: z.int().min(1) })).min(1),
 });
 
-/** Holds requests back until the test lets them go. */
+/** Holds requests until the test releases them. */
 class Gate {
   arrive!: () => void;
   open!: () => void;
@@ -98,7 +98,7 @@ class TinyController {
 
 const publicRoute = Public().KEY;
 
-/** Closed by default, as a real service is. */
+/** Closed by default, like a real service. */
 class ClosedGuard implements CanActivate {
   private readonly reflector = new Reflector();
   canActivate(context: ExecutionContext): boolean {
@@ -159,7 +159,7 @@ describe('an HTTP app of the kit', () => {
       headers: { 'content-type': 'application/json', ...headers },
     });
 
-  /** Sends bytes as they are; `fetch` would normalise a path. */
+  /** Sends bytes unchanged, because `fetch` would normalise a path. */
   async function raw(request: string): Promise<string> {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     let answer = '';
@@ -454,7 +454,7 @@ describe('an HTTP app of the kit', () => {
     it('serves the documentation', async () => {
       expect(await (await fetch(`${url}/docs`)).text()).toContain('swagger-ui');
       expect((await fetch(`${url}/docs/swagger-ui-bundle.js`)).status).toBe(200);
-      // What the policy allows is all that the page needs: no script stands in it.
+      // The page needs nothing that the policy forbids: it has no inline script.
       const page = await fetch(`${url}/docs`);
       expect(page.headers.get('content-security-policy')).toBe(
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
@@ -520,7 +520,7 @@ describe('closing', () => {
   });
 });
 
-/** The listening socket is gone: the app is closing. */
+/** Waits until the server no longer listens, because the app is closing. */
 async function refusesConnections(url: string): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');

@@ -92,7 +92,7 @@ describe('connectNats', () => {
   it('keeps no socket of an attempt that timed out, and none after it is closed', async () => {
     let accepted = 0;
     const sockets = new Set<Socket>();
-    // Like a server that is frozen: the operating system accepts, and nothing is said.
+    // Like a frozen server: the operating system accepts the connection, and the server sends nothing.
     const frozen = createServer((socket) => {
       accepted += 1;
       sockets.add(socket);

@@ -1,4 +1,4 @@
-/** A service as a process of its own, from the build. */
+/** Runs the build of a service as a separate process. */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

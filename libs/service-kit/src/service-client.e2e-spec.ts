@@ -16,7 +16,7 @@ const json =
   (_request, response) =>
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 
-/** What the upstream does with each request in turn; the last stays. */
+/** What the upstream does with each request, in this order. The last one repeats. */
 let answers: Answer[] = [];
 let requests: IncomingMessage[] = [];
 const server = createServer((request, response) => {

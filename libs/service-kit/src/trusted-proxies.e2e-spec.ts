@@ -1,4 +1,4 @@
-/** Whose word is taken for where a request comes from: logins and registrations are counted by it. */
+/** Which proxies are believed about the address of a client. Logins and registrations are counted by this address. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type CanActivate, Controller, type ExecutionContext, Get, Module, UseGuards } from '@nestjs/common';
@@ -93,7 +93,7 @@ describe('trustedProxies', () => {
     const socket = connect(Number(port), '127.0.0.1');
     socket.write('GET /late HTTP/1.1\r\nhost: x\r\n\r\n');
     await once(socket, 'connect');
-    // Once the request has arrived, the guard waits for the end of the connection.
+    // After the request has arrived, the guard waits until the connection has ended.
     socket.end();
     expect(await late).toBe('127.0.0.1');
   });

@@ -1,4 +1,4 @@
-/** What no route ever sees, sent byte by byte: every answer is ours, with a trace in the log and in the metrics. */
+/** Sends requests that no route sees, byte by byte. Each gets an answer of ours, and it is logged and measured. */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
@@ -49,7 +49,7 @@ const logger = createLogger({
 });
 
 const stallMs = 300;
-/** Below the 30 s after which Node looks for late requests unless it is told otherwise. */
+/** Less than 30 s, which is Node's default interval for late requests. */
 const withinMs = 10_000;
 let app: NestFastifyApplication;
 let port: number;
@@ -67,7 +67,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 beforeEach(() => void lines.splice(0));
 
-/** Sends text as it stands, and gives all that came back until the server closed. */
+/** Sends text unchanged. Returns everything that arrives until the server closes the connection. */
 async function send(text: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   let answer = '';
@@ -85,7 +85,7 @@ const message = (start: string, fields: readonly string[], content = '') =>
 
 const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
 
-/** The value of one line of /metrics, 0 if it is not there. */
+/** Returns the value of one line of /metrics; 0 if there is no such line. */
 const count = (text: string, name: string) =>
   Number(
     text
@@ -253,7 +253,7 @@ describe('a request that was parsed', () => {
   it("is the client's fault when its upload breaks off, not the database's", async () => {
     const socket = connect(port, '127.0.0.1');
     socket.write(message('POST /orders', [host, json, 'content-length: 100'], '{"note":'));
-    // The server has begun to read when it answers what was asked after that.
+    // An answer to a later request shows that the server has begun to read.
     await metrics();
     socket.resetAndDestroy();
     await eventually(() => lines.some((line) => line['code'] !== undefined));
@@ -317,10 +317,10 @@ describe('what is no request', () => {
     const read = request.socket.bytesRead;
     for (let n = 0; n < 20; n += 1) {
       socket.write('x'.repeat(1_000));
-      // The server has seen it, unless it does not look, when it answers what was asked after that.
+      // An answer to a later request shows that the server has seen it, if it looks at all.
       await metrics();
     }
-    // Node tells of a second error of its own, too: that no request came of these bytes in time.
+    // Node also reports a second error: no request came from these bytes in time.
     server.emit('clientError', new Error('once more'), request.socket);
     expect(response.listenerCount('close')).toBe(watchers + 1);
     expect(request.socket.bytesRead).toBe(read);

@@ -72,7 +72,7 @@ describe('ValidationPipe', () => {
     expect(await pipe.transform(nested(32), body(z.any()))).toEqual(nested(32));
     const refused = [{ field: '', message: 'must not be nested deeper than 32 levels' }];
     expect(await errorsOf(nested(33), body(z.any()))).toEqual(refused);
-    // As deep as a body of 64 KiB can be; its fault would be at the bottom.
+    // The greatest depth of a body of 64 KiB. Its fault would be at the innermost level.
     expect(await errorsOf({ a: nested(10_000) }, body(z.any()))).toEqual(refused);
   });
 

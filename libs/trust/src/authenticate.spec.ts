@@ -17,7 +17,7 @@ function setUp({ verify: replaced }: { verify?: VerifyAccessToken } = {}) {
   const state = (payload?: Record<string, unknown>, channel: Channel = 'nats') =>
     ring.accept(issuer.statement(payload), channel);
   state();
-  /** Answers to the questions so far: whether the ring holds the issuer's present statement. */
+  /** Resolves each refresh: with whether the ring holds the issuer's present statement. */
   const refreshes: ((isNewest: boolean) => void)[] = [];
   const refresh = () => new Promise<boolean>((resolve) => refreshes.push(resolve));
   const verify = replaced ?? createVerifyAccessToken({ ring, clock: clock.now });
@@ -32,7 +32,7 @@ function setUp({ verify: replaced }: { verify?: VerifyAccessToken } = {}) {
 
 const carrying = (token: string) => ({ rawHeaders: ['Authorization', `Bearer ${token}`] });
 
-/** Lets everything run that waits for no timer. */
+/** Lets everything run that does not wait for a timer. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 test('outcomes are counted by their code', async () => {

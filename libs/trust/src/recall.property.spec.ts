@@ -16,7 +16,7 @@ const EXPECTATIONS: readonly Expectation[] = [
   { audience: undefined, strict: true },
 ];
 
-/** How a request carries a token, rightly and wrongly. */
+/** The ways in which a request carries a token, right and wrong. */
 const CARRIERS: readonly ((token: string) => string[])[] = [
   (token) => ['Host', 'x', 'Authorization', `Bearer ${token}`],
   (token) => ['AUTHORIZATION', `Bearer ${token}`],
@@ -36,7 +36,7 @@ const MUTATIONS: readonly ((token: string) => string)[] = [
   (token) => `${token}=`,
   (token) => `x${token}`,
   (token) => token.slice(0, -1),
-  // Another payload, and the same end of the signature.
+  // Another payload with the same end of the signature.
   (token) => token.replace(/\.[^.]{4}/, '.eyJ4'),
 ];
 
@@ -45,9 +45,9 @@ const step = fc.oneof(
     weight: 20,
     arbitrary: fc.record({
       do: fc.constant('ask' as const),
-      // How many tokens have been issued since.
+      // How many tokens were issued after it.
       token: fc.nat(3),
-      // Mostly the token as it is.
+      // Mostly the token unchanged.
       mutation: fc.nat(MUTATIONS.length * 9),
       carrier: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(CARRIERS.length - 1)),
       expected: fc.nat(EXPECTATIONS.length - 1),
@@ -103,7 +103,9 @@ test('a token that is recalled gets the verdict that it would get if it had neve
   expect(recalled).toBeGreaterThan(30);
 });
 
-/** An issuer, a ring, and two services upon it: one remembers tokens, one judges each as if it were the first. */
+/**
+ * An issuer, a ring, and two services that use it. One remembers tokens. The other judges each token as if it were new.
+ */
 function createWorld() {
   const clock = fakeClock();
   const issuer = createTestIssuer({ clock: clock.now });
@@ -125,7 +127,7 @@ function createWorld() {
       ring,
       refresh: () => Promise.resolve(true),
     });
-  // Three entries, so that tokens are also forgotten again.
+  // Three entries, so that tokens are also evicted.
   const [remembering, forgetful] = [service(3), service(0)];
 
   const verdictOf = (judged: Promise<AccessTokenClaims>) =>
@@ -134,7 +136,7 @@ function createWorld() {
       return `${error.code}: ${error.message}`;
     });
 
-  /** Gives how many tokens were recalled. */
+  /** Returns how many tokens were recalled. */
   async function take(step: Step): Promise<number> {
     switch (step.do) {
       case 'issue': {

@@ -142,7 +142,7 @@ describe('what is missing', () => {
 
   test('may be newer than the last statement: whoever was not listening looks ahead', async () => {
     const { view, feed, store, tell, asked } = setUp();
-    // The highest first, as it may be while others are being stored.
+    // The highest is stored first. This can happen while several are stored at once.
     for (const n of [1, 2, 18, 19, 40]) store(n);
     tell(1);
     await feed.catchUp();

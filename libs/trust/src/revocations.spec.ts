@@ -140,7 +140,7 @@ test('the order in which revocations and statements come makes no difference', (
     const ranges = { last: 0 };
     for (const event of order) {
       if ('jws' in event) view.add(event.jws);
-      // The ring hands on newer statements alone.
+      // The ring passes on newer statements only.
       else if (event.to > ranges.last) {
         ranges.last = event.to;
         view.expect({ ...event, iat: 1 }, { pushed: true });

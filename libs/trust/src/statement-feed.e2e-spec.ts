@@ -1,4 +1,4 @@
-/** The feed on a real nats-server, under the permissions that production gives to auth and to a service. */
+/** Runs the feed on a real nats-server, with the permissions of auth and of a service in production. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';

@@ -9,7 +9,7 @@ import type { Refusal } from './refusals.js';
 import { StatementFeed, type StatementFeedOptions } from './statement-feed.js';
 
 const feeds: StatementFeed[] = [];
-// The feed's timers alone are driven by hand; all else runs as it is.
+// Only the timers of the feed are moved by the test; everything else runs normally.
 beforeEach(() => {
   const all = ['Date', 'hrtime', 'nextTick', 'queueMicrotask', 'setImmediate', 'clearImmediate'] as const;
   jest.useFakeTimers({ doNotFake: [...all] });
@@ -52,7 +52,7 @@ function setUp(options: Partial<StatementFeedOptions> = {}) {
     ...options,
   });
   feeds.push(feed);
-  /** Lets seconds pass, one tick each. */
+  /** Lets seconds pass. Each one is a tick. */
   const pass = async (seconds: number) => {
     for (let i = 0; i < seconds; i += 1) {
       clock.advance(1_000);
@@ -60,7 +60,7 @@ function setUp(options: Partial<StatementFeedOptions> = {}) {
       await settle();
     }
   };
-  /** Asks for a fetch, and lets as much time pass as lies between two. */
+  /** Requests a fetch, and lets the shortest time between two fetches pass. */
   const ask = async () => {
     const asked = feed.fetchNewest();
     await pass(1);
@@ -73,7 +73,7 @@ const settle = async () => {
   for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** As much of a NATS connection as the feed uses. */
+/** The part of a NATS connection that the feed uses. */
 function fakeNats() {
   const calls: string[] = [];
   const published: { subject: string; data: unknown }[] = [];
@@ -304,7 +304,7 @@ describe('over HTTP', () => {
     gaps.forEach((gap, i) => {
       const base = Math.min(2 ** i, 30);
       expect(gap).toBeGreaterThanOrEqual(base / 2);
-      // A tick more: polls begin on the tick.
+      // One more tick, because polls begin on a tick.
       expect(gap).toBeLessThanOrEqual(1.5 * base + 1);
     });
     expect(gaps.length).toBeGreaterThan(12);

@@ -41,7 +41,7 @@ test('a greater epoch replaces the file; the same and a lower one leave it as it
   ] as const) {
     await file.replace(statement(offered));
     expect(await epoch()).toBe(held);
-    // Nor does a writer that has never seen the file.
+    // A writer that has never seen the file does not replace it either.
     await writer().replace(statement(offered - 1));
     expect(await epoch()).toBe(held);
   }
@@ -104,7 +104,7 @@ test.each([
 });
 
 describe('two writers at once: the file never goes back in epoch', () => {
-  /** The file calls of one writer, which stops before call number `at` until it may go on. */
+  /** The file functions of one writer. It stops before call number `at` until the test releases it. */
   function pausing(at: number) {
     let calls = 0;
     let goOn!: () => void;
@@ -153,14 +153,14 @@ describe('two writers at once: the file never goes back in epoch', () => {
       await writer().replace(statement(10));
       const { files, isPaused, goOn } = pausing(at);
       const slowly = writer(files).replace(statement(slow));
-      // With another before it a writer may have fewer steps.
+      // After another writer, a writer may have fewer steps.
       await Promise.race([isPaused, slowly]);
       await writer().replace(statement(fast));
       const between = await epoch();
       goOn();
       await slowly;
       expect({ at, back: (await epoch()) < between }).toEqual({ at, back: false });
-      // The slow one may have kept the newer from the disk, until the next statement.
+      // The slow writer may have kept the newer statement from the disk, until the next statement.
       await writer().replace(statement(13));
       expect({ at, epoch: await epoch(), names: await readdir(folder) }).toEqual({
         ...{ at, epoch: 13, names: ['statement.jwt'] },

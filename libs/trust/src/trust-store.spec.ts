@@ -22,7 +22,7 @@ function setUp() {
   const issuer = createTestIssuer({ clock: clock.now });
   const file = join(folder, 'statement.jwt');
   const log: string[] = [];
-  /** A process of the service, from its start. */
+  /** Starts a process of the service. */
   async function start(pins = [issuer.anchor]) {
     const anchors = pins.map(({ publicPem }) => readAnchor(publicPem));
     const ring = new KeyRing({ issuer: issuer.issuer, anchors, clock: clock.now });
@@ -104,7 +104,7 @@ describe('after a restart', () => {
     const tombstone = { kid: issuer.key.kid, revoked_at: 0, reason: 'compromised' as const };
     before.ring.accept(issuer.statement({ revoked: [tombstone] }), 'nats');
     await before.store.stop();
-    // One process sees the name go, the next ones only what is on the disk.
+    // One process sees that the name disappears. The next ones see only what is on the disk.
     const between = await start();
     between.ring.accept(issuer.statement(), 'nats');
     between.ring.accept(issuer.statement(), 'nats');

@@ -63,7 +63,7 @@ describe('VerifiedTokens', () => {
   test('of capacity 0 keeps nothing', () => expect(kept(filled(0, 'a'), 'a')).toEqual([]));
 
   test('behaves as a list walked by a hand does', () => {
-    // Six tokens over four map keys, so that collisions occur.
+    // Six tokens with four map keys, so that collisions occur.
     const token = fc.constantFrom(
       ...['p', 'q'].flatMap((p) => ['1', '2', '3'].map((n) => p + tail(n))),
       'short',
@@ -88,13 +88,13 @@ describe('VerifiedTokens', () => {
   });
 });
 
-/** Slots and index entries; both are bounded by the capacity. */
+/** Returns the number of slots and of index entries. The capacity limits both. */
 function sizeOf(cache: VerifiedTokens): [number, number] {
   const { slots, index } = cache as unknown as { slots: unknown[]; index: Map<string, number> };
   return [slots.length, index.size];
 }
 
-/** CLOCK in the plainest words: linear search, no index. */
+/** The simplest form of CLOCK: linear search, no index. */
 class ClockModel {
   readonly entries: { token: string; used: boolean }[] = [];
   private hand = 0;

@@ -174,7 +174,7 @@ describe('one check after the other', () => {
     const parts = setUp();
     const token = tokenOf(parts);
     expect(parts.judge(token)).toBe(code);
-    // Neither acceptance nor refusal may change the next verdict.
+    // The first result must not change the second one.
     expect(parts.judge(token)).toBe(code);
   });
 

@@ -1,4 +1,6 @@
-/** Statements that are not to be believed, sent over real NATS by somebody who has auth's place there, but no anchor. */
+/**
+ * Statements that must be refused. Somebody who has auth's account at a real NATS server, but no anchor, sends them.
+ */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type INestApplication } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -35,7 +37,7 @@ async function connected(service: string): Promise<NatsConnection> {
   return connect({ servers: nats.url, authenticator, inboxPrefix: `_INBOX_${service}` });
 }
 
-/** What the application's logger was told at the level of news. */
+/** The lines of the application's logger at level info. */
 const told: unknown[] = [];
 
 beforeAll(async () => {

@@ -29,16 +29,16 @@ export class TrustMetricsModule {
         for (const state of FRESHNESS) this.set({ state }, state === present ? 1 : 0);
       },
     });
-    mirror(registry, 'trust_statements_accepted_total', 'Key-set statements taken over.', 'channel', () => {
+    mirror(registry, 'trust_statements_accepted_total', 'Key-set statements accepted.', 'channel', () => {
       return ring.facts().statements.accepted;
     });
     mirror(registry, 'trust_statements_refused_total', 'Key-set statements refused.', 'reason', () => {
       return ring.facts().statements.refused;
     });
-    gauge(registry, 'trust_revocations_held', 'Revocations that are held.', () => {
+    gauge(registry, 'trust_revocations_held', 'Revocations held.', () => {
       return Object.values(ring.facts().revocations.held).reduce((sum, count) => sum + count, 0);
     });
-    gauge(registry, 'trust_revocations_missing', 'Revocations that there are and that are not held.', () => {
+    gauge(registry, 'trust_revocations_missing', 'Revocations that exist and are not held.', () => {
       return ring.facts().revocations.missing;
     });
     gauge(

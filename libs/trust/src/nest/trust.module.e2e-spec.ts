@@ -1,4 +1,4 @@
-/** A service that knows three facts (issuer, audience, anchors) and dials a local server for the statement. */
+/** A service with three facts (issuer, audience, anchors), which fetches the statement from a local server. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
@@ -113,7 +113,7 @@ class BankController {
   }
 }
 
-/** Its one handler is inherited by two controllers. */
+/** Two controllers inherit its one handler. */
 abstract class Shelves {
   @Get('shelf')
   look() {
@@ -133,7 +133,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** Serves whatever `statement` holds at the time; 503 while it holds nothing. */
+/** Serves the present value of `statement`, or 503 while there is none. */
 async function serveStatement(holder: { statement?: string; gate?: Promise<void> }): Promise<string> {
   const server: Server = createServer((request, response) => {
     void Promise.resolve(holder.gate).then(() => {
@@ -199,7 +199,7 @@ async function get(url: string, token?: string, scheme = 'Bearer') {
   };
 }
 
-/** What a client gets that writes its own bytes. */
+/** Returns the answer to a client that writes its own bytes. */
 async function raw(url: string, ...fields: string[]): Promise<string> {
   const { hostname, port, pathname } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -247,7 +247,7 @@ describe('a service with three facts', () => {
       const { url, token } = await setUp();
       expect(await get(`${url}/shop/${route}`)).toMatchObject({ status: 401 });
       const { status } = await get(`${url}/shop/${route}`, token());
-      // The view of revocations is not fresh here, so a strict route is closed to a good token too.
+      // The revocation view is not fresh here, so a strict route refuses a good token too.
       expect(status).toBe(route === 'lounge' ? 200 : 503);
     },
   );
@@ -414,7 +414,7 @@ describe('revocation', () => {
       const { status, body } = await get(`${url}/cats/strict`, token());
       return [status, body['code']];
     };
-    // What came over HTTP does not prove that revocations arrive.
+    // A statement over HTTP does not prove that revocations arrive.
     expect(await strict()).toEqual([503, 'trust_stale']);
     expect((await get(`${url}/cats`, token())).status).toBe(200);
     ring.accept(issuer.statement(), 'nats');
@@ -449,7 +449,7 @@ describe('a statement file', () => {
     expect((await get(`${restarted}/trust`)).body).toMatchObject({
       ...{ epoch: 2, statements: { accepted: { file: 1, http: 0 } } },
     });
-    // Nor does it fall for what was current once.
+    // It does not accept an older statement either.
     expect(apps.get(restarted)!.get(KeyRing).accept(old!, 'http')).toBe('old_epoch');
     time.advance(900_000);
     expect((await get(`${restarted}/cats`, token())).status).toBe(503);
@@ -472,7 +472,7 @@ test('requests that wait for news together each get their own verdict', async ()
   const sent = callers.map((sub) => get(`${url}/cats`, token({ sub }, { signWith: fresh })));
   const intruder = get(`${url}/cats`, token({ sub: 'mallory' }, { signWith: createTestKey() }));
   setTimeout(open, 100);
-  // Sent last: were verdicts mixed up, it would get the first caller's.
+  // Sent last: if results were mixed up, it would get the result of the first caller.
   expect(await intruder).toMatchObject({ status: 401 });
   expect((await Promise.all(sent)).map(({ status, body }) => [status, body['sub']])).toEqual(
     callers.map((sub) => [200, sub]),
