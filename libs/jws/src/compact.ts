@@ -40,7 +40,7 @@ export function parseCompact(
   if (segments.length !== 3) throw new JwsError('malformed', 'not three segments');
   const [head, body, tail] = segments as [string, string, string];
 
-  const header = parseJsonObject(decodeBase64url(head, 'header'), 'header');
+  const header = readHeader(head);
   const { typ } = header;
   // Media types are compared without regard to case (RFC 7515 §4.1.9, RFC 2045 §5.1).
   if (typ !== undefined && typeof typ !== 'string') throw new JwsError('malformed', 'typ is not a string');
@@ -57,6 +57,23 @@ export function parseCompact(
     signature: decodeBase64url(tail, 'signature'),
     signingInput: Buffer.from(`${head}.${body}`, 'latin1'),
   };
+}
+
+/** Parsed headers by their segment. An issuer signs many tokens with one header. */
+const headers = new Map<string, JsonObject>();
+const MAX_HEADERS = 100;
+const MAX_HEADER_LENGTH = 512;
+
+function readHeader(segment: string): JsonObject {
+  const known = headers.get(segment);
+  if (known) return known;
+  const header = Object.freeze(parseJsonObject(decodeBase64url(segment, 'header'), 'header'));
+  if (segment.length > MAX_HEADER_LENGTH) return header;
+  // Anybody can send any header. A flood of them costs the others one more parsing.
+  if (headers.size >= MAX_HEADERS) headers.clear();
+  // A copy: a part of a string keeps the whole of it in memory.
+  headers.set(Buffer.from(segment, 'latin1').toString('latin1'), header);
+  return header;
 }
 
 /**

@@ -38,7 +38,7 @@ const isActor: Check = (value) => {
   return isText(sub) && (act === undefined || isActor(act));
 };
 
-const REQUIRED: Record<string, Check> = {
+const REQUIRED = Object.entries<Check>({
   iss: isText,
   sub: isText,
   aud: isText,
@@ -46,15 +46,15 @@ const REQUIRED: Record<string, Check> = {
   iat: isTime,
   jti: isText,
   client_id: isText,
-};
-const OPTIONAL: Record<string, Check> = {
+});
+const OPTIONAL = Object.entries<Check>({
   nbf: isTime,
   scope: (value) => typeof value === 'string',
   sid: isText,
   roles: isTextList,
   txn: isText,
   act: isActor,
-};
+});
 
 /**
  * Reads a payload as the claims of an access token. Each required claim must be present, and each known claim must have
@@ -63,10 +63,10 @@ const OPTIONAL: Record<string, Check> = {
  * @throws TrustError `invalid_claim`
  */
 export function readClaims(payload: JsonObject): AccessTokenClaims {
-  for (const [name, check] of Object.entries(REQUIRED)) {
+  for (const [name, check] of REQUIRED) {
     if (!check(payload[name])) throw new TrustError('invalid_claim', `${name} is missing or of a wrong type`);
   }
-  for (const [name, check] of Object.entries(OPTIONAL)) {
+  for (const [name, check] of OPTIONAL) {
     if (Object.hasOwn(payload, name) && !check(payload[name])) {
       throw new TrustError('invalid_claim', `${name} is of a wrong type`);
     }
@@ -76,7 +76,7 @@ export function readClaims(payload: JsonObject): AccessTokenClaims {
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
-    Object.values(value).forEach(deepFreeze);
+    for (const member of Object.values(value)) deepFreeze(member);
     Object.freeze(value);
   }
   return value;
