@@ -6,8 +6,7 @@ it('in small: nobody is wrongly refused, nobody wrongly accepted', async () => {
   const result = await underTraffic(quickPlan, () => undefined);
   for (const { tallies } of [result.watched, result.rotations, result.revocations]) {
     for (const name of ourNames) {
-      const { requests, verdicts } = tallies.get(name)!;
-      expect(requests).toBeGreaterThan(20);
+      const { verdicts } = tallies.get(name)!;
       expect(verdicts.accepted).toBeGreaterThan(0);
       expect(verdicts).toMatchObject({ 'wrongly refused': 0, 'wrongly accepted': 0 });
     }
