@@ -6,17 +6,14 @@
  * lists of its database/index.ts.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DataSource, getMetadataArgsStorage } from 'typeorm';
 import { dataSourceOptions, runMigrations } from '#service-kit';
 import { provisionDatabase, type SuperuserLogin } from '../system/service-database.js';
-import { freePort } from '../local/ports.js';
-import { postgresDataParent } from '../local/postgres-home.js';
-import { startPostgres, type PostgresLogin } from '../local/postgres.js';
-import { tellReaper } from '../local/reaper-client.js';
+import type { PostgresLogin } from '../local/postgres.js';
+import { startThrowAwayPostgres } from '../local/throw-away-postgres.js';
 import { projectRoot } from '../project.js';
 import type { Check } from './check.js';
 
@@ -117,20 +114,6 @@ async function unlistedClasses(app: string, { entities, migrations }: DatabaseCl
     ...unlisted(entityClasses, entities, 'entities'),
     ...unlisted(migrationClasses, migrations, 'migrations'),
   ];
-}
-
-async function startThrowAwayPostgres(): Promise<{ superuser: SuperuserLogin; stop: () => Promise<void> }> {
-  const stateDir = mkdtempSync(join(tmpdir(), 'check-postgres-'));
-  // The reaper removes them, so they are removed even if the check is killed.
-  for (const folder of [stateDir, postgresDataParent(stateDir)]) tellReaper(`rm ${folder}`);
-  const { child, superuser } = await startPostgres({
-    stateDir,
-    port: await freePort(),
-    superuserPassword: randomBytes(18).toString('base64url'),
-    logFile: join(stateDir, 'postgres.log'),
-    durable: false,
-  });
-  return { superuser, stop: async () => void (await child.stop()) };
 }
 
 function built(app: string, file: string): string {

@@ -1,0 +1,204 @@
+/**
+ * `npm run bench:verify`: what the verification of a token costs beside its signature, without HTTP. Each round measures
+ * every lane once, and each ratio is taken within one round. It writes the result into bench/RESULTS.md; `-- --quick`
+ * only prints.
+ */
+import { sign, verify as verifySignature, type KeyObject } from 'node:crypto';
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { createVerifier } from 'fast-jwt';
+import { importJWK, jwtVerify } from 'jose';
+import jsonwebtoken from 'jsonwebtoken';
+import { LRUCache } from 'lru-cache';
+import { readAnchor } from '#statements';
+import { createTestIssuer, createTestKey, type TestIssuer } from '#testing';
+import { createVerifyAccessToken, KeyRing, TrustError } from '#trust';
+import { circumstances } from '../circumstances.js';
+import { spread } from '../guard/report.js';
+import { writeMeasured } from '../results-file.js';
+import { count, table } from '../rotation/summary.js';
+
+type Alg = 'ES256' | 'RS256';
+
+interface Lane {
+  readonly title: string;
+  /** How many tokens one run judges. */
+  readonly count: number;
+  readonly run: () => void | Promise<void>;
+}
+
+interface Measured {
+  readonly title: string;
+  /** Of one token, in each round. */
+  readonly microseconds: readonly number[];
+}
+
+const { quick } = parseArgs({ options: { quick: { type: 'boolean', default: false } } }).values;
+const rounds = quick ? 9 : 31;
+const TOKENS = 500;
+const expected = { audience: 'orders', scopes: ['orders:read'] };
+
+const facts = circumstances(['fast-jwt', 'jsonwebtoken', 'jose', 'lru-cache']);
+const sections = [await firstSight('ES256'), await firstSight('RS256'), await hits(), await refusals()];
+const text = [
+  `Measured ${new Date().toISOString().slice(0, 10)}, ${rounds} rounds; load average at the end ${loadavg()[0]!.toFixed(2)}:`,
+  facts,
+  ...sections,
+].join('\n\n');
+console.log(text);
+if (!quick) writeMeasured('verify', text);
+
+/** A token that is new to the verifier, beside its signature alone. */
+async function firstSight(alg: Alg): Promise<string> {
+  const issuer = createTestIssuer({ alg });
+  const { publicPem, publicJwk } = issuer.key;
+  const tokens = Array.from({ length: TOKENS }, () => issuer.token());
+  const verify = createVerifyAccessToken({ ring: ringOf(issuer), cacheSize: 0 });
+  const options = { issuer: issuer.issuer, audience: 'orders', algorithms: [alg] };
+  const claims = { allowedIss: options.issuer, allowedAud: options.audience, algorithms: [alg] };
+  const fastJwt = createVerifier({ key: publicPem, ...claims, cache: false });
+  const joseKey = await importJWK(publicJwk, alg);
+  const measured = await measure([
+    signaturesAlone(issuer, tokens),
+    lane('Signet, all checks', tokens, (token) => verify(token, expected)),
+    lane('fast-jwt', tokens, (token) => fastJwt(token) as unknown),
+    lane('jsonwebtoken', tokens, (token) => jsonwebtoken.verify(token, publicPem, options)),
+    {
+      title: 'jose',
+      count: TOKENS,
+      run: async () => {
+        for (const token of tokens) await jwtVerify(token, joseKey, options);
+      },
+    },
+  ]);
+  return `### A token that is new, ${alg}\n\n${table(ratioHead('verification'), ratioRows(measured))}`;
+}
+
+/** What any verifier must do at least: `crypto.verify` over bytes that are ready. */
+function signaturesAlone({ key }: TestIssuer, tokens: readonly string[]): Lane {
+  const parts = tokens.map((token) => {
+    const end = token.lastIndexOf('.');
+    const input = Buffer.from(token.slice(0, end));
+    // In DER for ECDSA, as OpenSSL takes it.
+    return { input, signature: sign('sha256', input, key.privateKey) };
+  });
+  const check = ({ input, signature }: (typeof parts)[number], publicKey: KeyObject) => {
+    if (!verifySignature('sha256', input, publicKey, signature)) fail();
+  };
+  return {
+    title: 'the signature alone',
+    count: tokens.length,
+    run: () => {
+      for (const part of parts) check(part, key.publicKey);
+    },
+  };
+}
+
+/** A token that was verified before. Each string is made anew, as HTTP makes it. */
+async function hits(): Promise<string> {
+  const issuer = createTestIssuer();
+  const rows: string[][] = [];
+  for (const size of [1_000, 20_000]) {
+    const bytes = Array.from({ length: size }, () => Buffer.from(issuer.token()));
+    const verify = createVerifyAccessToken({ ring: ringOf(issuer), cacheSize: size });
+    const lru = new LRUCache<string, object>({ max: size });
+    for (const token of bytes) {
+      verify(token.toString('latin1'), expected);
+      lru.set(token.toString('latin1'), {});
+    }
+    const hit = (title: string, look: (token: string) => unknown) =>
+      lane(title, bytes, (token) => look(token.toString('latin1')) ?? fail());
+    const measured = await measure([
+      hit('the string alone', (token) => token),
+      hit('Signet, all checks of a hit', (token) => verify.recall(token, expected)),
+      hit('lru-cache, the look-up alone', (token) => lru.get(token)),
+    ]);
+    const string = spread(measured[0]!.microseconds).median;
+    for (const { title, microseconds } of measured) {
+      const { median } = spread(microseconds);
+      rows.push([`${title}, ${count(size)} tokens`, median.toFixed(2), (median - string).toFixed(2)]);
+    }
+  }
+  return `### A token that was verified before\n\n${table(['look-up', 'µs', 'without the string'], rows)}`;
+}
+
+/** What a bad token costs. */
+async function refusals(): Promise<string> {
+  const rows: string[][] = [];
+  for (const alg of ['ES256', 'RS256'] as const) {
+    const issuer = createTestIssuer({ alg });
+    const verify = createVerifyAccessToken({ ring: ringOf(issuer) });
+    const stranger = createTestKey();
+    const good = Array.from({ length: TOKENS }, () => issuer.token());
+    const withNextSignature = good.map((token, i) => {
+      const next = good[(i + 1) % TOKENS]!;
+      return token.slice(0, token.lastIndexOf('.')) + next.slice(next.lastIndexOf('.'));
+    });
+    const unknown = good.map(() => issuer.token({}, { signWith: stranger }));
+    const refuses = (code: string) => (token: string) => {
+      try {
+        verify(token, expected);
+      } catch (error) {
+        if (error instanceof TrustError && error.code === code) return;
+      }
+      fail();
+    };
+    const alone = signaturesAlone(issuer, good);
+    const measured = await measure([
+      { ...alone, title: `${alg}: ${alone.title}` },
+      lane(`${alg}: a wrong signature`, withNextSignature, refuses('bad_signature')),
+      lane(`${alg}: an unknown kid`, unknown, refuses('unknown_kid')),
+    ]);
+    rows.push(...ratioRows(measured));
+  }
+  return `### A token that is refused\n\n${table(ratioHead('token'), rows)}`;
+}
+
+function ringOf(issuer: TestIssuer): KeyRing {
+  const ring = new KeyRing({ issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor) });
+  const refusal = ring.accept(issuer.statement(), 'nats');
+  if (refusal !== undefined) throw new Error(refusal);
+  return ring;
+}
+
+function lane<T>(title: string, tokens: readonly T[], judge: (token: T) => unknown): Lane {
+  return {
+    title,
+    count: tokens.length,
+    run: () => {
+      for (const token of tokens) judge(token);
+    },
+  };
+}
+
+async function measure(lanes: readonly Lane[]): Promise<Measured[]> {
+  const results = lanes.map(({ title }) => ({ title, microseconds: [] as number[] }));
+  // The rounds below 0 let the compiler finish.
+  for (let round = -3; round < rounds; round += 1) {
+    for (const [index, { count, run }] of lanes.entries()) {
+      const begun = process.hrtime.bigint();
+      await run();
+      const microseconds = Number(process.hrtime.bigint() - begun) / 1_000 / count;
+      if (round >= 0) results[index]!.microseconds.push(microseconds);
+    }
+  }
+  return results;
+}
+
+function ratioHead(first: string): string[] {
+  return [first, 'µs', 'ratio', 'of the rounds'];
+}
+
+/** The ratio is to the first lane of the same round. */
+function ratioRows(measured: readonly Measured[]): string[][] {
+  const base = measured[0]!.microseconds;
+  return measured.map(({ title, microseconds }) => {
+    const { median, min, max } = spread(microseconds.map((value, round) => value / base[round]!));
+    const range = `${min.toFixed(2)} to ${max.toFixed(2)}`;
+    return [title, spread(microseconds).median.toFixed(1), median.toFixed(2), range];
+  });
+}
+
+function fail(): never {
+  throw new Error('a token was judged wrongly');
+}
