@@ -159,7 +159,7 @@ function fastJwt(facts: ServerFacts, { cache }: { cache: number | false }) {
 }
 
 function jsonWebToken(facts: ServerFacts) {
-  const [key, options] = [pem(facts), optionsOf(facts)];
+  const [key, options] = [createPublicKey(pem(facts)), optionsOf(facts)];
   return (request: FastifyRequest) => {
     Object.assign(request, { user: jsonwebtoken.verify(bearer(request), key, options) });
   };

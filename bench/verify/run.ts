@@ -62,7 +62,7 @@ async function firstSight(alg: Alg): Promise<string> {
     signaturesAlone(issuer, tokens),
     lane('Signet, all checks', tokens, (token) => verify(token, expected)),
     lane('fast-jwt', tokens, (token) => fastJwt(token) as unknown),
-    lane('jsonwebtoken', tokens, (token) => jsonwebtoken.verify(token, publicPem, options)),
+    lane('jsonwebtoken', tokens, (token) => jsonwebtoken.verify(token, issuer.key.publicKey, options)),
     {
       title: 'jose',
       count: TOKENS,
@@ -110,7 +110,10 @@ async function hits(): Promise<string> {
       lane(title, bytes, (token) => look(token.toString('latin1')) ?? fail());
     const measured = await measure([
       hit('the string alone', (token) => token),
-      hit('Signet, all checks of a hit', (token) => verify.recall(token, expected)),
+      hit(
+        'Signet, all checks of a hit',
+        (token) => verify.recall(token, expected) ?? verify(token, expected),
+      ),
       hit('lru-cache, the look-up alone', (token) => lru.get(token)),
     ]);
     const string = spread(measured[0]!.microseconds).median;

@@ -4,32 +4,36 @@
  */
 export function joseToDer(signature: Buffer): Buffer {
   const size = signature.length / 2;
-  const [r, s] = [magnitude(signature.subarray(0, size)), magnitude(signature.subarray(size))];
-  const length = derLength(r) + derLength(s);
+  const r = integerIn(signature, 0, size);
+  const s = integerIn(signature, size, 2 * size);
+  const length = 2 + r.length + 2 + s.length;
   // P-521 gives more than 127 bytes. DER then writes the length in two bytes.
   const head = length < 0x80 ? [0x30, length] : [0x30, 0x81, length];
   const der = Buffer.allocUnsafe(head.length + length);
   der.set(head);
-  writeInteger(der, head.length, r);
-  writeInteger(der, head.length + derLength(r), s);
+  write(der, head.length, signature, r);
+  write(der, head.length + 2 + r.length, signature, s);
   return der;
 }
 
-/** Without the zero bytes in front, of which DER allows none. */
-function magnitude(unsigned: Buffer): Buffer {
-  let start = 0;
-  while (start < unsigned.length - 1 && unsigned[start] === 0) start += 1;
-  return unsigned.subarray(start);
+/** Where a non-negative integer stands in a signature, and how many bytes DER needs for it. */
+interface DerInteger {
+  /** The first byte that is not zero. */
+  readonly start: number;
+  readonly end: number;
+  readonly length: number;
 }
 
-// DER integers have a sign, so a leading one-bit needs a zero byte before it.
-const signBytes = (value: Buffer): number => (value[0]! >= 0x80 ? 1 : 0);
+function integerIn(bytes: Buffer, begin: number, end: number): DerInteger {
+  let start = begin;
+  while (start < end - 1 && bytes[start] === 0) start += 1;
+  // DER integers have a sign, so a leading one-bit needs a zero byte before it.
+  return { start, end, length: end - start + (bytes[start]! >= 0x80 ? 1 : 0) };
+}
 
-const derLength = (value: Buffer): number => 2 + signBytes(value) + value.length;
-
-function writeInteger(der: Buffer, offset: number, value: Buffer): void {
+function write(der: Buffer, offset: number, bytes: Buffer, { start, end, length }: DerInteger): void {
   der[offset] = 0x02;
-  der[offset + 1] = signBytes(value) + value.length;
+  der[offset + 1] = length;
   der[offset + 2] = 0;
-  der.set(value, offset + 2 + signBytes(value));
+  bytes.copy(der, offset + 2 + length - (end - start), start, end);
 }

@@ -17,6 +17,10 @@ export class JwsError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
+    const { stackTraceLimit } = Error;
+    // Bad tokens are expected, and a stack costs as much as the check of a signature.
+    Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }

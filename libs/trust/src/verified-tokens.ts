@@ -26,7 +26,7 @@ interface Entry {
  * ring can change.
  */
 export class VerifiedTokens {
-  private readonly index = new Map<string, number>();
+  private readonly index = new Map<number, number>();
   private readonly slots: Entry[] = [];
   private hand = 0;
 
@@ -64,5 +64,14 @@ export class VerifiedTokens {
   }
 }
 
-/** The end of the signature: as good as random, and short. V8 would hash every character of a whole token. */
-const mapKey = (token: string): string => token.slice(-32);
+/**
+ * A number made of the end of the signature (FNV-1a), which is as good as random. As the key of a map it is faster than a
+ * string, of which V8 hashes every character.
+ */
+function mapKey(token: string): number {
+  let key = 0x811c_9dc5;
+  for (let i = Math.max(0, token.length - 8); i < token.length; i += 1)
+    key = Math.imul(key ^ token.charCodeAt(i), 0x0100_0193);
+  // Of 30 bits, which V8 keeps without an allocation.
+  return key >>> 2;
+}
