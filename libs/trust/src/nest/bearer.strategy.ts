@@ -7,7 +7,10 @@ import { Authenticator } from '../authenticate.js';
 import type { ReceivedRequest } from '../bearer.js';
 import type { Expectation } from '../verify-access-token.js';
 
-/** What passport adds to a strategy: functions for one request, which use no `this`. */
+/** The name of the strategy in the guard's registry. */
+export const BEARER = 'bearer';
+
+/** What passport adds for each request to an object of its own, whose prototype is the strategy. */
 interface Answers {
   readonly success: (claims: AccessTokenClaims) => void;
   readonly fail: (reason: unknown) => void;
@@ -19,7 +22,7 @@ interface Answers {
  * provider that returns no key.
  */
 @Injectable()
-export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
+export class BearerStrategy extends PassportStrategy(Strategy, BEARER) {
   constructor(private readonly authenticator: Authenticator) {
     super({
       jwtFromRequest: () => null,
@@ -30,8 +33,6 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
 
   override authenticate(request: unknown, options: { expected: Expectation }): void {
     const { raw } = request as { raw: ReceivedRequest };
-    // Read before any await: passport sets both anew on its one strategy object for each request. Later they may belong
-    // to another request, and its caller would get these claims.
     const { success, fail } = this as unknown as Answers;
     this.authenticator.authenticate(raw, options.expected).then(
       (claims) => success(claims),
@@ -40,7 +41,8 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
   }
 
   /**
-   * Passport's registry exists once per process. Each application here has a strategy of its own and needs no registry.
+   * Passport's registry exists once per process. Each application here has a strategy of its own, which the guard
+   * registers in a registry of its own.
    */
   getPassportInstance() {
     return new passport.Passport();

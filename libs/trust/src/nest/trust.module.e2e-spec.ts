@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Controller, Get, Global, Logger, Module, type INestApplication } from '@nestjs/common';
 import { AuthModuleOptions } from '@nestjs/passport';
+import passport from 'passport';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { createTestIssuer, createTestKey, eventually, fakeClock, published, type TestIssuer } from '#testing';
@@ -511,13 +512,14 @@ test('two services of two audiences in one process do not disturb each other', a
   }
 });
 
-test("a global passport module of the application does not replace the guard's strategy", async () => {
+test("a strategy that the application registers with passport does not replace the guard's", async () => {
   const liar = {
     success: (_user: unknown): void => undefined,
     authenticate() {
       this.success({ sub: 'liar' });
     },
   };
+  passport.use('bearer', liar);
   @Global()
   @Module({
     providers: [{ provide: AuthModuleOptions, useValue: { defaultStrategy: liar } }],
@@ -528,6 +530,7 @@ test("a global passport module of the application does not replace the guard's s
   const url = await startService(facts, [LiarModule]);
   await ready(url);
   expect(await get(`${url}/cats`)).toMatchObject({ status: 401 });
+  passport.unuse('bearer');
   expect(await get(`${url}/cats`, token({ sub: 'felix' }))).toMatchObject({
     status: 200,
     body: { sub: 'felix' },

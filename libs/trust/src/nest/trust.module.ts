@@ -8,7 +8,6 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { AuthModuleOptions } from '@nestjs/passport';
 import { readAnchor } from '#statements';
 import { Authenticator } from '../authenticate.js';
 import { KeyRing } from '../key-ring.js';
@@ -39,13 +38,6 @@ const STORE = Symbol('trust-store');
     { provide: FEED, useFactory: createFeed, inject: [TRUST_OPTIONS, KeyRing] },
     { provide: Authenticator, useFactory: createAuthenticator, inject: [TRUST_OPTIONS, KeyRing, FEED] },
     BearerStrategy,
-    // Passport accepts a strategy object where a registered name usually stands; only its types do not say so. The
-    // module provides it itself, so that a global PassportModule of the application cannot replace the strategy.
-    {
-      provide: AuthModuleOptions,
-      useFactory: (strategy: BearerStrategy) => ({ defaultStrategy: strategy }),
-      inject: [BearerStrategy],
-    },
     { provide: APP_GUARD, useClass: TokenGuard },
   ],
   exports: [KeyRing, Authenticator],
