@@ -8,4 +8,4 @@ export type { RevocationRange } from './revocations.js';
 export { shareRuns, within } from './shared-runs.js';
 export { StatementFeed } from './statement-feed.js';
 export { TrustError, type TrustErrorCode } from './trust-error.js';
-export { createVerifyAccessToken } from './verify-access-token.js';
+export { createVerifyAccessToken, MAX_CLOCK_SKEW_SECONDS } from './verify-access-token.js';

@@ -11,6 +11,9 @@ import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
 
 const ACCESS_TOKEN_TYPES = ['at+jwt', 'application/at+jwt'] as const;
 
+/** The greatest difference of clocks that a verifier may tolerate. The issuer relies on it. */
+export const MAX_CLOCK_SKEW_SECONDS = 5;
+
 export interface VerifyOptions {
   readonly ring: KeyRing;
   /** Longest accepted `exp - iat` in seconds; default 300. */
@@ -70,7 +73,7 @@ export function createVerifyAccessToken({
   clock = systemClock,
 }: VerifyOptions): VerifyAccessToken {
   // This refuses NaN too: every comparison with NaN is false, so a limit of NaN would be no limit.
-  requireRange({ clockSkewSeconds }, 0, 5);
+  requireRange({ clockSkewSeconds }, 0, MAX_CLOCK_SKEW_SECONDS);
   requireRange({ maxLifetimeSeconds }, 1, Infinity);
   requireRange({ maxTokenBytes }, 1, Infinity);
   requireRange({ cacheSize }, 0, 2 ** 24);

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { revocationPayload, type RevokedSubject } from '#statements';
+import { MAX_CLOCK_SKEW_SECONDS } from '#trust';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { EpochGuard } from '../key-set/epoch-guard.js';
 import { StatementSigners } from '../anchor/statement-signer.js';
@@ -78,12 +79,12 @@ export class RevocationsService {
     subject: RevokedSubject,
     { n, now, anchor }: { n: number; now: Date; anchor: string | null },
   ): Promise<RevocationRecord> {
-    const { issuer, maxTokenSeconds, clockSkewSeconds } = this.settings;
+    const { issuer, maxTokenSeconds } = this.settings;
     const iat = Math.floor(now.getTime() / 1000);
     const payload = revocationPayload(subject, { issuer, iat, jti: randomUUID(), n });
     const jws = await this.signers.find(anchor).signRevocation(payload);
-    // ACCESS_TOKEN_SECONDS may have been longer before. A verifier whose clock is slow accepts a token longer, too.
-    const lifeMs = (maxTokenSeconds + 2 * clockSkewSeconds) * 1000;
+    // ACCESS_TOKEN_SECONDS may have been longer before. The clock of a verifier may be slow, and it tolerates as much again.
+    const lifeMs = (maxTokenSeconds + 2 * MAX_CLOCK_SKEW_SECONDS) * 1000;
     const expiresAt = new Date(now.getTime() + lifeMs);
     return { n, ...subject, jws, createdAt: now, expiresAt, stream: null, sequence: null };
   }

@@ -2,6 +2,7 @@ import { randomUUID, type KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import type { EntityManager } from 'typeorm';
+import { MAX_CLOCK_SKEW_SECONDS } from '#trust';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
@@ -53,7 +54,7 @@ export class AccessTokenSigner {
     const key = await this.lockActiveKey(tx);
     await this.guard.refuseOldDatabase(tx);
     const now = Math.floor((await databaseClock(tx)).getTime() / 1000);
-    const { issuer, accessTokenSeconds, clockSkewSeconds } = this.settings;
+    const { issuer, accessTokenSeconds } = this.settings;
     const exp = now + accessTokenSeconds;
     const payload = { iss: issuer, ...claims, iat: now, exp, jti: randomUUID() };
     const token = this.jwt.sign(payload, {
@@ -62,7 +63,7 @@ export class AccessTokenSigner {
       // The types of @nestjs/jwt allow PEM text only, but jsonwebtoken also takes a key object.
       privateKey: this.privateKeyOf(key) as unknown as Buffer,
     });
-    const expiredAt = new Date((exp + 2 * clockSkewSeconds) * 1000);
+    const expiredAt = new Date((exp + 2 * MAX_CLOCK_SKEW_SECONDS) * 1000);
     return { token, expiresIn: accessTokenSeconds, expiredAt };
   }
 
