@@ -151,10 +151,10 @@ export default {
 
     forbid(
       'only-auth-signs-tokens',
-      'Only apps/auth signs tokens.',
+      'Only apps/auth signs tokens. The benchmarks measure jsonwebtoken.',
       ours,
       '^node_modules/(@nestjs/jwt|jsonwebtoken)/',
-      { fromNot: '^apps/auth/' },
+      { fromNot: '^(apps/auth|bench)/' },
     ),
     forbid(
       'only-auth-and-tests-use-jose',

@@ -110,7 +110,7 @@ describe('after the database was restored from an older backup', () => {
     const complaints = auth
       .logged()
       .split('\n')
-      .filter((line) => line.includes('restored from an older backup'));
+      .filter((line) => line.includes('restored from an old backup'));
     expect(complaints).toEqual([expect.stringContaining('npm run keys -- recover')]);
     const { email, password } = await auth.account();
     const login = await auth.send('POST', '/auth/login', { body: { email, password } });

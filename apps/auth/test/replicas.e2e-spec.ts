@@ -325,5 +325,5 @@ it('of all that there was: one sequence of epochs, one statement each, and nothi
   expect(heard.length).toBeGreaterThan(30);
   expect(heard.filter((statement) => !known.has(statement))).toEqual([]);
   expect(verifier.ring.facts().statements.refused).not.toMatchObject({ bad_signature: expect.anything() });
-  expect(auth.logged()).not.toContain('restored from an older backup');
+  expect(auth.logged()).not.toContain('restored from an old backup');
 });

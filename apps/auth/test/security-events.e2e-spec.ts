@@ -279,7 +279,7 @@ describe('keys', () => {
 
 it('no event of accounts, sessions and keys was left out', () => {
   const elsewhere = /^(anchor|nats|database|statement|revocation|revocations)\./;
-  expect([...seen].sort()).toEqual(
+  expect([...seen].filter((event) => !elsewhere.test(String(event))).sort()).toEqual(
     Object.keys(securityEvents)
       .filter((event) => !elsewhere.test(event))
       .sort(),

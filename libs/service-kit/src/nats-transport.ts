@@ -12,13 +12,13 @@ import { nodeResolveHost, NodeTransport } from '@nats-io/transport-node/lib/node
 
 class ClosingTransport extends NodeTransport {
   override async close(error?: Error): Promise<void> {
-    // `close` does nothing before the server has greeted; `discard` also ends an attempt that still dials.
+    // `close` does nothing before the server has greeted. A socket that still dials ends when the operating system gives up.
     if (this.connected) await super.close(error);
     else this.discard();
   }
 }
 
-/** Connects like `connect` of transport-node. A failed attempt leaves no socket open. */
+/** Connects like `connect` of transport-node. An attempt that failed leaves no connection open. */
 export function connect(options: NodeConnectionOptions): Promise<NatsConnection> {
   setTransportFactory({ factory: () => new ClosingTransport(), dnsResolveFn: nodeResolveHost });
   return NatsConnectionImpl.connect(options);

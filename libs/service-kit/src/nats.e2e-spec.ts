@@ -80,6 +80,13 @@ describe('connectNats', () => {
     expect(state()).toBe('connecting');
   });
 
+  it('does not connect without TLS if its URL says tls', async () => {
+    const { state } = open({ servers: server.url.replace(/^nats:/, 'tls:') });
+    await eventually(() => messages.length > 0);
+    expect(messages[0]).toMatch(/tls/i);
+    expect(state()).toBe('connecting');
+  });
+
   it('closes in a bounded time when it never connected, and tells who waits', async () => {
     const { connection, state, close } = open({ servers: `nats://127.0.0.1:${await freePort()}` });
     await eventually(() => messages.length > 0);

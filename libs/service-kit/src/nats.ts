@@ -25,9 +25,14 @@ export interface NatsLink {
   /** Resolves with the first connection, which then reconnects by itself. Rejects only if closed before. */
   readonly connection: Promise<NatsConnection>;
   readonly state: () => NatsState;
-  /** Drains and closes within about 2 s, connected or not. Can be called several times. */
+  /**
+   * Drains and closes within about 2 s; if an attempt to connect is under way, when that has failed (3 s for each address).
+   * Can be called several times.
+   */
   readonly close: () => Promise<void>;
 }
+
+const isTls = (servers: string | string[]): boolean => [servers].flat().some((url) => url.startsWith('tls:'));
 
 const retryEveryMs = 500;
 const drainTimeoutMs = 2000;
@@ -43,6 +48,8 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
   const attempt = () =>
     connect({
       ...options,
+      // Without this, the client would also accept a server that offers no TLS.
+      ...(isTls(options.servers) && { tls: {} }),
       authenticator: nkeyAuthenticator(new TextEncoder().encode(nkeySeed)),
       timeout: 3000,
       pingInterval: 5000,

@@ -8,9 +8,7 @@ import type { KeyStatus } from '../keys/signing-key.entity.js';
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 const now = at(50);
 const note = 'the database was restored';
-const newKeys = ['f1', 'f2'].map(
-  (kid) => ({ kid, alg: 'ES256', publicJwk: { kid }, seal: 'new' }) as const,
-);
+const newKeys = ['f1', 'f2'].map((kid) => ({ kid, alg: 'ES256', publicJwk: { kid }, seal: 'new' }) as const);
 
 const issuer = createTestIssuer();
 const [activeLater, stolenLater] = [createTestKey('ES384'), createTestKey()];

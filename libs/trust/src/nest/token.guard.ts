@@ -95,7 +95,7 @@ export class TokenGuard implements CanActivate {
   }
 
   private refuse(error: TrustError, context: ExecutionContext): HttpException {
-    if (error.code === 'internal') this.log.error(error.message, error.cause);
+    if (error.code === 'internal') this.log.error(error);
     else this.log.debug(`refused: ${error.code}: ${error.message}`);
     const { challenge, ...facts } = problemFor(error, this.requirements.of(context)?.scopes ?? []);
     const response = context.switchToHttp().getResponse<{ header(name: string, value: string): void }>();
