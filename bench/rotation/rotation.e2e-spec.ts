@@ -6,7 +6,8 @@ it('in small: nobody is wrongly refused, nobody wrongly accepted', async () => {
   const result = await underTraffic(quickPlan, () => undefined);
   for (const { tallies } of [result.watched, result.rotations, result.revocations]) {
     for (const name of ourNames) {
-      const { verdicts } = tallies.get(name)!;
+      const { requests, verdicts } = tallies.get(name)!;
+      expect(requests).toBeGreaterThan(20);
       expect(verdicts.accepted).toBeGreaterThan(0);
       expect(verdicts).toMatchObject({ 'wrongly refused': 0, 'wrongly accepted': 0 });
     }
