@@ -15,7 +15,7 @@ import { removePostgresData } from '../../infra/local/postgres-home.js';
 import { startSystem } from '../../infra/local/system.js';
 import { circumstances } from '../circumstances.js';
 import { writeMeasured } from '../results-file.js';
-import { count, milliseconds, spreadOf, table } from '../rotation/summary.js';
+import { count, milliseconds, spreadOf, table } from '../summary.js';
 import { buyers, hashing, type Lane, prepareLanes } from './lanes.js';
 
 const rounds = 5;

@@ -61,7 +61,7 @@ end
 `,
   );
   const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url];
-  const { stdout } = await run('taskset', ['-c', '1', 'wrk', ...options]);
+  const { stdout } = await run('wrk', options);
   const [, requests, microseconds, wrong] = /^answered (\d+) (\d+) (\d+)$/m.exec(stdout)!.map(Number);
   if (wrong! > 0) throw new Error(`${url}: ${wrong} requests were not answered with 200`);
   return { requests: requests!, perSecond: requests! / (microseconds! / 1e6) };

@@ -62,12 +62,11 @@ export interface Protection {
 
 export const UNGUARDED = 'none';
 export const NO_OP = 'no-op';
-export const SIGNET = 'signet';
 
 export const protections: Readonly<Record<string, Protection>> = {
   [UNGUARDED]: { title: 'no guard' },
   [NO_OP]: { title: 'a guard that does nothing', judge: () => () => true },
-  [SIGNET]: { title: 'Signet, with scopes', remembers: true, modules: trustModule, prepare: acceptStatement },
+  signet: { title: 'Signet, with scopes', remembers: true, modules: trustModule, prepare: acceptStatement },
   public: {
     title: 'Signet, a `@Public()` route',
     path: '/open',

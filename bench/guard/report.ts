@@ -1,6 +1,6 @@
 import { protections, UNGUARDED } from './protections.js';
 import type { Alg, Lane } from './plan.js';
-import { table } from '../rotation/summary.js';
+import { spreadOf, table, type Spread } from '../summary.js';
 
 /** What one lane reached in each round. */
 export interface Measured extends Lane {
@@ -18,12 +18,6 @@ export interface Compared {
   readonly cpuMicroseconds: number;
 }
 
-interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
 /** The best first, one list for each algorithm. */
 export function compare(measured: readonly Measured[]): Compared[] {
   const base = measured.find(({ protection }) => protection === UNGUARDED)!;
@@ -31,22 +25,22 @@ export function compare(measured: readonly Measured[]): Compared[] {
     .map((lane) => ({
       title: titleOf(lane),
       alg: lane.alg,
-      rate: spread(lane.perSecond.map((value, round) => value / base.perSecond[round]!)),
-      cpu: spread(lane.cpuMicroseconds.map((value, round) => value / base.cpuMicroseconds[round]!)),
-      perSecond: spread(lane.perSecond).median,
-      cpuMicroseconds: spread(lane.cpuMicroseconds).median,
+      rate: spreadOf(lane.perSecond.map((value, round) => value / base.perSecond[round]!)),
+      cpu: spreadOf(lane.cpuMicroseconds.map((value, round) => value / base.cpuMicroseconds[round]!)),
+      perSecond: spreadOf(lane.perSecond).p50,
+      cpuMicroseconds: spreadOf(lane.cpuMicroseconds).p50,
     }))
-    .sort((a, b) => b.rate.median - a.rate.median);
+    .sort((a, b) => b.rate.p50 - a.rate.p50);
 }
 
 export function tableOf(compared: readonly Compared[]): string {
   const rows = compared.map(({ title, rate, cpu, perSecond, cpuMicroseconds }) => [
     title,
-    rate.median.toFixed(2),
+    rate.p50.toFixed(2),
     `${rate.min.toFixed(2)} to ${rate.max.toFixed(2)}`,
     Math.round(perSecond).toLocaleString('en'),
     `${Math.round(cpuMicroseconds)} µs`,
-    cpu.median.toFixed(2),
+    cpu.p50.toFixed(2),
   ]);
   return table(
     ['protection', 'requests, ratio', 'of the rounds', 'requests a second', 'CPU a request', 'CPU, ratio'],
@@ -57,10 +51,4 @@ export function tableOf(compared: readonly Compared[]): string {
 function titleOf({ protection, repeated }: Lane): string {
   const { title, remembers } = protections[protection]!;
   return remembers ? `${title}, ${repeated ? 'tokens repeat' : 'each token is new'}` : title;
-}
-
-export function spread(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)] ?? NaN;
-  return { median: at(0.5), min: at(0), max: at(1) };
 }

@@ -1,7 +1,7 @@
 /** The result as Markdown. */
 import type { StepResult } from './many-verifiers.js';
 import { ourNames, peers, type Plan, type TrafficResult } from './rotation-bench.js';
-import { count, milliseconds, spreadCells, spreadOf, table } from './summary.js';
+import { count, milliseconds, spreadCells, spreadOf, table } from '../summary.js';
 import type { Tallies, Tally } from './traffic.js';
 
 export function trafficReport(plan: Plan, result: TrafficResult): string {

@@ -14,9 +14,8 @@ import { readAnchor } from '#statements';
 import { createTestIssuer, createTestKey, type TestIssuer } from '#testing';
 import { createVerifyAccessToken, KeyRing, TrustError } from '#trust';
 import { circumstances } from '../circumstances.js';
-import { spread } from '../guard/report.js';
 import { writeMeasured } from '../results-file.js';
-import { count, table } from '../rotation/summary.js';
+import { count, spreadOf, table } from '../summary.js';
 
 type Alg = 'ES256' | 'RS256';
 
@@ -116,10 +115,10 @@ async function hits(): Promise<string> {
       ),
       hit('lru-cache, the look-up alone', (token) => lru.get(token)),
     ]);
-    const string = spread(measured[0]!.microseconds).median;
+    const string = spreadOf(measured[0]!.microseconds).p50;
     for (const { title, microseconds } of measured) {
-      const { median } = spread(microseconds);
-      rows.push([`${title}, ${count(size)} tokens`, median.toFixed(2), (median - string).toFixed(2)]);
+      const { p50 } = spreadOf(microseconds);
+      rows.push([`${title}, ${count(size)} tokens`, p50.toFixed(2), (p50 - string).toFixed(2)]);
     }
   }
   return `### A token that was verified before\n\n${table(['look-up', 'µs', 'without the string'], rows)}`;
@@ -196,9 +195,9 @@ function ratioHead(first: string): string[] {
 function ratioRows(measured: readonly Measured[]): string[][] {
   const base = measured[0]!.microseconds;
   return measured.map(({ title, microseconds }) => {
-    const { median, min, max } = spread(microseconds.map((value, round) => value / base[round]!));
+    const { p50, min, max } = spreadOf(microseconds.map((value, round) => value / base[round]!));
     const range = `${min.toFixed(2)} to ${max.toFixed(2)}`;
-    return [title, spread(microseconds).median.toFixed(1), median.toFixed(2), range];
+    return [title, spreadOf(microseconds).p50.toFixed(1), p50.toFixed(2), range];
   });
 }
 

@@ -8,7 +8,10 @@ import { postgresDataParent } from './postgres-home.js';
 import { startPostgres } from './postgres.js';
 import { tellReaper } from './reaper-client.js';
 
-/** Starts a PostgreSQL for checks and measurements. Its data is removed at the end of the process, also if it is killed. */
+/**
+ * Starts a PostgreSQL without crash safety, for tests, checks and measurements. The reaper removes its data, also if this
+ * process is killed.
+ */
 export async function startThrowAwayPostgres(): Promise<{
   superuser: SuperuserLogin;
   stop: () => Promise<void>;

@@ -1,12 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { findNatsServer } from '../../../infra/local/nats-server-finder.js';
-import { freePort } from '../../../infra/local/ports.js';
-import { postgresDataParent } from '../../../infra/local/postgres-home.js';
-import { startPostgres, type PostgresLogin } from '../../../infra/local/postgres.js';
-import { tellReaper } from '../../../infra/local/reaper-client.js';
+import type { PostgresLogin } from '../../../infra/local/postgres.js';
+import { startThrowAwayPostgres } from '../../../infra/local/throw-away-postgres.js';
 
 const variable = 'TEST_POSTGRES_SUPERUSER';
 
@@ -18,18 +12,9 @@ const variable = 'TEST_POSTGRES_SUPERUSER';
 export async function startSharedServers(): Promise<() => Promise<void>> {
   const nats = await findNatsServer();
   if (nats.kind === 'binary') process.env['NATS_SERVER'] = nats.path;
-  const stateDir = mkdtempSync(join(tmpdir(), 'test-postgres-'));
-  // The reaper removes them, even if the run is interrupted.
-  for (const folder of [stateDir, postgresDataParent(stateDir)]) tellReaper(`rm ${folder}`);
-  const { child, superuser } = await startPostgres({
-    stateDir,
-    port: await freePort(),
-    superuserPassword: randomBytes(18).toString('base64url'),
-    logFile: join(stateDir, 'postgres.log'),
-    durable: false,
-  });
+  const { superuser, stop } = await startThrowAwayPostgres();
   process.env[variable] = JSON.stringify(superuser);
-  return async () => void (await child.stop());
+  return stop;
 }
 
 /** Returns the superuser login of this run's PostgreSQL. @throws Error outside of a test run */

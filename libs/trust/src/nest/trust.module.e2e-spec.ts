@@ -562,6 +562,17 @@ describe('a further check', () => {
     expect(status).toBe(500);
     expect(content).not.toContain('database');
   });
+
+  test('that finds a fault of ours is logged with its cause', async () => {
+    const fault = new TrustError('internal', 'verification failed', { cause: new RangeError('a bug') });
+    const { url, token } = await setUp({ furtherCheck: () => Promise.reject(fault) });
+    const errors: unknown[] = [];
+    const ignore = () => undefined;
+    Logger.overrideLogger({ log: ignore, warn: ignore, error: (error: unknown) => errors.push(error) });
+    expect(await get(`${url}/cats`, token())).toMatchObject({ status: 401 });
+    Logger.overrideLogger(false);
+    expect(errors).toEqual([fault]);
+  });
 });
 
 describe('a service that lacks a fact', () => {

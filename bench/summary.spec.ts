@@ -4,8 +4,8 @@ import { milliseconds, spreadOf, table } from './summary.js';
 describe('spreadOf', () => {
   it('names values that were measured', () => {
     const values = Array.from({ length: 200 }, (_, i) => 200 - i);
-    expect(spreadOf(values)).toEqual({ count: 200, p50: 100, p99: 198, max: 200 });
-    expect(spreadOf([7])).toEqual({ count: 1, p50: 7, p99: 7, max: 7 });
+    expect(spreadOf(values)).toEqual({ count: 200, min: 1, p50: 100, p99: 198, max: 200 });
+    expect(spreadOf([7])).toEqual({ count: 1, min: 7, p50: 7, p99: 7, max: 7 });
   });
 
   it('says nothing of nothing', () => {

@@ -2,6 +2,7 @@
 
 export interface Spread {
   readonly count: number;
+  readonly min: number;
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
@@ -12,7 +13,13 @@ export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   // Nearest rank: a value that was measured, never one between two.
   const rank = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
-  return { count: sorted.length, p50: rank(0.5), p99: rank(0.99), max: sorted.at(-1) ?? NaN };
+  return {
+    count: sorted.length,
+    min: sorted[0] ?? NaN,
+    p50: rank(0.5),
+    p99: rank(0.99),
+    max: sorted.at(-1) ?? NaN,
+  };
 }
 
 export const milliseconds = (value: number): string =>
