@@ -2,6 +2,7 @@
  * The bench of the claim: keys are rotated and revoked under constant traffic; nobody may be refused wrongly and, after
  * the bound, nobody accepted wrongly. Two usual verifiers get the same traffic in the same run.
  */
+import { eventually } from '#testing';
 import { BenchSystem } from './bench-system.js';
 import { manyVerifiers, type StepResult } from './many-verifiers.js';
 import {
@@ -107,6 +108,9 @@ export async function underTraffic(plan: Plan, log: (line: string) => void): Pro
     traffic = new Traffic(targets, await bench.issuer.loginCustomer());
     traffic.start();
     await untilHeard(bench.issuer, ours.length);
+    // Who has not fetched a key before it is revoked cannot accept it afterwards, and nothing would be learned of them.
+    const begun = traffic;
+    await eventually(() => targets.every((target) => begun.hasAccepted(target)), { timeoutMs: 30_000 });
     const stage = { bench, traffic, ours };
     const phases = async () => {
       const watched = await watchedRevocation(stage, targets, plan.watchMs);

@@ -75,6 +75,11 @@ export class Traffic {
     this.current = newGeneration(token);
   }
 
+  /** Whether this target has accepted the present token. */
+  hasAccepted({ name }: Target): boolean {
+    return this.current.lastAccepted.has(name);
+  }
+
   /** Says that the key of the present token is being revoked now. */
   revoking(): Generation {
     this.current.revokeSentAt = performance.now();
