@@ -36,6 +36,14 @@ describe('parseJsonObject', () => {
   });
 
   test.each([
+    ['with few brackets', `{"x":"${'x'.repeat(2_000)}","a":1,"a":2}`],
+    ['with many brackets', `{"x":[${Array(300).fill('{}').join(',')},"${'x'.repeat(2_000)}"],"a":1,"a":2}`],
+    ['deep inside', `${'{"a":'.repeat(400)}{"b":1,"b":2}${'}'.repeat(400)}`],
+  ])('refuses a name twice in a long text, %s', (_what, text) => {
+    expect(() => parse(text)).toThrow(new JwsError('malformed', 'it has a member name twice'));
+  });
+
+  test.each([
     ['in two objects', '{"a":{"x":1},"b":{"x":1},"x":1}'],
     ['as a value', '{"a":"a","b":"a","c":["a","a"]}'],
     ['in a string that looks like members', '{"a":"\\"a\\":1","b":"{\\"a\\":1,\\"a\\":2}"}'],

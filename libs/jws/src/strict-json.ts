@@ -30,15 +30,27 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   return value as JsonObject;
 }
 
-/** In characters. `JSON.stringify` takes time quadratic in the depth, and a long text can be deep. */
-const MAX_COMPARED = 1_024;
+// `JSON.stringify` takes time quadratic in the depth. A short text, or one with few brackets, is not deep.
+const SHORT = 1_024;
+const FEW_BRACKETS = 256;
 
 /**
  * Whether `JSON.stringify` gives this text. Then each member in the text is in the value, so no name came twice. It is so
  * for what most issuers write, and much faster than the search.
  */
 function isWrittenAs(text: string, value: unknown): boolean {
-  return text.length <= MAX_COMPARED && JSON.stringify(value) === text;
+  return (text.length <= SHORT || hasFewBrackets(text)) && JSON.stringify(value) === text;
+}
+
+function hasFewBrackets(text: string): boolean {
+  let left = FEW_BRACKETS;
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      left -= 1;
+      if (left < 0) return false;
+    }
+  }
+  return true;
 }
 
 // Matches a string, or a character that opens or closes an object or a list. In text that JSON.parse accepts, these

@@ -28,6 +28,7 @@ export {
   type KeyRevocationReason,
   type KeySetPayload,
   type KeySetStatement,
+  publishedStatuses,
   type PublishedKey,
   type PublishedStatus,
 } from './key-set-statement.js';

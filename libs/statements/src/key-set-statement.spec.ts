@@ -35,6 +35,34 @@ test('a good statement without a key, as after all were revoked together', () =>
   expect(verify(issuer.statement({ keys: [], revoked }))).toMatchObject({ keys: [], revoked });
 });
 
+describe('a key that an earlier statement has', () => {
+  const { keys: held } = verify(issuer.statement());
+
+  test('is the same object if it is repeated unchanged', () => {
+    const { keys } = verify(issuer.statement(), { held });
+    expect(keys).toHaveLength(2);
+    expect(keys[0]).toBe(held[0]);
+    expect(keys[1]).toBe(held[1]);
+  });
+
+  test.each([
+    ['status', published(key, { status: 'prepared' }), { status: 'prepared' }],
+    ['end', published(key, { verify_until: now + 9 }), { verifyUntil: now + 9 }],
+  ])('is another object if its %s changed', (_what, member, expected) => {
+    const [changed] = verify(issuer.statement({ keys: [member] }), { held }).keys;
+    expect(changed).not.toBe(held[0]);
+    expect(changed).toMatchObject({ kid: key.kid, ...expected });
+  });
+
+  test('is judged again if another member changed', () => {
+    const judged = (member: object) => verify(issuer.statement({ keys: [member] }), { held });
+    const foreign = { ...issuer.standby.publicJwk, kid: key.kid, status: 'active' };
+    expect(() => judged(foreign)).toThrow('a kid is not the thumbprint of its key');
+    expect(() => judged(published(key, { use: 'enc' }))).toThrow('use is not sig');
+    expect(() => judged(published(key, { d: 'x' }))).toThrow('has a private or symmetric member');
+  });
+});
+
 describe('refuses', () => {
   const stranger = createTestKey();
   const good = issuer.statement();

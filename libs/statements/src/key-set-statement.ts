@@ -10,7 +10,7 @@ export const MAX_STATEMENT_BYTES = 256 * 1024;
 export const MAX_STATEMENT_KEYS = 64;
 
 /** A key in one of these states is published and verifies. */
-const publishedStatuses = ['prepared', 'active', 'retiring'] as const;
+export const publishedStatuses = ['prepared', 'active', 'retiring'] as const;
 export type PublishedStatus = (typeof publishedStatuses)[number];
 
 const seconds = z.int().nonnegative();
@@ -57,6 +57,8 @@ export interface PublishedKey extends PublicKey {
   readonly kid: string;
   readonly status: PublishedStatus;
   readonly verifyUntil: number | undefined;
+  /** The member of `keys` that this was admitted from, as JSON. */
+  readonly json: string;
 }
 
 /** A verified key-set statement. */
@@ -73,11 +75,18 @@ export interface KeySetStatement extends Omit<KeySetPayload, 'keys'> {
  * whether the statement is newer than its own.
  *
  * @param now NumericDate, seconds
+ * @param held the keys of an earlier statement. A key that this one repeats unchanged is the same object; admitting a
+ *   key is most of the work
  * @throws StatementError with the reason as `code`
  */
 export function verifyKeySetStatement(
   jws: string,
-  { issuer, anchors, now }: { issuer: string; anchors: readonly Anchor[]; now: number },
+  {
+    issuer,
+    anchors,
+    now,
+    held = [],
+  }: { issuer: string; anchors: readonly Anchor[]; now: number; held?: readonly PublishedKey[] },
 ): KeySetStatement {
   const { payload: opened, pinIndex } = openAnchored(jws, {
     typ: KEYSET_TYP,
@@ -89,17 +98,25 @@ export function verifyKeySetStatement(
   const payload = parsed.data;
   if (payload.iss !== issuer) throw new StatementError('wrong_issuer', 'iss is not the configured issuer');
   if (payload.exp <= now) throw new StatementError('expired', 'exp has passed');
-  return { ...payload, keys: admitKeys(payload.keys), pinIndex, jws };
+  return { ...payload, keys: admitKeys(payload.keys, held), pinIndex, jws };
 }
 
-function admitKeys(jwks: KeySetPayload['keys']): PublishedKey[] {
+function admitKeys(members: KeySetPayload['keys'], held: readonly PublishedKey[]): PublishedKey[] {
+  const heldByKid = new Map(held.map((key) => [key.kid, key]));
   const kids = new Set<string>();
-  return jwks.map(({ status, verify_until: verifyUntil, ...jwk }) => {
-    const key = asStatementError(() => admitPublicJwk(jwk));
-    if (jwk.kid !== key.thumbprint)
-      throw new StatementError('invalid_payload', 'a kid is not the thumbprint of its key');
-    if (kids.has(jwk.kid)) throw new StatementError('invalid_payload', 'a kid occurs twice');
-    kids.add(jwk.kid);
-    return { ...key, kid: jwk.kid, status, verifyUntil };
+  return members.map((member) => {
+    if (kids.has(member.kid)) throw new StatementError('invalid_payload', 'a kid occurs twice');
+    kids.add(member.kid);
+    const known = heldByKid.get(member.kid);
+    const json = JSON.stringify(member);
+    return known?.json === json ? known : admitKey(member, json);
   });
+}
+
+function admitKey(member: KeySetPayload['keys'][number], json: string): PublishedKey {
+  const { kid, status, verify_until: verifyUntil, ...jwk } = member;
+  const key = asStatementError(() => admitPublicJwk(jwk));
+  if (kid !== key.thumbprint)
+    throw new StatementError('invalid_payload', 'a kid is not the thumbprint of its key');
+  return { ...key, kid, status, verifyUntil, json };
 }

@@ -97,7 +97,7 @@ export class KeyRing {
     for (const { kid } of next.revoked) this.everRevoked.add(kid);
     // A statement from a restored database may publish a key again that was revoked after the backup.
     const good = next.keys.filter(({ kid }) => !this.everRevoked.has(kid));
-    this.keys = new Map(good.map((key) => [key.kid, this.sameObjectIfUnchanged(key)]));
+    this.keys = new Map(good.map((key) => [key.kid, key]));
     this.statement = next;
     if (channel === 'nats') this.pushed = next;
     this.expectRevocations(next, channel);
@@ -121,7 +121,8 @@ export class KeyRing {
   private verify(jws: string, now: number): KeySetStatement | StatementErrorCode {
     const { issuer, anchors } = this;
     try {
-      return verifyKeySetStatement(jws, { issuer, anchors, now });
+      // Remembered tokens are bound to the object of their key, so a key that is repeated must stay the same object.
+      return verifyKeySetStatement(jws, { issuer, anchors, now, held: this.statement?.keys ?? [] });
     } catch (error) {
       if (error instanceof StatementError) return error.code;
       throw error;
@@ -131,17 +132,6 @@ export class KeyRing {
   private expectRevocations({ revocations, iat }: KeySetStatement, channel: Channel): void {
     // HTTP and the file carry no revocations. A statement from there does not show that revocations arrive.
     this.revocations.expect({ ...revocations, iat }, { pushed: channel === 'nats' || channel === 'local' });
-  }
-
-  /**
-   * Returns the held object for a key that the new statement repeats unchanged. Remembered tokens are bound to this
-   * object.
-   */
-  private sameObjectIfUnchanged(key: PublishedKey): PublishedKey {
-    const held = this.keys.get(key.kid);
-    // The same kid means the same key material, because it is the thumbprint. Only `alg` is not part of it.
-    const same = held?.alg === key.alg && held.status === key.status && held.verifyUntil === key.verifyUntil;
-    return same ? held : key;
   }
 
   /** Finds the published key with this id. Prepared, active and retiring keys verify alike. */

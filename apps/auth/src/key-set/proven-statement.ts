@@ -60,8 +60,9 @@ export class ProvenStatement {
 
   /** Verifies a statement, apart from its age. Returns undefined if none of auth's anchors signed it. */
   verify(jws: string): KeySetStatement | undefined {
+    const { issuer, anchors } = this;
     try {
-      return verifyKeySetStatement(jws, { issuer: this.issuer, anchors: this.anchors, now: 0 });
+      return verifyKeySetStatement(jws, { issuer, anchors, now: 0, held: this.newestSeen?.keys ?? [] });
     } catch {
       return undefined;
     }
