@@ -12,6 +12,7 @@ import { VerifierPins1700000000004 } from './migrations/4-verifier-pins.js';
 import { RevocationReasons1700000000005 } from './migrations/5-revocation-reasons.js';
 import { SessionExpiry1700000000006 } from './migrations/6-session-expiry.js';
 import { RotationWaits1700000000007 } from './migrations/7-rotation-waits.js';
+import { KeyHistory1700000000008 } from './migrations/8-key-history.js';
 
 export const entities = [Account, Session, SigningKey, KeySetState, Rotation, RevocationRecord];
 
@@ -24,4 +25,5 @@ export const migrations = [
   RevocationReasons1700000000005,
   SessionExpiry1700000000006,
   RotationWaits1700000000007,
+  KeyHistory1700000000008,
 ];

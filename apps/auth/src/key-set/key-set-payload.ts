@@ -8,20 +8,15 @@ export interface PayloadOptions {
   readonly now: Date;
   /** The life of the statement, in seconds. */
   readonly statementSeconds: number;
-  /** How long `revoked` names a revoked key: the longest life of a token plus the life of a statement, in seconds. */
-  readonly listRevokedSeconds: number;
+  /** The revoked keys that the statement names. */
+  readonly revoked: KeySetPayload['revoked'];
   /** The revocations of sessions, tokens and clients that still matter. */
   readonly revocations: RevocationRange;
 }
 
-/**
- * This bounds the size of a statement. Verifiers refuse a key that is not named any more, because it is not in `keys`.
- */
-const MAX_REVOKED_LISTED = 128;
-
 /** The payload of the key-set statement with this epoch. */
 export function keySetPayload(keys: KeyRecords, options: PayloadOptions): KeySetPayload {
-  const { issuer, epoch, now, statementSeconds, listRevokedSeconds, revocations } = options;
+  const { issuer, epoch, now, statementSeconds, revoked, revocations } = options;
   const iat = numericDate(now);
   return {
     iss: issuer,
@@ -36,16 +31,9 @@ export function keySetPayload(keys: KeyRecords, options: PayloadOptions): KeySet
       status: status as PublishedStatus,
       ...(verifyUntil && { verify_until: Math.ceil(verifyUntil.getTime() / 1000) }),
     })),
-    revoked: keys
-      .filter(({ revokedAt }) => revokedAt && numericDate(revokedAt) + listRevokedSeconds > iat)
-      .sort((a, b) => b.revokedAt!.getTime() - a.revokedAt!.getTime())
-      .slice(0, MAX_REVOKED_LISTED)
-      .map(({ kid, revokedAt, revocationReason }) => ({
-        kid,
-        revoked_at: numericDate(revokedAt!),
-        reason: revocationReason ?? 'unspecified',
-      })),
+    revoked,
   };
 }
 
-const numericDate = (date: Date): number => Math.floor(date.getTime() / 1000);
+/** A NumericDate in whole seconds (RFC 7519 §2). */
+export const numericDate = (date: Date): number => Math.floor(date.getTime() / 1000);

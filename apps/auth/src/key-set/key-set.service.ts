@@ -1,16 +1,17 @@
 /**
  * Reads and changes the key set in the database. No other code changes it. A change is one transaction that locks the
- * row `key_set`. It reads the keys, asks a step for the keys after the change, adds one to the epoch, signs the
+ * row `key_set`. It reads the published keys, asks a step for the keys after the change, adds one to the epoch, signs the
  * statement, and stores both. It publishes the statement only after the commit. A step that changes the active key
  * waits for the tokens that are being signed. Other steps do not. So a heartbeat and a login never wait for each other.
  */
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, In, type EntityManager } from 'typeorm';
 import { securityEvent } from '#service-kit';
+import { publishedStatuses } from '#statements';
 import { AuthError } from '../errors.js';
 import { activeKey, retireExpired, type KeyRecords } from '../keys/key-life-cycle.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
-import { SigningKey } from '../keys/signing-key.entity.js';
+import { keyStatuses, SigningKey, type KeyStatus } from '../keys/signing-key.entity.js';
 import { EpochGuard } from './epoch-guard.js';
 import { StatementIssuer } from './statement-issuer.js';
 import { tellKeyChanges } from './key-events.js';
@@ -43,6 +44,7 @@ export interface Outcome<T> {
   readonly answer: T;
 }
 
+/** Gets the published keys, and returns them after the step. Only a recovery gets all keys of the key store. */
 export type ChangeStep<T> = (keys: KeyRecords, context: ChangeContext) => Promise<Outcome<T>> | Outcome<T>;
 
 export interface ChangeOptions {
@@ -72,9 +74,12 @@ export class KeySetService {
    * All keys of the key store, the oldest first. It leaves out a prepared key that an attacker wrote into the table.
    */
   async allKeys(): Promise<KeyRecords> {
-    const order = { preparedAt: 'ASC', kid: 'ASC' } as const;
-    const keys = await this.dataSource.manager.find(SigningKey, { order });
-    return keys.filter(this.sealedKeys.belongs);
+    return (await findKeys(this.dataSource.manager)).filter(this.sealedKeys.belongs);
+  }
+
+  /** The published keys: the part of {@link allKeys} that does not grow with the years. */
+  async publishedKeys(): Promise<KeyRecords> {
+    return (await findPublishedKeys(this.dataSource.manager)).filter(this.sealedKeys.belongs);
   }
 
   /** Adopts the last statement of any replica. If it is too old, issues a new statement with the same keys. */
@@ -82,8 +87,10 @@ export class KeySetService {
     if (!this.issuer.isOld(await this.newest.refresh())) return;
     await this.change((keys, { now, issuedAt }) => {
       // Another replica may have issued one meanwhile. Before the first key there is nothing to state.
-      const isOld = !issuedAt || this.issuer.isOld((now.getTime() - issuedAt.getTime()) / 1000);
-      return { keys: isOld && keys.length > 0 ? keys : undefined, answer: undefined };
+      const isOld = issuedAt
+        ? this.issuer.isOld((now.getTime() - issuedAt.getTime()) / 1000)
+        : keys.length > 0;
+      return { keys: isOld ? keys : undefined, answer: undefined };
     });
   }
 
@@ -94,22 +101,25 @@ export class KeySetService {
    * @throws AuthError `database_went_back` · `nothing_to_recover`
    */
   async change<T>(step: ChangeStep<T>, { anchor, recover = false }: ChangeOptions = {}): Promise<Changed<T>> {
-    await this.newest.readCopy();
+    const copyIsRead = this.newest.readCopy();
     const events: (() => void)[] = [];
     const tell: typeof securityEvent = (event, fields) =>
       void events.push(() => securityEvent(event, fields));
     const changed = await this.dataSource.transaction(async (tx): Promise<Changed<T>> => {
-      const state = await this.lock(tx, recover);
+      // Before the lock: a disk that hangs must not hold it.
+      await copyIsRead;
+      const state = await lockKeySet(tx);
+      this.checkEpoch(state.epoch, recover);
       // Every change locks the row `key_set`. So no other transaction changes these rows meanwhile.
-      const rows: KeyRecords = await tx.find(SigningKey);
+      const rows: KeyRecords = await (recover ? findKeys(tx) : findPublishedKeys(tx));
       // A recovery revokes every key, also a key whose key-encryption key does not exist any more.
       const before = recover ? rows : rows.filter(this.sealedKeys.belongs);
       const now = await databaseClock(tx);
       let isSigningStopped = false;
       const stopSigning = async () => {
-        await holdSigning(tx);
+        const stoppedAt = await holdSigning(tx);
         isSigningStopped = true;
-        return databaseClock(tx);
+        return stoppedAt;
       };
       const { epoch, issuedAt } = state;
       const context = { tx, now, stopSigning, epoch, issuedAt, tell };
@@ -136,16 +146,35 @@ export class KeySetService {
     return changed;
   }
 
-  /** Locks the row `key_set`. No other transaction issues a statement until this one ends. */
-  private async lock(tx: EntityManager, recover: boolean): Promise<KeySetState> {
-    const lock = { mode: 'pessimistic_write' } as const;
-    const state = await tx.findOneOrFail(KeySetState, { where: { id: true }, lock });
-    this.guard.compare(state.epoch, this.guard.provenEpoch());
+  /** @throws AuthError `database_went_back` · `nothing_to_recover` */
+  private checkEpoch(epoch: number, recover: boolean): void {
+    this.guard.compare(epoch, this.guard.provenEpoch());
     if (!recover) this.guard.refuseIfWentBack();
     else if (!this.guard.databaseWentBack) throw new AuthError('nothing_to_recover');
-    return state;
   }
 }
+
+/** Locks the row `key_set`. No other transaction issues a statement until this one ends. */
+function lockKeySet(tx: EntityManager): Promise<Pick<KeySetState, 'epoch' | 'issuedAt' | 'anchor'>> {
+  return tx.findOneOrFail(KeySetState, {
+    // Without the statement, which is the large part of the row.
+    select: { id: true, epoch: true, issuedAt: true, anchor: true },
+    where: { id: true },
+    lock: { mode: 'pessimistic_write' },
+  });
+}
+
+/** All keys with one of these statuses, the oldest first. */
+function findKeys(
+  manager: EntityManager,
+  statuses: readonly KeyStatus[] = keyStatuses,
+): Promise<SigningKey[]> {
+  const order = { preparedAt: 'ASC', kid: 'ASC' } as const;
+  return manager.find(SigningKey, { where: { status: In(statuses) }, order });
+}
+
+const findPublishedKeys = (manager: EntityManager): Promise<SigningKey[]> =>
+  findKeys(manager, publishedStatuses);
 
 /** The time of the database. All times of keys come from it, because the clocks of replicas may differ. */
 export async function databaseClock(manager: EntityManager): Promise<Date> {

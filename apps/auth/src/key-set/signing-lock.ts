@@ -14,7 +14,15 @@ export async function shareSigning(tx: EntityManager): Promise<void> {
   await tx.query('SELECT pg_advisory_xact_lock_shared($1)', [SIGNING]);
 }
 
-/** Holds the lock alone until the transaction ends. First waits for the tokens that are being signed. */
-export async function holdSigning(tx: EntityManager): Promise<void> {
-  await tx.query('SELECT pg_advisory_xact_lock($1)', [SIGNING]);
+/**
+ * Holds the lock alone until the transaction ends. First waits for the tokens that are being signed. Returns the time
+ * of the database when it has the lock.
+ */
+export async function holdSigning(tx: EntityManager): Promise<Date> {
+  // PostgreSQL computes the columns after the rows of FROM, so the clock is read after the wait.
+  const [clock] = await tx.query<{ now: Date }[]>(
+    'SELECT clock_timestamp() AS now FROM pg_advisory_xact_lock($1)',
+    [SIGNING],
+  );
+  return clock!.now;
 }

@@ -5,6 +5,7 @@ import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { activeKey, type KeyRecords } from '../keys/key-life-cycle.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
+import { revokedAfter } from './key-history.js';
 import { keySetPayload } from './key-set-payload.js';
 import { KeySetState } from './key-set-state.entity.js';
 import type { IssuedStatement } from './newest-statement.js';
@@ -50,7 +51,8 @@ export class StatementIssuer {
       epoch,
       now,
       statementSeconds,
-      listRevokedSeconds: maxTokenSeconds + statementSeconds,
+      // A revoked key is named until its tokens and the statements from before have expired.
+      revoked: await revokedAfter(tx, new Date(now.getTime() - (maxTokenSeconds + statementSeconds) * 1000)),
       revocations: await revocationRange(tx),
     });
     const signer = this.signers.find(anchor);

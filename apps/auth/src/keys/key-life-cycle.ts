@@ -1,15 +1,15 @@
 /**
  * The life of signing keys as pure functions: `prepared` → `active` → `retiring` → `retired`, and from any of the first
- * three → `revoked`. Each function takes all key records and the time, and returns all key records after the step. A
+ * three → `revoked`. Each function takes key records and the time, and returns the records after the step. A
  * record that does not change stays the same object. The callers do the I/O and take the locks.
  */
-import { MAX_STATEMENT_KEYS, type KeyRevocationReason } from '#statements';
+import { MAX_STATEMENT_KEYS, publishedStatuses, type KeyRevocationReason } from '#statements';
 import type { AlgorithmName } from '#jws';
 import { AuthError } from '../errors.js';
-import type { SigningKey } from './signing-key.entity.js';
+import type { KeyStatus, SigningKey } from './signing-key.entity.js';
 
 export type KeyRecord = Readonly<SigningKey>;
-/** All signing keys of the key store: the key set, and also keys that are retired or revoked. */
+/** Signing keys of the key store: the key set, and perhaps keys that are retired or revoked. */
 export type KeyRecords = readonly KeyRecord[];
 
 /** A key that was generated and sealed, but is not in the key store yet. Its first state is `prepared`. */
@@ -27,8 +27,9 @@ export interface RevocationCause {
 /** The seal of a retired or revoked key. It never opens. So nobody can publish the key again by changing its status. */
 export const NO_SEAL = '';
 
-export const isPublished = ({ status }: KeyRecord): boolean =>
-  status === 'prepared' || status === 'active' || status === 'retiring';
+const published: readonly KeyStatus[] = publishedStatuses;
+
+export const isPublished = ({ status }: KeyRecord): boolean => published.includes(status);
 
 export const activeKey = (keys: KeyRecords): KeyRecord | undefined =>
   keys.find((key) => key.status === 'active');

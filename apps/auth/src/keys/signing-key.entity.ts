@@ -8,6 +8,8 @@ export type KeyStatus = (typeof keyStatuses)[number];
 /** A signing key and its history. A row follows the life cycle and is never deleted. */
 @Entity('signing_key')
 @Index('signing_key_one_active', ['status'], { unique: true, where: `status = 'active'` })
+@Index('signing_key_published', ['preparedAt'], { where: `status IN ('prepared', 'active', 'retiring')` })
+@Index('signing_key_revoked', ['revokedAt'], { where: `status = 'revoked'` })
 @Check('signing_key_status', `status IN ('prepared', 'active', 'retiring', 'retired', 'revoked')`)
 @Check('signing_key_active_since', `status <> 'active' OR activated_at IS NOT NULL`)
 @Check('signing_key_retiring_until', `status <> 'retiring' OR verify_until IS NOT NULL`)

@@ -4,7 +4,9 @@
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { SETTINGS, type AuthSettings } from '../config.js';
+import { AuthError } from '../errors.js';
 import { KeySetService } from '../key-set/key-set.service.js';
+import { countRevokedKeys, isHistory } from '../key-set/key-history.js';
 import { activeKey, prepare, revoke, standbyKey, type RevocationCause } from '../keys/key-life-cycle.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { KeySupplyService } from './key-supply.service.js';
@@ -53,13 +55,17 @@ export class KeyRevocationService {
   ): Promise<RevocationResult> {
     const startedAt = performance.now();
     const { statement, answer: alg } = await this.keySet.change(async (keys, context) => {
+      if (!keys.some((key) => key.kid === kid))
+        throw new AuthError((await isHistory(context.tx, kid)) ? 'key_not_revocable' : 'key_not_found');
       const now = activeKey(keys)?.kid === kid ? await context.stopSigning() : context.now;
       const revoked = revoke(keys, kid, { now, reason, note, includeStandby });
       // The next standby has the algorithm of the active key, or of the key that was active.
       const nextAlg = (activeKey(revoked) ?? activeKey(keys))?.alg ?? this.settings.signingAlg;
       // An attacker who stole the whole key store may have the spare, too.
       const isSpareWanted = !includeStandby && !standbyKey(revoked, nextAlg);
-      const spare = isSpareWanted ? this.supply.spare.take(nextAlg, keys) : undefined;
+      const spare = isSpareWanted
+        ? this.supply.spare.take(nextAlg, await countRevokedKeys(context.tx))
+        : undefined;
       const after = spare ? prepare(revoked, spare, now) : revoked;
       await endIfNotPrepared({ ...context, now }, after);
       await beginEmergencyIfNeeded({ ...context, now }, after);
@@ -67,7 +73,7 @@ export class KeyRevocationService {
     });
     const { epoch } = statement!;
     this.log.warn(`key ${kid} is revoked in epoch ${epoch} (${reason})${note === null ? '' : `: ${note}`}`);
-    if (!standbyKey(await this.keySet.allKeys(), alg)) await this.supply.makeStandby(alg);
+    if (!standbyKey(await this.keySet.publishedKeys(), alg)) await this.supply.makeStandby(alg);
     // If an emergency rotation is needed, it has begun by now.
     const begunAt = performance.now();
     const isSilent = () => this.acknowledgements.lackingEpoch(epoch).length > 0;
@@ -90,7 +96,7 @@ export class KeyRevocationService {
    */
   private async untilActive(deadline: number): Promise<string | null> {
     for (;;) {
-      const active = activeKey(await this.keySet.allKeys());
+      const active = activeKey(await this.keySet.publishedKeys());
       if (active || performance.now() >= deadline) return active?.kid ?? null;
       await this.rotations.advance();
       await this.acknowledgements.waitForNext(POLL_MS);

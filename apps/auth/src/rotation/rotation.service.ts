@@ -22,6 +22,7 @@ import {
   type NewKey,
 } from '../keys/key-life-cycle.js';
 import { SealedKeys } from '../keys/sealed-keys.js';
+import { SigningKey } from '../keys/signing-key.entity.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { NOT_HEARD_YET } from './anchor-exchange.js';
 import { beginRotation, endRotation, openRotation } from './open-rotation.js';
@@ -76,7 +77,7 @@ export class RotationService {
   ): Promise<RotationResult> {
     const startedAt = performance.now();
     const elapsedMs = () => Math.round(performance.now() - startedAt);
-    const wanted = alg ?? activeKey(await this.keySet.allKeys())?.alg ?? this.settings.signingAlg;
+    const wanted = alg ?? activeKey(await this.keySet.publishedKeys())?.alg ?? this.settings.signingAlg;
     // Generated before the lock is taken. It becomes the next standby. Without a standby, the rotation is to this key.
     const generated = await this.sealedKeys.generate(wanted);
     const { answer: rotation } = await this.keySet.change(async (keys, context) => {
@@ -104,7 +105,7 @@ export class RotationService {
 
   /** Begins a scheduled rotation if one is due. */
   private async beginIfDue(): Promise<void> {
-    if (!dueStandby(await this.keySet.allKeys(), new Date(), this.settings)) return;
+    if (!dueStandby(await this.keySet.publishedKeys(), new Date(), this.settings)) return;
     await this.keySet.change(async (keys, context) => {
       // Another replica may have begun it meanwhile, or even ended it.
       const isOpen = (await openRotation(context.tx)) !== null;
@@ -117,7 +118,7 @@ export class RotationService {
   /** The open rotation and what it waits for, if there is one. */
   async current(): Promise<Waiting | undefined> {
     const rotation = await openRotation(this.dataSource.manager);
-    return rotation ? this.waiting(rotation, await this.keySet.allKeys()) : undefined;
+    return rotation ? this.waiting(rotation, await this.keySet.publishedKeys()) : undefined;
   }
 
   /** The time until which third parties with a cached JWKS may refuse tokens of the key. */
@@ -136,7 +137,7 @@ export class RotationService {
     const rotation = await openRotation(manager);
     if (!rotation) return true;
     // Decided first without the lock: most calls decide to wait, and every other change waits for the lock.
-    const decision = this.decide(rotation, await this.keySet.allKeys(), await databaseClock(manager));
+    const decision = this.decide(rotation, await this.keySet.publishedKeys(), await databaseClock(manager));
     return decision !== 'wait' && this.end(rotation, { nextStandby });
   }
 
@@ -231,10 +232,11 @@ export class RotationService {
     const rotation = await manager.findOneByOrFail(Rotation, { id: rotationId });
     const { kid, outcome } = rotation;
     if (outcome === 'aborted') throw new AuthError('rotation_aborted');
-    const keys = await this.keySet.allKeys();
-    if (outcome === null) return { done: false, ...this.waiting(rotation, keys) };
-    const { alg, ...key } = keys.find((candidate) => candidate.kid === kid)!;
+    if (outcome === null)
+      return { done: false, ...this.waiting(rotation, await this.keySet.publishedKeys()) };
+    const key = await manager.findOneByOrFail(SigningKey, { kid });
     const { epoch } = await manager.findOneByOrFail(KeySetState, { id: true });
-    return { done: true, kid, alg, epoch, waitedMs, jwksCachedUntil: this.jwksCachedUntil({ ...key, alg }) };
+    const { alg } = key;
+    return { done: true, kid, alg, epoch, waitedMs, jwksCachedUntil: this.jwksCachedUntil(key) };
   }
 }

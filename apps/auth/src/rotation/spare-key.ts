@@ -1,5 +1,5 @@
 import type { AlgorithmName } from '#jws';
-import type { KeyRecords, NewKey } from '../keys/key-life-cycle.js';
+import type { NewKey } from '../keys/key-life-cycle.js';
 
 /**
  * Holds the spare: a key that is made ahead, so that a key revocation does not have to generate one before its commit.
@@ -11,20 +11,20 @@ export class SpareKey {
 
   constructor(private readonly generate: (alg: AlgorithmName) => Promise<NewKey>) {}
 
-  /** Makes a spare with this algorithm, unless {@link take} would already return one. */
-  async stock(alg: AlgorithmName, keys: KeyRecords): Promise<void> {
-    const revocations = revocationsOf(keys);
+  /**
+   * Makes a spare with this algorithm, unless {@link take} would already return one.
+   *
+   * @param revocations how many keys were revoked until now
+   */
+  async stock(alg: AlgorithmName, revocations: number): Promise<void> {
     if (this.held?.key.alg === alg && this.held.revocations === revocations) return;
     this.held = { key: await this.generate(alg), revocations };
   }
 
   /** Returns and forgets the spare. Undefined if it has another algorithm, or a key was revoked since it was made. */
-  take(alg: AlgorithmName, keys: KeyRecords): NewKey | undefined {
+  take(alg: AlgorithmName, revocations: number): NewKey | undefined {
     const { held } = this;
     this.held = undefined;
-    return held?.key.alg === alg && held.revocations === revocationsOf(keys) ? held.key : undefined;
+    return held?.key.alg === alg && held.revocations === revocations ? held.key : undefined;
   }
 }
-
-/** The number of revoked keys. No row is ever deleted, so it only grows. */
-const revocationsOf = (keys: KeyRecords): number => keys.filter(({ status }) => status === 'revoked').length;
