@@ -26,6 +26,7 @@ import { SessionsModule } from './sessions/sessions.module.js';
 import { SessionsService } from './sessions/sessions.service.js';
 import { CurrentStatement } from './statements/current-statement.js';
 import { StatementsModule } from './statements/statements.module.js';
+import { SigningMetricsModule } from './tokens/signing-metrics.js';
 import { TokensModule } from './tokens/tokens.module.js';
 import { VerifiersModule } from './verifiers/verifiers.module.js';
 
@@ -51,6 +52,7 @@ export class AuthModule {
       imports: [
         ...issuer(settings, { isService: true }),
         TrustMetricsModule,
+        SigningMetricsModule,
         HealthModule.forRoot({
           imports: [KeySetModule],
           inject: [DataSource, EpochGuard, ProvenStatement, KeyRing, NATS_LINK],

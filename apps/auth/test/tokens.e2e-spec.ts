@@ -65,6 +65,16 @@ describe('an access token (RFC 9068)', () => {
     });
   });
 
+  it('counts in the metrics how long signing took', async () => {
+    const counted = async () => {
+      const { text } = await auth.send('GET', '/metrics');
+      return Number(/^auth_token_signing_seconds_count (\d+)$/m.exec(text)?.[1]);
+    };
+    const before = await counted();
+    await auth.login();
+    expect(await counted()).toBe(before + 1);
+  });
+
   it.each(['auth', 'inventory', 'nowhere', '__proto__', 'constructor', 'orders ', 'ORDERS'])(
     'is not given to a customer for %j, and no session begins',
     async (audience) => {
@@ -144,7 +154,7 @@ describe("auth's own routes", () => {
   });
 });
 
-describe('whoever has stolen the signing key', () => {
+describe('a thief of the signing key', () => {
   /** The active key, opened: what a thief would hold. */
   async function stolen(): Promise<{ kid: string; alg: 'ES256'; privateKey: KeyObject }> {
     const key = await auth.dataSource.getRepository(SigningKey).findOneByOrFail({ status: 'active' });

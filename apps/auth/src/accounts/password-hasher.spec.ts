@@ -46,7 +46,7 @@ describe('PasswordHasher', () => {
     expect(most).toBe(3);
   });
 
-  it('turns away whoever would be the 201st to wait, and takes the next when there is room', async () => {
+  it('turns away the 201st that would wait, and takes the next when there is room', async () => {
     const hasher = new PasswordHasher(1);
     const gate = openable();
     const waiting = Array.from({ length: 201 }, () => hasher.comparing(() => gate.opened));
@@ -59,7 +59,7 @@ describe('PasswordHasher', () => {
     await expect(hasher.comparing(async () => 'done')).resolves.toBe('done');
   });
 
-  it('takes one registration at a time, and turns away whoever would be the 21st to wait', async () => {
+  it('takes one registration at a time, and turns away the 21st that would wait', async () => {
     const hasher = new PasswordHasher(4);
     const gate = openable();
     let [running, most] = [0, 0];

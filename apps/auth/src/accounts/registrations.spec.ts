@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import { Registrations } from './registrations.js';
 
 describe('Registrations', () => {
-  it('checks two at a time, and turns away whoever would be the 21st to wait', async () => {
+  it('checks two at a time, and turns away the 21st that would wait', async () => {
     let open!: () => void;
     const opened = new Promise<void>((resolve) => (open = resolve));
     let [running, most] = [0, 0];

@@ -52,14 +52,18 @@ export class EpochGuard {
    * Refuses to sign if the database went back. Call it inside the transaction that signs. It does not read the
    * statement copy. Each change and each round of the key custodian does that.
    *
+   * @returns the clock of the database, and the kid of the anchor that signs; null before the first statement
    * @throws AuthError `database_went_back`
    */
-  async refuseOldDatabase(tx: EntityManager): Promise<void> {
+  async refuseOldDatabase(tx: EntityManager): Promise<{ now: Date; anchor: string | null }> {
     const proven = this.provenEpoch();
     // Every login runs this, and it does not need the statement, which is the large part of the row.
-    const [state] = await tx.query<{ epoch: string }[]>('SELECT epoch FROM key_set');
+    const [state] = await tx.query<{ epoch: string; anchor: string | null; now: Date }[]>(
+      'SELECT epoch, anchor, clock_timestamp() AS now FROM key_set',
+    );
     this.compare(Number(state?.epoch ?? 0), proven);
     this.refuseIfWentBack();
+    return state!;
   }
 
   /** @throws AuthError `database_went_back` */

@@ -58,18 +58,15 @@ export class RevocationsService {
   }
 
   private async issue(tx: EntityManager, subjects: readonly RevokedSubject[]): Promise<RevocationRecord[]> {
-    await this.guard.refuseOldDatabase(tx);
     const [[counted]] = await tx.query<[[{ last: number }]]>(
       'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last',
       [subjects.length],
     );
     // The time is read under the lock of the counter, so that a greater number never has an earlier time.
-    const [state] = await tx.query<{ now: Date; anchor: string | null }[]>(
-      'SELECT clock_timestamp() AS now, anchor FROM key_set',
-    );
+    const state = await this.guard.refuseOldDatabase(tx);
     const first = counted.last - subjects.length + 1;
     const rows = await Promise.all(
-      subjects.map((subject, index) => this.sign(subject, { n: first + index, ...state! })),
+      subjects.map((subject, index) => this.sign(subject, { n: first + index, ...state })),
     );
     await tx.insert(RevocationRecord, rows);
     return rows;

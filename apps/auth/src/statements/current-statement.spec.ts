@@ -19,7 +19,7 @@ function setUp() {
 }
 
 describe('a look at the database', () => {
-  it('begins after the call, and there are 10 a second at most, whoever asks', async () => {
+  it('begins after the call, and there are 10 a second at most, for all callers together', async () => {
     const { looks, current } = setUp();
     const first = current.compareWithDatabase();
     await settle();

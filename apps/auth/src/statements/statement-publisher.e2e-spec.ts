@@ -55,7 +55,7 @@ describe('a late publisher', () => {
     expect(log).toEqual([]);
   });
 
-  it('whoever wins the race, the newest is last', async () => {
+  it('the newest is last, also if it loses the race', async () => {
     const racers = connections.map(publisher);
     for (let round = 0; round < 15; round += 1) {
       const epochs = [2 * round, 2 * round + 1].map((n) => lastEpoch + n);

@@ -13,6 +13,7 @@ import { AccessTokenSigner } from './access-token-signer.js';
 
 const seal = new KeySeal([randomBytes(32).toString('base64')]);
 const now = 1_800_000_000;
+const time = new Date(now * 1000 + 999);
 const claims = { sub: 'u', aud: 'orders', client_id: 'web', scope: 'a b', sid: 's', roles: ['customer'] };
 
 const keyFor = async (alg: AlgorithmName) => (await generateKey(alg, 2048, seal)) as SigningKey;
@@ -25,14 +26,14 @@ function transaction(key: SigningKey | null) {
       asked.push(options);
       return key;
     },
-    query: async () => [{ now: new Date(now * 1000 + 999) }],
+    query: async () => [],
   };
   return { tx: tx as unknown as EntityManager, asked };
 }
 
 function signer() {
   const settings = { issuer: 'https://issuer.test', accessTokenSeconds: 300 } as AuthSettings;
-  const guard = { refuseOldDatabase: async () => undefined } as unknown as EpochGuard;
+  const guard = { refuseOldDatabase: async () => ({ now: time, anchor: null }) } as unknown as EpochGuard;
   return new AccessTokenSigner(new JwtService({}), seal, guard, settings);
 }
 

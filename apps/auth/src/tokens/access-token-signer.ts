@@ -8,7 +8,6 @@ import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
 import { EpochGuard } from '../key-set/epoch-guard.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
-import { databaseClock } from '../key-set/key-set.service.js';
 import { shareSigning } from '../key-set/signing-lock.js';
 
 /** The claims of a token without those that the signer adds: iss, iat, exp, jti. */
@@ -34,6 +33,7 @@ export interface SignedToken {
 export class AccessTokenSigner {
   /** Opened private keys by kid. To open a seal for each token would cost more than the signature. */
   private readonly opened = new Map<string, KeyObject>();
+  private readonly listeners: ((seconds: number) => void)[] = [];
 
   constructor(
     private readonly jwt: JwtService,
@@ -41,6 +41,11 @@ export class AccessTokenSigner {
     private readonly guard: EpochGuard,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
+
+  /** Calls `listener` after each token with the time that it took, in seconds. */
+  onSigned(listener: (seconds: number) => void): void {
+    this.listeners.push(listener);
+  }
 
   /**
    * Signs a token with the active key. The signing lock and the lock of the row keep the key active until the
@@ -50,10 +55,11 @@ export class AccessTokenSigner {
    * @throws AuthError `no_signing_key` · `database_went_back`
    */
   async sign(tx: EntityManager, claims: TokenClaims): Promise<SignedToken> {
+    const begun = performance.now();
     await shareSigning(tx);
     const key = await this.lockActiveKey(tx);
-    await this.guard.refuseOldDatabase(tx);
-    const now = Math.floor((await databaseClock(tx)).getTime() / 1000);
+    const { now: time } = await this.guard.refuseOldDatabase(tx);
+    const now = Math.floor(time.getTime() / 1000);
     const { issuer, accessTokenSeconds } = this.settings;
     const exp = now + accessTokenSeconds;
     const payload = { iss: issuer, ...claims, iat: now, exp, jti: randomUUID() };
@@ -63,6 +69,8 @@ export class AccessTokenSigner {
       // The types of @nestjs/jwt allow PEM text only, but jsonwebtoken also takes a key object.
       privateKey: this.privateKeyOf(key) as unknown as Buffer,
     });
+    const seconds = (performance.now() - begun) / 1000;
+    for (const listener of this.listeners) listener(seconds);
     const expiredAt = new Date((exp + 2 * MAX_CLOCK_SKEW_SECONDS) * 1000);
     return { token, expiresIn: accessTokenSeconds, expiredAt };
   }

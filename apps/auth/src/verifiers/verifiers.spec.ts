@@ -216,7 +216,7 @@ describe('a flood of names', () => {
     expect(verifiers.counted()).toHaveLength(65);
   });
 
-  it('cannot displace whoever is heard of, and whoever fell silent makes room', () => {
+  it('cannot displace a verifier that is heard of, and one that fell silent makes room', () => {
     const { clock, hear, names } = listening();
     for (let i = 0; i < 63; i += 1) hear(`fake-${i}`);
     clock.advance(COUNTED_MS - 1);
