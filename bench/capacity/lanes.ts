@@ -24,6 +24,9 @@ export const hashing = 'argon2id alone, two at a time';
 
 const connections = 16;
 export const buyers = 64;
+const manyLogins = 32;
+/** The title of the lane in which signing is timed. */
+export const crowdedLogin = `POST /auth/login, ${manyLogins} at a time`;
 
 /** Prepares accounts, a token and orders to list, and gives the lanes over them. */
 export async function prepareLanes(
@@ -74,15 +77,15 @@ export async function prepareLanes(
     },
     { ...get, title: 'GET /products/WAX-RED, public', url: `${inventory}/products/WAX-RED`, against: live },
     { ...get, title: 'GET /.well-known/keyset', url: `${auth}/.well-known/keyset`, against: live },
-    {
+    ...[4, manyLogins].map((inFlight) => ({
       ...post,
-      title: 'POST /auth/login',
+      title: inFlight === 4 ? 'POST /auth/login' : crowdedLogin,
       url: `${auth}/auth/login`,
       status: 200,
       bodies: people.map((person) => JSON.stringify(person)),
-      connections: 4,
+      connections: inFlight,
       against: hashing,
-    },
+    })),
   ];
 }
 

@@ -95,7 +95,7 @@ export class BenchSystem {
   /** Starts a program of this folder as that guest; resolves when it is ready. */
   async runGuest(name: string, program: string, settings: Record<string, string>): Promise<Target> {
     const row = this.rows.find((candidate) => candidate.name === name)!;
-    const addresses = planAddresses(this.stateDir, this.portBase, this.rows, 'development');
+    const addresses = this.addresses();
     const logFile = statePaths.log(this.stateDir, name);
     const child = startChild({
       name,
@@ -113,12 +113,28 @@ export class BenchSystem {
 
   /** What a verifier needs that runs in a process of the bench. */
   verifierFacts() {
-    const { natsPort, issuer } = planAddresses(this.stateDir, this.portBase, this.rows, 'development');
+    const { natsPort, issuer } = this.addresses();
     return {
       issuer,
       natsUrl: `nats://127.0.0.1:${natsPort}`,
       anchor: readSecret(join(secretPaths.public(this.stateDir), 'trust-anchor.pem')),
       nkeySeed: (guest: string) => readSecret(join(secretPaths.of(this.stateDir, guest), 'nats.nk')).trim(),
+    };
+  }
+
+  /** The login of the owner of auth's database, in the form of the settings. */
+  ownerLogin() {
+    const { databaseHosts, postgresPort } = this.addresses();
+    return {
+      databaseHost: databaseHosts['auth']!,
+      databasePort: postgresPort,
+      databaseName: 'auth',
+      databaseUser: 'auth_owner',
+      databasePassword: readSecret(secretPaths.ownerPassword(this.stateDir, 'auth')).trim(),
+      databasePoolSize: 1,
+      databaseConnectTimeoutMs: 5_000,
+      databaseStatementTimeoutMs: 5_000,
+      databaseConnectionSeconds: 3_600,
     };
   }
 
@@ -135,6 +151,10 @@ export class BenchSystem {
 
   async stopNats(): Promise<void> {
     await this.nats?.stop();
+  }
+
+  private addresses() {
+    return planAddresses(this.stateDir, this.portBase, this.rows, 'development');
   }
 
   /** Ends every process and leaves nothing behind. */

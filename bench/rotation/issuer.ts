@@ -4,6 +4,7 @@ import { eventually } from '#testing';
 import type { Credentials } from '../../infra/system/secrets.js';
 
 export interface RevokeAnswer {
+  readonly epoch: number;
   readonly activeKid: string | null;
   readonly waitedMs: number;
   readonly silent: readonly string[];

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '#testing';
 import type { BenchSystem } from './bench-system.js';
+import type { Bystander } from './bystander.js';
 import type { Issuer, RevokeAnswer } from './issuer.js';
 import type { Tallies, Target, Traffic } from './traffic.js';
 import type { Generation } from './verdict.js';
@@ -24,6 +25,16 @@ export interface RotationsResult {
   readonly tallies: Tallies;
   /** Of the whole call, for each rotation. */
   readonly callMs: readonly number[];
+}
+
+/** The parts of the time from sending a revocation to its last acceptance, in ms. */
+export interface RevocationParts {
+  /** From sending it to its statement on NATS, so with its transaction. */
+  readonly toStatementMs: readonly number[];
+  /** From its statement on NATS to the last acceptance, by target. 0 if nobody accepted after it. */
+  readonly afterStatementMs: ReadonlyMap<string, readonly number[]>;
+  /** One commit, and one message to NATS and back, measured once after each revocation. */
+  readonly commitAndDeliverMs: readonly number[];
 }
 
 export interface RevocationsResult {
@@ -53,8 +64,15 @@ export async function rotations(stage: Stage, times: number, everyMs: number): P
 }
 
 /** Revokes the active key `times`, and uses a token of the next key as soon as there is one. */
-export async function revocations(stage: Stage, times: number, everyMs: number): Promise<RevocationsResult> {
+export async function revocations(
+  stage: Stage,
+  bystander: Bystander,
+  times: number,
+  everyMs: number,
+): Promise<RevocationsResult & RevocationParts> {
   const { traffic, bench, ours } = stage;
+  const commitAndDeliverMs: number[] = [];
+  const arrivals: number[] = [];
   const tallies = traffic.beginPhase();
   const callMs: number[] = [];
   const generations: Generation[] = [];
@@ -64,14 +82,26 @@ export async function revocations(stage: Stage, times: number, everyMs: number):
     const { generation, answer, tookMs } = await revokeActive(stage, ONCE_ACKNOWLEDGED);
     callMs.push(tookMs);
     generations.push(generation);
+    commitAndDeliverMs.push(await bystander.commitAndDeliver());
+    await eventually(() => bystander.arrivedAt(answer.epoch) !== undefined);
+    arrivals.push(bystander.arrivedAt(answer.epoch)!);
     if (answer.silent.length > 0) silentAnswers += 1;
     await useFreshToken(bench.issuer, traffic);
     await sleep(Math.max(0, everyMs - (performance.now() - begun)));
   }
-  const lastAcceptedMs = new Map(
-    ours.map(({ name }) => [name, generations.map((generation) => lastAccepted(generation, name))]),
-  );
-  return { tallies, callMs, silentAnswers, lastAcceptedMs };
+  const ofOurs = (valueOf: (generation: Generation, name: string, index: number) => number) =>
+    new Map(ours.map(({ name }) => [name, generations.map((each, index) => valueOf(each, name, index))]));
+  return {
+    tallies,
+    callMs,
+    silentAnswers,
+    lastAcceptedMs: ofOurs(lastAccepted),
+    toStatementMs: generations.map(({ revokeSentAt }, index) => arrivals[index]! - revokeSentAt!),
+    afterStatementMs: ofOurs(({ lastAccepted: last }, name, index) =>
+      Math.max(0, (last.get(name) ?? 0) - arrivals[index]!),
+    ),
+    commitAndDeliverMs,
+  };
 }
 
 /**

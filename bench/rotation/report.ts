@@ -1,5 +1,6 @@
 /** The result as Markdown. */
 import type { StepResult } from './many-verifiers.js';
+import type { RevocationParts } from './phases.js';
 import { ourNames, peers, type Plan, type TrafficResult } from './rotation-bench.js';
 import { count, milliseconds, spreadCells, spreadOf, table } from '../summary.js';
 import type { Tallies, Tally } from './traffic.js';
@@ -17,6 +18,8 @@ export function trafficReport(plan: Plan, result: TrafficResult): string {
     ),
     'From sending the revocation to the arrival of the last answer that accepted:',
     lastAcceptedTable(revocations.lastAcceptedMs),
+    'The parts of that, and what no part can be faster than, on the same busy machine:',
+    partsTable(revocations),
     revokeCall(revocations.callMs, revocations.silentAnswers),
     `### ${plan.rotations} rotations`,
     table(refusedHead, rows(rotations.tallies, refusedCells)),
@@ -103,6 +106,21 @@ function lastAcceptedTable(lastAcceptedMs: ReadonlyMap<string, readonly number[]
   return table(
     ['verifier', 'p50', 'p99', 'max'],
     [...lastAcceptedMs].map(([name, values]) => [name, ...spreadCells(spreadOf(values))]),
+  );
+}
+
+function partsTable({ toStatementMs, afterStatementMs, commitAndDeliverMs }: RevocationParts): string {
+  const rows: [string, readonly number[]][] = [
+    ['from sending to its statement on NATS', toStatementMs],
+    ...[...afterStatementMs].map(([name, values]): [string, readonly number[]] => [
+      `from there to the last acceptance, ${name}`,
+      values,
+    ]),
+    ['one commit, and one message to NATS and back', commitAndDeliverMs],
+  ];
+  return table(
+    ['part', 'p50', 'p99', 'max'],
+    rows.map(([name, values]) => [name, ...spreadCells(spreadOf(values))]),
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import { eventually } from '#testing';
 import { BenchSystem } from './bench-system.js';
+import { Bystander, BYSTANDER } from './bystander.js';
 import { manyVerifiers, type StepResult } from './many-verifiers.js';
 import {
   revocations,
@@ -12,6 +13,7 @@ import {
   untilComplete,
   untilHeard,
   watchedRevocation,
+  type RevocationParts,
   type RevocationsResult,
   type RotationsResult,
 } from './phases.js';
@@ -77,7 +79,7 @@ export const peers = {
 export interface TrafficResult {
   readonly watched: Awaited<ReturnType<typeof watchedRevocation>>;
   readonly rotations: RotationsResult;
-  readonly revocations: RevocationsResult;
+  readonly revocations: RevocationsResult & RevocationParts;
   readonly withoutNats: RevocationsResult | undefined;
 }
 
@@ -91,9 +93,10 @@ export function withManyVerifiers(plan: Plan, log: (line: string) => void): Prom
 
 export async function underTraffic(plan: Plan, log: (line: string) => void): Promise<TrafficResult> {
   const { settings, durable } = plan;
-  const guests = [...ourNames, ...Object.keys(peers)];
+  const guests = [...ourNames, ...Object.keys(peers), BYSTANDER];
   const bench = await BenchSystem.start({ guests, settings, durable, log });
   let traffic: Traffic | undefined;
+  let bystander: Bystander | undefined;
   try {
     await bench.issuer.loginAdmin();
     const ours = await Promise.all(
@@ -111,12 +114,13 @@ export async function underTraffic(plan: Plan, log: (line: string) => void): Pro
     // Who has not fetched a key before it is revoked cannot accept it afterwards, and nothing would be learned of them.
     const begun = traffic;
     await eventually(() => targets.every((target) => begun.hasAccepted(target)), { timeoutMs: 30_000 });
+    const beside = (bystander = await Bystander.start(bench));
     const stage = { bench, traffic, ours };
     const phases = async () => {
       const watched = await watchedRevocation(stage, targets, plan.watchMs);
       log(`one revocation, watched for ${plan.watchMs / 1000} s: done`);
       // Before the rotations, which leave a key set of fifty retiring keys behind: the set of every day has two or three.
-      const revoked = await revocations(stage, plan.revocations, plan.everyMs);
+      const revoked = await revocations(stage, beside, plan.revocations, plan.everyMs);
       log(`${plan.revocations} emergency revocations: done`);
       await untilComplete(bench.issuer);
       const rotated = await rotations(stage, plan.rotations, plan.everyMs);
@@ -129,6 +133,8 @@ export async function underTraffic(plan: Plan, log: (line: string) => void): Pro
     return await Promise.race([phases(), bench.crashed]);
   } finally {
     await traffic?.stop();
+    // What comes last ends the processes.
+    await bystander?.stop().catch(() => undefined);
     await bench.stop();
   }
 }

@@ -1,17 +1,20 @@
 /**
- * `npm run bench:verify`: what the verification of a token costs beside its signature, without HTTP. Each round measures
- * every lane once, and each ratio is taken within one round. It writes the result into bench/RESULTS.md; `-- --quick`
+ * `npm run bench:verify`: what verifying and signing a token costs beside its signature, without HTTP. Each round
+ * measures every lane once, and each ratio is taken within one round. It writes the result into bench/RESULTS.md; `-- --quick`
  * only prints.
  */
 import { sign, verify as verifySignature, type KeyObject } from 'node:crypto';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { JwtService } from '@nestjs/jwt';
 import { createVerifier } from 'fast-jwt';
 import { importJWK, jwtVerify } from 'jose';
 import jsonwebtoken from 'jsonwebtoken';
 import { LRUCache } from 'lru-cache';
 import { readAnchor } from '#statements';
-import { createTestIssuer, createTestKey, type TestIssuer } from '#testing';
+import { createTestIssuer, createTestKey, published, segment, type TestIssuer } from '#testing';
 import { createVerifyAccessToken, KeyRing, TrustError } from '#trust';
 import { circumstances } from '../circumstances.js';
 import { writeMeasured } from '../results-file.js';
@@ -38,7 +41,15 @@ const TOKENS = 500;
 const expected = { audience: 'orders', scopes: ['orders:read'] };
 
 const facts = circumstances(['fast-jwt', 'jsonwebtoken', 'jose', 'lru-cache']);
-const sections = [await firstSight('ES256'), await firstSight('RS256'), await hits(), await refusals()];
+const sections = [
+  await firstSight('ES256'),
+  await firstSight('RS256'),
+  await hits(),
+  memory(),
+  await refusals(),
+  await statements(),
+  await issuing(),
+];
 const text = [
   `Measured ${new Date().toISOString().slice(0, 10)}, ${rounds} rounds; load average at the end ${loadavg()[0]!.toFixed(2)}:`,
   facts,
@@ -122,6 +133,80 @@ async function hits(): Promise<string> {
     }
   }
   return `### A token that was verified before\n\n${table(['look-up', 'µs', 'without the string'], rows)}`;
+}
+
+/** What a verified token takes in memory while it is remembered. */
+function memory(): string {
+  const size = 10_000;
+  const issuer = createTestIssuer();
+  const tokens = Array.from({ length: size }, () => Buffer.from(issuer.token()));
+  const verify = createVerifyAccessToken({ ring: ringOf(issuer), cacheSize: size });
+  const before = heapBytes();
+  for (const token of tokens) verify(token.toString('latin1'), expected);
+  const perToken = Math.round((heapBytes() - before) / size);
+  const characters = Math.round(tokens.reduce((sum, { length }) => sum + length, 0) / size);
+  // So that the cache is still there when it is measured.
+  verify(tokens[0]!.toString('latin1'), expected);
+  return `A remembered token takes ${count(perToken)} bytes, of which its text is ${count(characters)}. A full cache of ${count(size)} tokens takes ${((perToken * size) / 2 ** 20).toFixed(0)} MiB.`;
+}
+
+function heapBytes(): number {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  // The second time collects what the first one made free.
+  collectGarbage();
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+/** A statement that repeats its keys, as every verifier gets one every 5 s. */
+async function statements(): Promise<string> {
+  const keys = Array.from({ length: 52 }, (_, i) => createTestKey(i % 2 === 0 ? 'ES256' : 'RS256'));
+  const measured: Measured[] = [];
+  for (const size of [2, 52]) {
+    const issuer = createTestIssuer();
+    const members = keys.slice(0, size).map((key) => published(key, { status: 'prepared' }));
+    const ring = ringOf(issuer);
+    const next = () => issuer.statement({ keys: members });
+    const take = (statement: string) => ring.accept(statement, 'nats') === undefined || fail();
+    take(next());
+    // Each round takes other statements: a ring takes no statement twice.
+    const pending = Array.from({ length: (rounds + 3) * 10 }, next);
+    const one = { title: `${size} keys`, count: 10, run: () => pending.splice(0, 10).forEach(take) };
+    measured.push(...(await measure([one])));
+  }
+  const rows = measured.map(({ title, microseconds }) => {
+    const { p50, min, max } = spreadOf(microseconds.map((value) => value / 1000));
+    return [title, ...[p50, min, max].map((value) => value.toFixed(2))];
+  });
+  return `### A statement that repeats its keys\n\n${table(['statement', 'ms', 'least', 'most'], rows)}`;
+}
+
+/** The claims of a login made into a token, beside its signature alone. */
+async function issuing(): Promise<string> {
+  const jwt = new JwtService({});
+  const rows: string[][] = [];
+  for (const alg of ['ES256', 'RS256'] as const) {
+    const issuer = createTestIssuer({ alg });
+    const { privateKey, kid } = issuer.key;
+    const claims = Array.from({ length: TOKENS }, () => issuer.claims());
+    const inputs = claims.map((payload) => {
+      const header = { typ: 'at+jwt', alg, kid };
+      return Buffer.from([header, payload].map(segment).join('.'));
+    });
+    const measured = await measure([
+      lane(`${alg}: the signature alone`, inputs, (input) => sign('sha256', input, privateKey)),
+      lane(`${alg}: claims to token, by @nestjs/jwt`, claims, (payload) =>
+        jwt.sign(payload, {
+          algorithm: alg,
+          header: { typ: 'at+jwt', alg, kid },
+          privateKey: privateKey as unknown as Buffer,
+        }),
+      ),
+    ]);
+    rows.push(...ratioRows(measured));
+  }
+  return `### A token that is signed\n\n${table(ratioHead('token'), rows)}`;
 }
 
 /** What a bad token costs. */
