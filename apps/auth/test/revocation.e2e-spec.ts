@@ -162,7 +162,7 @@ describe('an account that is disabled', () => {
     for (const { body } of answers) if (body.access_token) await isRevoked(body.access_token);
   });
 
-  it('is one that there is, and whoever does it has the scope for it', async () => {
+  it('must exist, and the caller must have the scope for it', async () => {
     const { id } = await auth.account();
     const nobody = '00000000-0000-4000-8000-000000000000';
     expect(await manage(nobody, 'disable')).toMatchObject({

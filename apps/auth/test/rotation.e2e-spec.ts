@@ -188,7 +188,7 @@ describe('rotation', () => {
     }
   });
 
-  it('is carried on after a crash by whoever is there', async () => {
+  it('is continued after a crash by any other replica', async () => {
     await eventually(async () => (await withStatus('prepared')).length > 0);
     const [standby] = await withStatus('prepared');
     // What a replica leaves behind that dies right after it has begun one.

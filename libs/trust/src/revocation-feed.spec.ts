@@ -140,7 +140,7 @@ describe('what is missing', () => {
     expect(view.facts()).toMatchObject({ missing: 0, accepted: 256 });
   });
 
-  test('may be newer than the last statement: whoever was not listening looks ahead', async () => {
+  test('may be newer than the last statement: a verifier that was not listening looks ahead', async () => {
     const { view, feed, store, tell, asked } = setUp();
     // The highest is stored first. This can happen while several are stored at once.
     for (const n of [1, 2, 18, 19, 40]) store(n);

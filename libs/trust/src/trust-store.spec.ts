@@ -203,7 +203,7 @@ describe('revocations on disk', () => {
     expect(await names('revocations')).toHaveLength(3);
   });
 
-  test('are removed once no statement speaks of them, whoever wrote them', async () => {
+  test('are removed once no statement speaks of them, also those that another replica wrote', async () => {
     const { issuer, start, names } = setUp();
     const [first, second] = [await start(), await start()];
     first.ring.revocations.add(issuer.revocation(1));
