@@ -20,7 +20,7 @@ interface Cast {
 export const rotateUnderLoad = (guide: Guide, token: string, cast: Cast) =>
   guide.step(
     'Rotate the key under load',
-    'auth now rotates to a signing key with another algorithm, RS256. Meanwhile this program sends requests to both ' +
+    'auth now rotates to a signing key with another algorithm. Meanwhile this program sends requests to both ' +
       'services, with old tokens and with new ones. The new key signs nothing until every verifier has acknowledged ' +
       'it. The old key still verifies until its last token has expired. So no good token is refused.',
     async () => {
@@ -28,11 +28,12 @@ export const rotateUnderLoad = (guide: Guide, token: string, cast: Cast) =>
       const { body } = await guide.ask<{ access_token: string }>('auth', 'POST /auth/login', login);
       const adminToken = body.access_token;
       const { alg, kid: oldKid } = decode(token).header;
+      const nextAlg = alg === 'RS256' ? 'ES256' : 'RS256';
       guide.say('Before:');
       showRings(guide, await untilRingsAgree(guide));
       const [newKid, tallies] = await whileUnderLoad(await lanesOf(guide, token, cast), async () => {
         await sleep(1_000);
-        const kid = await rotateTo(guide, adminToken, 'RS256');
+        const kid = await rotateTo(guide, adminToken, nextAlg);
         await sleep(2_000);
         return kid;
       });
@@ -48,10 +49,10 @@ export const rotateUnderLoad = (guide: Guide, token: string, cast: Cast) =>
         `orders verified the old token with the public half of ${shortKid(oldKid)}, which is retiring`,
       );
       guide.key(
-        `${shortKid(newKid)} (RS256) signs from now on; auth has destroyed the private half of the old key`,
+        `${shortKid(newKid)} (${nextAlg}) signs from now on; auth has destroyed the private half of the old key`,
       );
       const total = tallies.reduce((sum, { requests }) => sum + requests, 0);
-      guide.learned('A rotation refuses no good token', `${alg} to RS256: ${total} requests, 0 failed`);
+      guide.learned('A rotation refuses no good token', `${alg} to ${nextAlg}: ${total} requests, 0 failed`);
       return adminToken;
     },
   );
@@ -79,12 +80,13 @@ async function lanesOf(guide: Guide, token: string, { customer, admin, product }
 export const rotateBack = (guide: Guide, token: string, adminToken: string) =>
   guide.step(
     'Rotate back',
-    'Back to ES256. A standby with this algorithm is there: published and acknowledged.',
+    'Back to the algorithm of before. A standby with this algorithm is there: published and acknowledged.',
     async () => {
-      const kid = await rotateTo(guide, adminToken, 'ES256');
+      const { alg } = decode(token).header;
+      const kid = await rotateTo(guide, adminToken, alg);
       showRings(guide, await untilRingsSay(guide, kid, 'active'));
       await guide.ask('orders', 'GET /orders', { token, expect: 200 });
-      guide.key(`${shortKid(kid)} (ES256) signs; the first token is still good after two rotations`);
+      guide.key(`${shortKid(kid)} (${alg}) signs; the first token is still good after two rotations`);
       guide.learned('An old token stays good after rotations', '200 at orders after two rotations');
     },
   );

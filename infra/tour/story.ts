@@ -13,7 +13,7 @@ export interface TourOptions extends GuideOptions {
 }
 
 /**
- * Runs all steps. It can run any number of times: at the end there is an active ES256 key and a standby.
+ * Runs all steps. It can run any number of times: at the end the algorithm is the one of before, and there is a standby.
  *
  * @throws TourDeviation with the name of the step, at the first unexpected answer
  */

@@ -1,9 +1,10 @@
 /** Reads a token as everybody can who has it. */
+import type { AlgorithmName } from '#jws';
 
 type ClaimKind = 'registered' | 'public' | 'private';
 
 interface TokenParts {
-  readonly header: { readonly alg: string; readonly typ: string; readonly kid: string };
+  readonly header: { readonly alg: AlgorithmName; readonly typ: string; readonly kid: string };
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
