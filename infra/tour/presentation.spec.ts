@@ -42,6 +42,11 @@ it('shortens a token without a signature, and a token that the length limit woul
   expect(shortJson({ padding: 'x '.repeat(140), token })).not.toContain(token.slice(0, 20));
 });
 
+it('shows the ends of a refresh token, because tokens of one session begin alike', () => {
+  const refreshToken = `${'t'.repeat(21)}${'s'.repeat(39)}last`;
+  expect(shortJson({ refresh_token: refreshToken })).toBe('{"refresh_token":"tttt…last"}');
+});
+
 it('breaks lines between words and keeps paragraphs', () => {
   const lines = wrapped(`${'word '.repeat(30).trim()}\nnext`);
   expect(lines).toHaveLength(3);

@@ -31,9 +31,15 @@ export const shortToken = (token: string): string =>
     .map((part) => (part.length > 8 ? `${part.slice(0, 6)}…` : part))
     .join('.');
 
-/** Shortens everything that looks like a token or a kid, so nobody can use what is printed. */
+/** The ends of a refresh token. Its beginning alone is the same for all tokens of a session. */
+const shortSecret = (token: string): string => `${token.slice(0, 4)}…${token.slice(-4)}`;
+
+/** Shortens everything that looks like an access token (three parts), a refresh token (64 characters) or a kid (43). */
 export const redact = (text: string): string =>
-  text.replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, shortToken).replace(/(?<![\w-])[\w-]{43}(?![\w-])/g, shortKid);
+  text
+    .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, shortToken)
+    .replace(/(?<![\w-])[\w-]{64}(?![\w-])/g, shortSecret)
+    .replace(/(?<![\w-])[\w-]{43}(?![\w-])/g, shortKid);
 
 /** A value as one line of JSON. Passwords are hidden, tokens and kids are shortened, and a long line is cut. */
 export function shortJson(value: unknown): string {

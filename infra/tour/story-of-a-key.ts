@@ -161,7 +161,7 @@ async function askWithEach(
   }
 }
 
-/** Step 12. */
+/** Step 15. */
 export const sumUp = (guide: Guide, adminToken: string) =>
   guide.step('Summary', 'This program has just seen all of this on this machine.', async () => {
     const { active, standby } = await untilStandbyIsHeld(guide, adminToken);

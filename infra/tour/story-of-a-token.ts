@@ -66,7 +66,8 @@ export const register = (guide: Guide) =>
 export const logIn = (guide: Guide, customer: Login) =>
   guide.step(
     'Log in',
-    'The customer sends the password to auth only, and gets a token. The token is good for five minutes.',
+    'The customer sends the password to auth only, and gets an access token. It is good for five minutes. Step 12 ' +
+      'shows what the refresh token is for.',
     async () => {
       const login = { body: customer, expect: 200 };
       const { body } = await guide.ask<{ access_token: string }>('auth', 'POST /auth/login', login);
@@ -102,7 +103,7 @@ export const readToken = (guide: Guide, token: string) =>
       guide.say(
         'Compare this with a session id. A session id says nothing by itself. So each server has to ask a shared ' +
           'database at every request. A token can be checked by any number of servers, without a call to auth. But ' +
-          'auth cannot simply delete a token. Step 11 shows what auth does instead.',
+          'auth cannot simply delete a token. Steps 11 and 14 show what auth does instead.',
       );
     },
   );

@@ -1,10 +1,12 @@
 /**
  * The tour: it explains the system and shows each claim on the running services, over HTTP, as any client could. If an
- * answer is not the expected one, the tour stops. The steps are in `story-of-a-token.ts` and `story-of-a-key.ts`.
+ * answer is not the expected one, the tour stops. The steps are in `story-of-a-token.ts`,
+ * `story-of-a-key.ts` and `story-of-a-session.ts`.
  */
 import { Guide, type GuideOptions } from './guide.js';
 import type { Login } from './people.js';
 import { revoke, rotateBack, rotateUnderLoad, sumUp } from './story-of-a-key.js';
+import * as session from './story-of-a-session.js';
 import * as token from './story-of-a-token.js';
 
 /** Where the system is, and the login of its administrator. */
@@ -31,5 +33,8 @@ export async function runTour({ admin, ...options }: TourOptions): Promise<void>
   const adminToken = await rotateUnderLoad(guide, accessToken, cast);
   await rotateBack(guide, accessToken, adminToken);
   await revoke(guide, adminToken, cast);
+  const refreshed = await session.stayLoggedIn(guide, customer);
+  await session.stealRefreshToken(guide, refreshed);
+  await session.logOutEverywhere(guide, customer);
   await sumUp(guide, adminToken);
 }

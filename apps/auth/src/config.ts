@@ -117,6 +117,25 @@ export const authSettings = defineSettings(
       unit: 's',
       default: 900,
     }),
+    refreshIdleSeconds: setting(seconds, {
+      doc: 'how long a refresh token is good if it is not used',
+      unit: 's',
+      default: 7 * 24 * 3600,
+    }),
+    refreshAbsoluteSeconds: setting(seconds, {
+      doc: 'how long after the login refresh tokens are good; then the account must log in again',
+      unit: 's',
+      default: 30 * 24 * 3600,
+    }),
+    refreshGraceSeconds: setting(wholeNumber(0, 60), {
+      doc: 'how long a used refresh token may be sent again, for a retry or a second tab, before that counts as theft',
+      unit: 's',
+      default: 10,
+    }),
+    refreshesPerAddress: setting(wholeNumber(1), {
+      doc: 'how many refreshes one network address may send in a minute',
+      default: 600,
+    }),
   },
   [
     ({ statementSeconds, statementIntervalSeconds, maxTokenSeconds, clockSkewSeconds }) =>

@@ -9,9 +9,13 @@ export type AuthErrorCode =
   | 'too_many_registrations'
   | 'registrations_busy'
   | 'invalid_target'
+  | 'invalid_grant'
+  | 'refresh_superseded'
+  | 'too_many_refreshes'
   | 'session_ended'
   | 'session_not_found'
   | 'account_not_found'
+  | 'own_roles'
   | 'key_not_found'
   | 'key_not_revocable'
   | 'rotation_in_progress'
@@ -45,6 +49,12 @@ export const authProblems = defineProblems<AuthErrorCode>({
   },
   registrations_busy: { status: 503, title: 'Too many registrations at the same time; try again' },
   invalid_target: { status: 400, title: 'This account cannot get a token for this audience' },
+  invalid_grant: { status: 400, title: 'The refresh token is not valid; log in again' },
+  refresh_superseded: {
+    status: 409,
+    title: 'This refresh token was replaced a moment ago; use the newest one',
+  },
+  too_many_refreshes: { status: 429, title: 'Too many refreshes from this network address; try again later' },
   session_ended: {
     status: 401,
     title: 'The session has ended; log in again',
@@ -52,6 +62,7 @@ export const authProblems = defineProblems<AuthErrorCode>({
   },
   session_not_found: { status: 404, title: 'You have no live session with this id' },
   account_not_found: { status: 404, title: 'There is no account with this id' },
+  own_roles: { status: 409, title: 'You cannot change your own roles; ask another administrator' },
   key_not_found: { status: 404, title: 'There is no key with this kid' },
   key_not_revocable: { status: 409, title: 'The key is already retired or revoked' },
   rotation_in_progress: { status: 409, title: 'Another rotation is in progress; wait for it or abort it' },

@@ -25,6 +25,7 @@ describe('register, log in, ask who one is', () => {
       token_type: 'Bearer',
       expires_in: 300,
       scope: 'orders:read orders:write',
+      refresh_token: expect.stringMatching(/^[\w-]{64}$/),
     });
 
     const me = await auth.send('GET', '/auth/me', { token: loggedIn.body.access_token });

@@ -87,6 +87,31 @@ describe('accounts', () => {
     ]);
     expect(await eventsOf(enable)).toEqual([]);
   });
+
+  it('account.roles_changed, once for each change', async () => {
+    const { id } = await auth.account();
+    const roles = ['customer', 'admin'];
+    const change = () => send('PUT', `/admin/accounts/${id}/roles`, admin, { roles });
+    expect(await eventsOf(change)).toEqual([
+      expect.objectContaining({
+        ...{ event: 'account.roles_changed', account: id, by: adminId, requestId },
+        ...{ roles, before: ['customer'] },
+      }),
+    ]);
+    expect(await eventsOf(change)).toEqual([]);
+  });
+
+  it('password.changed, with the sessions that ended', async () => {
+    const { id, email, password } = await auth.account();
+    const login = async (): Promise<string> =>
+      (await auth.send('POST', '/auth/login', { body: { email, password } })).body.access_token;
+    const [one, two] = [await login(), await login()];
+    const body = { currentPassword: password, newPassword: 'eight limes under a floor' };
+    const told = await eventsOf(() => send('PUT', '/auth/password', one, body));
+    const expected = { event: 'password.changed', account: id, by: id, requestId, sessions: [sidOf(two)] };
+    expect(told).toEqual([expect.objectContaining(expected)]);
+    expect(JSON.stringify(told)).not.toContain('limes');
+  });
 });
 
 describe('sessions', () => {
@@ -143,6 +168,22 @@ describe('sessions', () => {
     expect(more).toEqual([]);
     expect(all).toMatchObject({ event: 'logout.all', ...common });
     expect([...(all!['sessions'] as string[])].sort()).toEqual([sidOf(three), sidOf(four)].sort());
+  });
+
+  it('session.refreshed, and session.ended for a token that was used before', async () => {
+    const { id, email, password } = await auth.account();
+    const { body } = await auth.send('POST', '/auth/login', { body: { email, password } });
+    const { access_token: token, refresh_token } = body as { access_token: string; refresh_token: string };
+    const refresh = () => send('POST', '/auth/refresh', undefined, { refresh_token });
+    const refreshed = await eventsOf(refresh);
+    const common = { account: id, session: sidOf(token), requestId };
+    expect(refreshed).toEqual([expect.objectContaining({ event: 'session.refreshed', ...common })]);
+    await auth.owner.query(`UPDATE refresh_family SET used = '[]' WHERE session_id = $1`, [sidOf(token)]);
+    const reused = await eventsOf(refresh);
+    expect(reused).toEqual([
+      expect.objectContaining({ event: 'session.ended', ...common, reason: 'refresh_token_reused' }),
+    ]);
+    expect(JSON.stringify([refreshed, reused])).not.toContain(refresh_token);
   });
 
   it('session.ended of the oldest, where an account has too many', async () => {

@@ -1,4 +1,4 @@
-/** A session lasts as long as its token; then it is not live, and after a day its row goes. */
+/** A session lasts as long as its tokens; then it is not live, and after a day its row goes. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
@@ -36,23 +36,28 @@ const sidsOf = async ({ id }: TestAccount): Promise<string[]> => {
   return rows.map((row) => row.id);
 };
 
-it('a session lasts until no verifier accepts its token any more', async () => {
+it('a session lasts as long as its refresh token, and knows until when a verifier accepts its access token', async () => {
   const token = await auth.login();
-  const [row] = await auth.owner.query<{ expires_at: Date }[]>(
-    'SELECT expires_at FROM session WHERE id = $1',
+  const [row] = await auth.owner.query<{ expires_at: Date; token_expires_at: Date; refreshable: Date }[]>(
+    `SELECT s.expires_at, s.token_expires_at, f.expires_at AS refreshable
+       FROM session s JOIN refresh_family f ON f.session_id = s.id WHERE s.id = $1`,
     [sidOf(token)],
   );
-  expect(row!.expires_at.getTime() / 1000).toBe(decodeJwt(token).exp! + 2 * auth.settings.clockSkewSeconds);
+  const { expires_at: expiresAt, token_expires_at: tokenExpiresAt, refreshable } = row!;
+  expect(tokenExpiresAt.getTime() / 1000).toBe(decodeJwt(token).exp! + 2 * auth.settings.clockSkewSeconds);
+  expect(expiresAt).toEqual(refreshable);
 });
 
 it('a session that a replica of before this column writes lasts as long as any token may', async () => {
   const { id } = await auth.account();
-  const [row] = await auth.owner.query<{ seconds: number }[]>(
+  const [row] = await auth.owner.query<{ seconds: number; tokenSeconds: number }[]>(
     `INSERT INTO session (id, account_id, created_at, ended_at) VALUES (DEFAULT, $1, now(), DEFAULT)
-     RETURNING extract(epoch FROM expires_at - now())::float8 AS seconds`,
+     RETURNING extract(epoch FROM expires_at - now())::float8 AS seconds,
+       extract(epoch FROM token_expires_at - now())::float8 AS "tokenSeconds"`,
     [id],
   );
   expect(row!.seconds).toBe(3_600 + 2 * 5);
+  expect(row!.tokenSeconds).toBe(3_600 + 2 * 5);
 });
 
 describe('a session that has expired', () => {

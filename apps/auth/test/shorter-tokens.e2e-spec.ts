@@ -15,6 +15,8 @@ let auth: AuthFixture;
 let replica: AuthReplica;
 /** From before the change. */
 let tokens: string[];
+/** Of the session of another such token. */
+let pair: { access_token: string; refresh_token: string };
 let admin: string;
 
 beforeAll(async () => {
@@ -29,8 +31,10 @@ beforeAll(async () => {
   });
   tokens = [await auth.login(), await auth.login()];
   admin = await auth.login('admin');
+  const { email, password } = await auth.account();
+  pair = (await auth.send('POST', '/auth/login', { body: { email, password } })).body;
   await auth.first.close();
-  replica = await auth.replica({ accessTokenSeconds: 30 });
+  replica = await auth.replica({ accessTokenSeconds: 30, refreshIdleSeconds: 60 });
 });
 afterAll(() => auth?.close());
 
@@ -48,6 +52,17 @@ describe('a token from before', () => {
     expect((await replica.send('POST', '/auth/logout', { token: tokens[0]! })).status).toBe(204);
     const [row] = await auth.owner.query('SELECT expires_at FROM revocation WHERE value = $1', [sid]);
     expect(secondsOf(row.expires_at)).toBeGreaterThanOrEqual(exp! + 2 * MAX_CLOCK_SKEW_SECONDS);
+  });
+
+  it('keeps its session live until it expires, also if the session is refreshed', async () => {
+    const { refresh_token } = pair;
+    expect((await replica.send('POST', '/auth/refresh', { body: { refresh_token } })).status).toBe(200);
+    const { exp, sid } = decodeJwt(pair.access_token);
+    const [row] = await auth.owner.query('SELECT expires_at, token_expires_at FROM session WHERE id = $1', [
+      sid,
+    ]);
+    for (const date of [row.expires_at, row.token_expires_at])
+      expect(secondsOf(date)).toBeGreaterThanOrEqual(exp! + 2 * MAX_CLOCK_SKEW_SECONDS);
   });
 
   it('outlives the rotation of its key', async () => {

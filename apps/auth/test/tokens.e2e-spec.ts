@@ -109,6 +109,8 @@ describe("auth's own routes", () => {
     ['POST', '/admin/rotations/current/abort'],
     ['POST', '/admin/accounts/x/disable'],
     ['POST', '/admin/accounts/x/enable'],
+    ['PUT', '/admin/accounts/x/roles'],
+    ['PUT', '/auth/password'],
     ['GET', '/auth/me'],
     ['GET', '/auth/sessions'],
     ['POST', '/auth/logout-all'],

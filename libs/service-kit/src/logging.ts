@@ -10,6 +10,8 @@ const secretNames = [
   'authorization',
   'cookie',
   'password',
+  'currentPassword',
+  'newPassword',
   'token',
   'access_token',
   'refresh_token',

@@ -32,6 +32,14 @@ export const securityEvents = {
     fields: { account, sessions: 'sids of the ended sessions' },
   },
   'account.enabled': { meaning: 'A disabled account may log in again.', fields: { account } },
+  'account.roles_changed': {
+    meaning: 'The roles of an account changed. If it lost one, its access tokens are refused.',
+    fields: { account, roles: 'roles that it has now', before: 'roles that it had' },
+  },
+  'password.changed': {
+    meaning: 'An account changed its password, and its other sessions ended.',
+    fields: { account, sessions: 'sids of the ended sessions' },
+  },
   'login.succeeded': {
     meaning: 'A password was right and a session began.',
     fields: { account, session, audience: 'the service that the first token is for' },
@@ -48,9 +56,14 @@ export const securityEvents = {
     meaning: 'An account ended all of its sessions.',
     fields: { account, sessions: 'sids of the ended sessions' },
   },
+  'session.refreshed': {
+    meaning: 'A refresh token was exchanged for new tokens.',
+    fields: { account, session },
+  },
   'session.ended': {
-    meaning: 'A session was ended by its name, or because its account had too many.',
-    fields: { account, session, reason: '`requested` or `too_many`' },
+    meaning:
+      'A session ended: its account asked for it, or had too many, or a refresh token was presented that had been used before. The last is a sign of theft.',
+    fields: { account, session, reason: '`requested`, `too_many` or `refresh_token_reused`' },
   },
   'key.prepared': {
     meaning: 'A key was prepared: it is published and does not sign yet.',

@@ -33,13 +33,24 @@ export class AccountsService {
    * @throws AuthError `password_refused` · `too_many_registrations` · `registrations_busy` · `email_taken`
    */
   async register({ email, password }: Credentials, address: string): Promise<Account> {
-    const fault = passwordFault(password, { email, minLength: this.settings.passwordMinLength });
-    if (fault) throw new AuthError('password_refused', { errors: [{ field: 'password', message: fault }] });
+    this.requireGoodPassword({ email, password }, 'password');
     await this.registrations.check(address);
     return this.hasher.registering(async (hash) => {
       await this.registrations.charge(address);
       return this.store({ email, passwordHash: await hash(password) });
     });
+  }
+
+  /** The hash of a password that replaces the present one. @throws AuthError `password_refused` */
+  hashNew(credentials: Credentials, field: string): Promise<string> {
+    this.requireGoodPassword(credentials, field);
+    return this.hasher.hash(credentials.password);
+  }
+
+  /** @throws AuthError `password_refused` with the name of the field that holds the password */
+  private requireGoodPassword({ email, password }: Credentials, field: string): void {
+    const fault = passwordFault(password, { email, minLength: this.settings.passwordMinLength });
+    if (fault) throw new AuthError('password_refused', { errors: [{ field, message: fault }] });
   }
 
   private async store(account: Pick<Account, 'email' | 'passwordHash'>): Promise<Account> {

@@ -4,6 +4,7 @@ import { KeySetState } from '../key-set/key-set-state.entity.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 import { RevocationRecord } from '../revocations/revocation.entity.js';
 import { Rotation } from '../rotation/rotation.entity.js';
+import { RefreshFamily } from '../sessions/refresh-family.entity.js';
 import { Session } from '../sessions/session.entity.js';
 import { AccountsAndSessions1700000000001 } from './migrations/1-accounts-and-sessions.js';
 import { SigningKeys1700000000002 } from './migrations/2-signing-keys.js';
@@ -13,8 +14,17 @@ import { RevocationReasons1700000000005 } from './migrations/5-revocation-reason
 import { SessionExpiry1700000000006 } from './migrations/6-session-expiry.js';
 import { RotationWaits1700000000007 } from './migrations/7-rotation-waits.js';
 import { KeyHistory1700000000008 } from './migrations/8-key-history.js';
+import { RefreshTokens1700000000009 } from './migrations/9-refresh-tokens.js';
 
-export const entities = [Account, Session, SigningKey, KeySetState, Rotation, RevocationRecord];
+export const entities = [
+  Account,
+  Session,
+  RefreshFamily,
+  SigningKey,
+  KeySetState,
+  Rotation,
+  RevocationRecord,
+];
 
 /** In their order. A released migration never changes. */
 export const migrations = [
@@ -26,4 +36,5 @@ export const migrations = [
   SessionExpiry1700000000006,
   RotationWaits1700000000007,
   KeyHistory1700000000008,
+  RefreshTokens1700000000009,
 ];

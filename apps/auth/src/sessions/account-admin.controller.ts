@@ -1,7 +1,7 @@
-import { Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { Scopes } from '#trust/nest';
+import { CurrentCaller, Scopes, type Caller } from '#trust/nest';
 import { ApiProblems } from '../errors.js';
 import { roles } from '../accounts/scopes.js';
 import { AccountStatusService } from './account-status.service.js';
@@ -16,7 +16,15 @@ const accountView = z.strictObject({
   disabledAt: z.iso.datetime().nullable(),
 });
 
-/** The routes by which an administrator disables and enables accounts. */
+const rolesBody = z.strictObject({
+  roles: z
+    .array(z.enum(roles))
+    .min(1)
+    .max(roles.length)
+    .refine((names) => new Set(names).size === names.length, 'A role is named twice'),
+});
+
+/** The routes by which an administrator disables and enables accounts, and sets their roles. */
 @ApiTags('admin')
 @Scopes('accounts:manage')
 @Controller('admin/accounts')
@@ -43,6 +51,20 @@ export class AccountAdminController {
   @ApiProblems('account_not_found')
   async enable(@Param('id', { schema: accountId }) id: string) {
     return shown(await this.status.enable(id));
+  }
+
+  @Put(':id/roles')
+  @ApiOperation({
+    summary: 'Set the roles of an account; if it loses one, every service refuses its present access tokens',
+  })
+  @ApiOkResponse({ standardSchema: accountView })
+  @ApiProblems('account_not_found', 'own_roles')
+  async setRoles(
+    @CurrentCaller() { sub }: Caller,
+    @Param('id', { schema: accountId }) id: string,
+    @Body({ schema: rolesBody }) { roles: names }: z.infer<typeof rolesBody>,
+  ) {
+    return shown(await this.status.setRoles(id, names, { by: sub }));
   }
 }
 

@@ -1,59 +1,101 @@
 /**
- * Begins and ends sessions within a transaction. The caller must lock the account first, so that no session begins
- * while all sessions of the account end. The caller must revoke the ended sessions in the same transaction.
+ * Ends sessions within a transaction. The caller must lock the account first, so that no session begins while all
+ * sessions of the account end, and none is refreshed while it ends.
  */
 import type { EntityManager } from 'typeorm';
-import type { RevokedSubject } from '#statements';
 import { Account } from '../accounts/account.entity.js';
+import type { Revoke } from '../revocations/revocations.service.js';
 
-/** The most live sessions of one account. Each of them gets a revocation when the account is disabled. */
+/** The most live sessions of one account. Each of them may get a revocation when the account is disabled. */
 export const SESSION_LIMIT = 100;
 
 /** SQL for a live session. An expired session is not live, and all its tokens have expired. */
 const LIVE = 'ended_at IS NULL AND expires_at > clock_timestamp()';
 
-/** Locks the account. No other transaction begins or ends its sessions until this one is over. */
+/** SQL: whether a verifier may still accept a token of the session. */
+const HAS_TOKENS = 'token_expires_at > clock_timestamp() AS "hasTokens"';
+
+interface Named {
+  readonly sid: string;
+  readonly hasTokens: boolean;
+}
+
+/** Locks the account. No other transaction begins, refreshes or ends its sessions until this one is over. */
 export function lockAccount(tx: EntityManager, id: string): Promise<Account | null> {
   return tx.findOne(Account, { where: { id }, lock: { mode: 'pessimistic_write' } });
 }
 
-/** Ends the oldest sessions if a new one would be too many. Returns the ended sessions, which must be revoked. */
-export async function makeRoom(tx: EntityManager, accountId: string): Promise<RevokedSubject[]> {
+/** Ends the oldest sessions if a new one would be too many. Returns the sids of the ended sessions. */
+export async function makeRoom(tx: EntityManager, revoke: Revoke, accountId: string): Promise<string[]> {
   const tooMany = await tx.query<{ id: string }[]>(
     `SELECT id FROM session WHERE account_id = $1 AND ${LIVE} ORDER BY created_at DESC, id OFFSET $2`,
     [accountId, SESSION_LIMIT - 1],
   );
-  return endSessions(tx, accountId, idsOf(tooMany));
-}
-
-/** Begins a session that lasts until its token has expired. */
-export async function beginSession(
-  tx: EntityManager,
-  session: { sid: string; accountId: string; expiresAt: Date },
-): Promise<void> {
-  await tx.query(
-    'INSERT INTO session (id, account_id, created_at, expires_at) VALUES ($1, $2, clock_timestamp(), $3)',
-    [session.sid, session.accountId, session.expiresAt],
-  );
-}
-
-/** Ends these live sessions of the account, or all of them. Returns the ended sessions, which must be revoked. */
-export async function endSessions(
-  tx: EntityManager,
-  accountId: string,
-  ids?: readonly string[],
-): Promise<RevokedSubject[]> {
-  const [ended] = await tx.query<[{ id: string }[]]>(
-    `UPDATE session SET ended_at = clock_timestamp()
-      WHERE account_id = $1 AND ${LIVE} AND ($2::uuid[] IS NULL OR id = ANY($2)) RETURNING id`,
-    [accountId, ids ?? null],
-  );
-  return idsOf(ended).map((value) => ({ kind: 'sid', value }));
+  if (tooMany.length === 0) return [];
+  const sids = tooMany.map(({ id }) => id);
+  return endSessions(tx, revoke, accountId, sids);
 }
 
 /**
- * Deletes up to 100 sessions that expired more than a day ago. All their tokens have expired, and revocations have
- * their own table. It is one SQL statement that skips locked rows, so that it cannot deadlock.
+ * Ends these live sessions of the account, or all of them, and revokes them. Their rows are soon deleted, because their
+ * refresh tokens are worth nothing any more. Returns the sids of the ended sessions.
+ */
+export async function endSessions(
+  tx: EntityManager,
+  revoke: Revoke,
+  accountId: string,
+  sids?: readonly string[],
+): Promise<string[]> {
+  const [ended] = await tx.query<[Named[]]>(
+    `UPDATE session SET ended_at = clock_timestamp(), expires_at = greatest(token_expires_at, clock_timestamp())
+      WHERE account_id = $1 AND ${LIVE} AND ($2::uuid[] IS NULL OR id = ANY($2))
+      RETURNING id AS sid, ${HAS_TOKENS}`,
+    [accountId, sids ?? null],
+  );
+  return revokeSids(revoke, ended);
+}
+
+/** Ends all live sessions of the account but one, and revokes them. Returns the sids of the ended sessions. */
+export async function endOtherSessions(
+  tx: EntityManager,
+  revoke: Revoke,
+  accountId: string,
+  kept: string,
+): Promise<string[]> {
+  const live = await tx.query<{ id: string }[]>(
+    `SELECT id FROM session WHERE account_id = $1 AND ${LIVE} AND id <> $2`,
+    [accountId, kept],
+  );
+  const sids = live.map(({ id }) => id);
+  return endSessions(tx, revoke, accountId, sids);
+}
+
+/**
+ * Gives each live session of the account a new sid, and revokes the old ones. So every access token of the account is
+ * refused, and a refresh gives one with the present roles. Nobody has to log in again.
+ */
+export async function renewSids(tx: EntityManager, revoke: Revoke, accountId: string): Promise<void> {
+  const renewed = await tx.query<Named[]>(
+    `WITH renewed AS (
+       SELECT id AS sid, ${HAS_TOKENS} FROM session WHERE account_id = $1 AND ${LIVE}
+     ), updated AS (
+       UPDATE session SET id = gen_random_uuid() FROM renewed WHERE id = sid
+     )
+     SELECT * FROM renewed`,
+    [accountId],
+  );
+  await revokeSids(revoke, renewed);
+}
+
+/** A session whose last access token has expired needs no revocation. Returns all sids. */
+async function revokeSids(revoke: Revoke, sessions: readonly Named[]): Promise<string[]> {
+  await revoke(sessions.filter(({ hasTokens }) => hasTokens).map(({ sid }) => ({ kind: 'sid', value: sid })));
+  return sessions.map(({ sid }) => sid);
+}
+
+/**
+ * Deletes up to 100 sessions that expired more than a day ago, with their refresh tokens. Revocations have their own
+ * table. It is one SQL statement that skips locked rows, so that it cannot deadlock.
  */
 export async function removeExpiredSessions(manager: EntityManager): Promise<void> {
   await manager.query(
@@ -62,5 +104,3 @@ export async function removeExpiredSessions(manager: EntityManager): Promise<voi
        ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)`,
   );
 }
-
-const idsOf = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => id);

@@ -1,4 +1,16 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+} from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { ClientAddress, pageQuery, type PageQuery } from '#service-kit';
@@ -6,6 +18,9 @@ import { AnyAudience, CurrentCaller, Public, type Caller } from '#trust/nest';
 import { emailField } from '../accounts/accounts.controller.js';
 import { ApiProblems, AuthError } from '../errors.js';
 import { roles } from '../accounts/scopes.js';
+import type { Grant } from './grants.js';
+import { PasswordService } from './password.service.js';
+import { RefreshService } from './refresh.service.js';
 import { SessionsService } from './sessions.service.js';
 
 const loginBody = z.strictObject({
@@ -14,11 +29,23 @@ const loginBody = z.strictObject({
   audience: z.string().min(1).max(64).optional(),
 });
 
-const loggedIn = z.strictObject({
+const refreshBody = z.strictObject({
+  refresh_token: z.string().min(1).max(512),
+  audience: z.string().min(1).max(64).optional(),
+});
+
+const passwordBody = z.strictObject({
+  currentPassword: z.string().min(1).max(1024),
+  newPassword: z.string().min(1).max(1024),
+});
+
+/** RFC 6749 §5.1. */
+const tokens = z.strictObject({
   access_token: z.string().describe('A JWT (RFC 9068)'),
   token_type: z.literal('Bearer'),
   expires_in: z.int().describe('Seconds'),
   scope: z.string(),
+  refresh_token: z.string().describe('Opaque; `POST /auth/refresh` takes it once'),
 });
 
 const sessionId = z.uuid();
@@ -30,7 +57,16 @@ const callersAccount = z.strictObject({
   sid: sessionId,
 });
 const sessionPage = z.strictObject({
-  items: z.array(z.strictObject({ sid: sessionId, createdAt: z.iso.datetime(), current: z.boolean() })),
+  items: z.array(
+    z.strictObject({
+      sid: sessionId,
+      createdAt: z.iso.datetime(),
+      lastUsedAt: z.iso.datetime().describe('The login or the last refresh'),
+      address: z.string().nullable().describe('The network address of the login or of the last refresh'),
+      device: z.string().nullable().describe('The User-Agent of the login'),
+      current: z.boolean(),
+    }),
+  ),
   nextCursor: z.string().nullable(),
 });
 
@@ -38,14 +74,18 @@ const sessionPage = z.strictObject({
 @AnyAudience()
 @Controller('auth')
 export class SessionsController {
-  constructor(private readonly sessions: SessionsService) {}
+  constructor(
+    private readonly sessions: SessionsService,
+    private readonly refreshes: RefreshService,
+    private readonly passwords: PasswordService,
+  ) {}
 
   @Public()
   @Post('login')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
-  @ApiOperation({ summary: 'Log in and get an access token for one audience' })
-  @ApiOkResponse({ standardSchema: loggedIn })
+  @ApiOperation({ summary: 'Log in and get an access token for one audience, and a refresh token' })
+  @ApiOkResponse({ standardSchema: tokens })
   @ApiProblems(
     'invalid_credentials',
     'invalid_target',
@@ -57,9 +97,33 @@ export class SessionsController {
   async login(
     @Body({ schema: loginBody }) body: z.infer<typeof loginBody>,
     @ClientAddress() address: string,
+    @Headers('user-agent') device: string | undefined,
   ) {
-    const { accessToken, expiresIn, scope } = await this.sessions.login(body, address);
-    return { access_token: accessToken, token_type: 'Bearer', expires_in: expiresIn, scope };
+    return answer(await this.sessions.login(body, { address, device }));
+  }
+
+  @Public()
+  @Post('refresh')
+  @HttpCode(200)
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({
+    summary:
+      'Exchange a refresh token for a new access token, also for another audience, and the next refresh token',
+  })
+  @ApiOkResponse({ standardSchema: tokens })
+  @ApiProblems(
+    'invalid_grant',
+    'refresh_superseded',
+    'invalid_target',
+    'too_many_refreshes',
+    'no_signing_key',
+    'database_went_back',
+  )
+  async refresh(
+    @Body({ schema: refreshBody }) { refresh_token: refreshToken, audience }: z.infer<typeof refreshBody>,
+    @ClientAddress() address: string,
+  ) {
+    return answer(await this.refreshes.refresh({ refreshToken, audience }, { address }));
   }
 
   @Get('me')
@@ -74,10 +138,31 @@ export class SessionsController {
     return { id, email, roles, createdAt, sid };
   }
 
+  @Put('password')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Change your password; all of your other sessions end' })
+  @ApiNoContentResponse()
+  @ApiProblems(
+    'invalid_credentials',
+    'password_refused',
+    'too_many_failed_logins',
+    'login_busy',
+    'session_ended',
+    'database_went_back',
+  )
+  async changePassword(
+    @CurrentCaller() { sub, sid }: Caller,
+    @Body({ schema: passwordBody }) body: z.infer<typeof passwordBody>,
+    @ClientAddress() address: string,
+  ): Promise<void> {
+    await this.passwords.change({ accountId: sub, sid: sid! }, body, address);
+  }
+
   @Post('logout')
   @HttpCode(204)
   @ApiOperation({ summary: 'End your session; every service refuses its tokens from now on' })
   @ApiNoContentResponse()
+  @ApiProblems('session_ended')
   async logout(@CurrentCaller() { sub, sid }: Caller): Promise<void> {
     await this.sessions.logOut(sub, sid!);
   }
@@ -96,7 +181,9 @@ export class SessionsController {
   async list(@CurrentCaller() { sub, sid }: Caller, @Query({ schema: pageQuery }) query: PageQuery) {
     const { items, nextCursor } = await this.sessions.list(sub, query);
     return {
-      items: items.map(({ id, createdAt }) => ({ sid: id, createdAt, current: id === sid })),
+      items: items.map(({ id, createdAt, lastUsedAt, address, device }) => {
+        return { sid: id, createdAt, lastUsedAt, address, device, current: id === sid };
+      }),
       nextCursor,
     };
   }
@@ -112,4 +199,9 @@ export class SessionsController {
   ): Promise<void> {
     await this.sessions.end(sub, sid);
   }
+}
+
+function answer({ accessToken, expiresIn, scope, refreshToken }: Grant) {
+  const access = { access_token: accessToken, token_type: 'Bearer', expires_in: expiresIn, scope };
+  return { ...access, refresh_token: refreshToken };
 }

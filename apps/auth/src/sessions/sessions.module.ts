@@ -1,17 +1,35 @@
 import { Module } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { AccountsModule } from '../accounts/accounts.module.js';
+import { SETTINGS, type AuthSettings } from '../config.js';
 import { RevocationsModule } from '../revocations/revocations.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccountAdminController } from './account-admin.controller.js';
 import { AccountStatusService } from './account-status.service.js';
+import { Grants } from './grants.js';
+import { PasswordService } from './password.service.js';
+import { RefreshLimit } from './refresh-limit.js';
+import { RefreshService } from './refresh.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
-/** Sessions. A login begins a session. A logout, or disabling the account, ends it. */
+/** Sessions. A login begins a session, and refreshes make it last. A logout, or disabling the account, ends it. */
 @Module({
   imports: [AccountsModule, RevocationsModule, TokensModule],
   controllers: [SessionsController, AccountAdminController],
-  providers: [SessionsService, AccountStatusService],
+  providers: [
+    {
+      provide: RefreshLimit,
+      inject: [DataSource, SETTINGS],
+      useFactory: (dataSource: DataSource, { refreshesPerAddress }: AuthSettings) =>
+        new RefreshLimit(dataSource, refreshesPerAddress),
+    },
+    Grants,
+    SessionsService,
+    RefreshService,
+    PasswordService,
+    AccountStatusService,
+  ],
   exports: [SessionsService],
 })
 export class SessionsModule {}

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, Raw } from 'typeorm';
 import { z } from 'zod';
@@ -6,25 +5,16 @@ import { keysetPage, securityEvent, type Page, type PageQuery } from '#service-k
 import { TrustError, type AccessTokenClaims } from '#trust';
 import { Account } from '../accounts/account.entity.js';
 import { AccountsService, type Credentials } from '../accounts/accounts.service.js';
+import { defaultAudience, scopesFor, type Role } from '../accounts/scopes.js';
 import { SERVICE } from '../config.js';
 import { AuthError } from '../errors.js';
 import { RevocationsService } from '../revocations/revocations.service.js';
-import { AccessTokenSigner } from '../tokens/access-token-signer.js';
-import { beginSession, endSessions, lockAccount, makeRoom, removeExpiredSessions } from './live-sessions.js';
-import { defaultAudience, scopesFor, type Role } from '../accounts/scopes.js';
+import { Grants, scopeOf, type Grant, type Origin } from './grants.js';
+import { endSessions, lockAccount, makeRoom, removeExpiredSessions } from './live-sessions.js';
 import { Session } from './session.entity.js';
-
-/** The `client_id` of every login by password. */
-const WEB_CLIENT = 'web';
 
 export interface Login extends Credentials {
   readonly audience?: string | undefined;
-}
-
-export interface Grant {
-  readonly accessToken: string;
-  readonly expiresIn: number;
-  readonly scope: string;
 }
 
 @Injectable()
@@ -32,51 +22,42 @@ export class SessionsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly accounts: AccountsService,
-    private readonly signer: AccessTokenSigner,
+    private readonly grants: Grants,
     private readonly revocations: RevocationsService,
   ) {}
 
   /**
-   * Begins a session and signs its token in one transaction. If the account has too many sessions, the oldest one ends.
+   * Begins a session and signs its first token in one transaction. If the account has too many sessions, the oldest one
+   * ends.
    *
    * @throws AuthError the codes of `authenticate` · `invalid_target` · `no_signing_key` · `database_went_back`
    */
-  async login({ audience, ...credentials }: Login, address: string): Promise<Grant> {
-    const account = await this.accounts.authenticate(credentials, address);
-    const aud = audience ?? defaultAudience(account.roles);
-    const scopes = scopesFor(account.roles, aud);
-    if (scopes.length === 0) {
-      securityEvent('login.refused', { account: account.id, reason: 'invalid_target' });
-      throw new AuthError('invalid_target', {
-        errors: [{ field: 'audience', message: 'This account cannot get a token for this audience' }],
-      });
+  async login({ audience, ...credentials }: Login, origin: Origin): Promise<Grant> {
+    const checked = await this.accounts.authenticate(credentials, origin.address);
+    const aud = audience ?? defaultAudience(checked.roles);
+    try {
+      scopeOf(checked, aud);
+    } catch (error) {
+      securityEvent('login.refused', { account: checked.id, reason: 'invalid_target' });
+      throw error;
     }
-    const scope = scopes.join(' ');
     // Each login deletes a few expired sessions.
     await removeExpiredSessions(this.dataSource.manager);
     const { ended, sid, grant } = await this.revocations.transaction(async (tx, revoke) => {
-      // The account may have been disabled after its password was checked.
-      if ((await lockAccount(tx, account.id))?.disabledAt !== null) {
-        securityEvent('login.refused', { account: account.id, reason: 'account_disabled' });
+      const account = await lockAccount(tx, checked.id);
+      // The account may have been disabled, or its password changed, after its password was checked.
+      if (account?.disabledAt !== null || account.passwordHash !== checked.passwordHash) {
+        const reason = account?.disabledAt === null ? 'wrong_password' : 'account_disabled';
+        securityEvent('login.refused', { account: checked.id, reason });
         throw new AuthError('invalid_credentials');
       }
-      const ended = await makeRoom(tx, account.id);
-      await revoke(ended);
-      const sid = randomUUID();
-      const { token, expiresIn, expiredAt } = await this.signer.sign(tx, {
-        sub: account.id,
-        aud,
-        client_id: WEB_CLIENT,
-        scope,
-        sid,
-        roles: account.roles,
-      });
-      await beginSession(tx, { sid, accountId: account.id, expiresAt: expiredAt });
-      return { ended, sid, grant: { accessToken: token, expiresIn, scope } };
+      const ended = await makeRoom(tx, revoke, account.id);
+      const { sid, ...grant } = await this.grants.begin(tx, account, aud, origin);
+      return { ended, sid, grant };
     });
-    for (const { value } of ended)
-      securityEvent('session.ended', { account: account.id, session: value, reason: 'too_many' });
-    securityEvent('login.succeeded', { account: account.id, session: sid, audience: aud });
+    for (const session of ended)
+      securityEvent('session.ended', { account: checked.id, session, reason: 'too_many' });
+    securityEvent('login.succeeded', { account: checked.id, session: sid, audience: aud });
     return grant;
   }
 
@@ -98,10 +79,15 @@ export class SessionsService {
     return keysetPage(live, query);
   }
 
-  /** Ends the session of the caller's own token. */
+  /**
+   * Ends the session of the caller's own token.
+   *
+   * @throws AuthError `session_ended` if it has ended, or got a new sid, since the token was checked
+   */
   async logOut(accountId: string, sid: string): Promise<void> {
     const [ended] = await this.endSessionsOf(accountId, [sid]);
-    if (ended) securityEvent('logout', { account: accountId, session: ended });
+    if (!ended) throw new AuthError('session_ended');
+    securityEvent('logout', { account: accountId, session: ended });
   }
 
   /** Ends one session of the account. @throws AuthError `session_not_found` if the account has no such live session */
@@ -120,9 +106,7 @@ export class SessionsService {
   private endSessionsOf(accountId: string, sids?: readonly string[]): Promise<string[]> {
     return this.revocations.transaction(async (tx, revoke) => {
       await lockAccount(tx, accountId);
-      const ended = await endSessions(tx, accountId, sids);
-      await revoke(ended);
-      return ended.map(({ value }) => value);
+      return endSessions(tx, revoke, accountId, sids);
     });
   }
 

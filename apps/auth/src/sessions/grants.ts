@@ -1,0 +1,163 @@
+/**
+ * What a login and a refresh give: an access token for one audience, and the refresh token for the next one. The caller
+ * must have locked the account.
+ */
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { IsNull, type EntityManager } from 'typeorm';
+import type { Account } from '../accounts/account.entity.js';
+import { scopesFor } from '../accounts/scopes.js';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { AuthError } from '../errors.js';
+import { databaseClock } from '../key-set/key-set.service.js';
+import { AccessTokenSigner } from '../tokens/access-token-signer.js';
+import { usedWithin } from './refresh-decision.js';
+import { RefreshFamily } from './refresh-family.entity.js';
+import { hashesOf, newRefreshToken, openSuccessor, sealSuccessor, successorOf } from './refresh-token.js';
+import { Session } from './session.entity.js';
+
+/** The `client_id` of every login by password. */
+const WEB_CLIENT = 'web';
+/** The most used tokens that a family remembers. Only who refreshes a hundred times within the grace uses more. */
+const MAX_REMEMBERED = 100;
+
+export interface Grant {
+  readonly accessToken: string;
+  readonly expiresIn: number;
+  readonly scope: string;
+  readonly refreshToken: string;
+}
+
+/** A refresh token that is used, and what is asked for with it. */
+export interface Use {
+  readonly token: string;
+  /** The rows of the token, with its session. */
+  readonly family: RefreshFamily;
+  readonly audience: string;
+  readonly origin: Origin;
+  /** The clock of the database. */
+  readonly now: Date;
+}
+
+/** Where a session is used from. */
+export interface Origin {
+  readonly address: string;
+  /** The User-Agent field, if there is one. */
+  readonly device?: string | undefined;
+}
+
+/** The scopes of an account for an audience, as the claim `scope`. @throws AuthError `invalid_target` if it has none */
+export function scopeOf({ roles }: Account, audience: string): string {
+  const scopes = scopesFor(roles, audience);
+  if (scopes.length > 0) return scopes.join(' ');
+  throw new AuthError('invalid_target', {
+    errors: [{ field: 'audience', message: 'This account cannot get a token for this audience' }],
+  });
+}
+
+@Injectable()
+export class Grants {
+  constructor(
+    private readonly signer: AccessTokenSigner,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
+  ) {}
+
+  /** Begins a session. Its refreshes get this audience, unless they name another. */
+  async begin(
+    tx: EntityManager,
+    account: Account,
+    audience: string,
+    { address, device }: Origin,
+  ): Promise<Grant & { sid: string }> {
+    const sid = randomUUID();
+    const { expiredAt, ...access } = await this.sign(tx, account, { sid, audience });
+    const refreshToken = newRefreshToken();
+    const createdAt = await databaseClock(tx);
+    const expiresAt = this.refreshableUntil(createdAt, createdAt);
+    await tx.insert(Session, {
+      id: sid,
+      accountId: account.id,
+      createdAt,
+      lastUsedAt: createdAt,
+      tokenExpiresAt: expiredAt,
+      expiresAt: later(expiredAt, expiresAt),
+      address,
+      device: device?.slice(0, 200) ?? null,
+    });
+    const none = { used: [], successor: null };
+    await tx.insert(RefreshFamily, {
+      sessionId: sid,
+      ...hashesOf(refreshToken)!,
+      ...none,
+      audience,
+      expiresAt,
+    });
+    return { ...access, refreshToken, sid };
+  }
+
+  /**
+   * Signs an access token for a refresh, and gives the next refresh token. For a repeated refresh this is the same one as
+   * before.
+   */
+  async refresh(
+    tx: EntityManager,
+    account: Account,
+    use: Use,
+    { isRepeated }: { isRepeated: boolean },
+  ): Promise<Grant> {
+    const { family, token, audience, origin, now } = use;
+    const { session, sessionId } = family;
+    const { expiredAt, ...access } = await this.sign(tx, account, { sid: sessionId, audience });
+    // An earlier token may live longer: ACCESS_TOKEN_SECONDS may have been longer.
+    const tokenExpiresAt = later(session.tokenExpiresAt, expiredAt);
+    const expiresAt = isRepeated ? family.expiresAt : this.refreshableUntil(now, session.createdAt);
+    const { affected } = await tx.update(
+      Session,
+      { id: sessionId, endedAt: IsNull() },
+      {
+        lastUsedAt: now,
+        tokenExpiresAt,
+        expiresAt: later(tokenExpiresAt, expiresAt),
+        address: origin.address,
+      },
+    );
+    // A recovery ends sessions without the lock of the account.
+    if (affected !== 1) throw new AuthError('invalid_grant');
+    if (isRepeated) return { ...access, refreshToken: openSuccessor(family.successor!, token) };
+    const refreshToken = successorOf(token);
+    const { refreshGraceSeconds: graceSeconds } = this.settings;
+    const usedBefore = usedWithin(family.used, { now, graceSeconds }).slice(0, MAX_REMEMBERED - 1);
+    await tx.update(
+      RefreshFamily,
+      { sessionId },
+      {
+        tokenHash: hashesOf(refreshToken)!.tokenHash,
+        used: [{ hash: family.tokenHash, at: now.getTime() }, ...usedBefore],
+        successor: sealSuccessor(refreshToken, token),
+        expiresAt,
+      },
+    );
+    return { ...access, refreshToken };
+  }
+
+  private async sign(
+    tx: EntityManager,
+    account: Account,
+    { sid, audience }: { sid: string; audience: string },
+  ) {
+    const scope = scopeOf(account, audience);
+    const { id: sub, roles } = account;
+    const claims = { sub, aud: audience, client_id: WEB_CLIENT, scope, sid, roles };
+    const { token: accessToken, expiresIn, expiredAt } = await this.signer.sign(tx, claims);
+    return { accessToken, expiresIn, scope, expiredAt };
+  }
+
+  /** The time until which a refresh token is good that is given now. */
+  private refreshableUntil(now: Date, loggedInAt: Date): Date {
+    const { refreshIdleSeconds, refreshAbsoluteSeconds } = this.settings;
+    const [idle, absolute] = [+now + refreshIdleSeconds * 1000, +loggedInAt + refreshAbsoluteSeconds * 1000];
+    return new Date(Math.min(idle, absolute));
+  }
+}
+
+const later = (a: Date, b: Date): Date => (a > b ? a : b);

@@ -1,0 +1,91 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, IsNull, type EntityManager } from 'typeorm';
+import { securityEvent } from '#service-kit';
+import { SETTINGS, type AuthSettings } from '../config.js';
+import { AuthError } from '../errors.js';
+import { databaseClock } from '../key-set/key-set.service.js';
+import { RevocationsService } from '../revocations/revocations.service.js';
+import { Grants, type Grant, type Origin } from './grants.js';
+import { endSessions, lockAccount } from './live-sessions.js';
+import { decideRefresh } from './refresh-decision.js';
+import { RefreshFamily } from './refresh-family.entity.js';
+import { RefreshLimit } from './refresh-limit.js';
+import { hashesOf } from './refresh-token.js';
+
+export interface Refresh {
+  readonly refreshToken: string;
+  readonly audience?: string | undefined;
+}
+
+/**
+ * Exchanges a refresh token for an access token and the next refresh token (RFC 6749 §6, RFC 9700 §4.14). Each refresh
+ * token is used once. Whoever presents one that was used longer ago than the grace ends the session: then two people
+ * hold its tokens, and auth cannot tell who of them is the thief.
+ */
+@Injectable()
+export class RefreshService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly grants: Grants,
+    private readonly revocations: RevocationsService,
+    private readonly limit: RefreshLimit,
+    @Inject(SETTINGS) private readonly settings: AuthSettings,
+  ) {}
+
+  /**
+   * @throws AuthError `too_many_refreshes` · `invalid_grant` · `refresh_superseded` · `invalid_target` ·
+   *   `no_signing_key` · `database_went_back`. Only `invalid_grant` may have changed something: it may have ended the
+   *   session.
+   */
+  async refresh({ refreshToken, audience }: Refresh, origin: Origin): Promise<Grant> {
+    await this.limit.charge(origin.address);
+    const hashes = hashesOf(refreshToken);
+    const accountId = hashes && (await accountOf(this.dataSource.manager, hashes.tagHash));
+    if (!hashes || accountId === undefined) throw new AuthError('invalid_grant');
+    const { grant, sid, reused } = await this.revocations.transaction(async (tx, revoke) => {
+      const account = await lockAccount(tx, accountId);
+      // Read under the lock: another request may have used the token, or ended the session, or renewed its sid.
+      const family = await liveFamily(tx, hashes.tagHash);
+      if (!account || !family) throw new AuthError('invalid_grant');
+      const now = await databaseClock(tx);
+      const { sessionId: sid } = family;
+      const { refreshGraceSeconds: graceSeconds } = this.settings;
+      const decision = decideRefresh(hashes.tokenHash, family, { now, graceSeconds });
+      // It is not thrown here, because then the end of the session would be rolled back.
+      if (decision === 'reused') return { sid, reused: await endSessions(tx, revoke, accountId, [sid]) };
+      if (account.disabledAt !== null || now >= family.expiresAt) throw new AuthError('invalid_grant');
+      if (decision === 'superseded') throw new AuthError('refresh_superseded');
+      const use = { token: refreshToken, family, audience: audience ?? family.audience, origin, now };
+      return {
+        sid,
+        grant: await this.grants.refresh(tx, account, use, { isRepeated: decision === 'repeat' }),
+      };
+    });
+    if (grant) {
+      securityEvent('session.refreshed', { account: accountId, session: sid });
+      return grant;
+    }
+    for (const session of reused)
+      securityEvent('session.ended', { account: accountId, session, reason: 'refresh_token_reused' });
+    throw new AuthError('invalid_grant');
+  }
+}
+
+/**
+ * The account whose session has refresh tokens with this tag. Undefined if there is none, or the session has ended. One
+ * statement, because the sid may be renewed at any time.
+ */
+async function accountOf(manager: EntityManager, tagHash: string): Promise<string | undefined> {
+  const [found] = await manager.query<{ id: string }[]>(
+    `SELECT account_id AS id FROM refresh_family JOIN session ON session.id = session_id
+      WHERE tag_hash = $1 AND ended_at IS NULL`,
+    [tagHash],
+  );
+  return found?.id;
+}
+
+/** The refresh tokens with this tag, with their session. Null if there are none, or the session has ended. */
+function liveFamily(manager: EntityManager, tagHash: string): Promise<RefreshFamily | null> {
+  const where = { tagHash, session: { endedAt: IsNull() } };
+  return manager.findOne(RefreshFamily, { where, relations: { session: true } });
+}

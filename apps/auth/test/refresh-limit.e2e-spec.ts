@@ -1,0 +1,27 @@
+/** A flood of refreshes from one address. */
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { startAuth, type AuthFixture } from './auth-fixture.js';
+
+let auth: AuthFixture;
+
+beforeAll(async () => {
+  auth = await startAuth({ settings: { refreshesPerAddress: 3 } });
+});
+afterAll(() => auth?.close());
+
+it('is refused beyond the limit, and a refused refresh uses no token', async () => {
+  const { email, password } = await auth.account();
+  const { body } = await auth.send('POST', '/auth/login', { body: { email, password } });
+  const refresh = (token: string) => auth.send('POST', '/auth/refresh', { body: { refresh_token: token } });
+  for (let n = 0; n < 3; n += 1) expect((await refresh('x'.repeat(64))).status).toBe(400);
+  const refused = await refresh(body.refresh_token);
+  expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_refreshes' } });
+  const seconds = Number(refused.headers.get('retry-after'));
+  expect(seconds).toBeGreaterThanOrEqual(1);
+  expect(seconds).toBeLessThanOrEqual(60);
+  const [family] = await auth.owner.query<{ used: unknown[] }[]>('SELECT used FROM refresh_family');
+  expect(family!.used).toEqual([]);
+  // In the next minute.
+  await auth.owner.query(`DELETE FROM failed_login WHERE key LIKE 'refresh:%'`);
+  expect((await refresh(body.refresh_token)).status).toBe(200);
+});
