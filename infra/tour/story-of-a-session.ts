@@ -60,7 +60,7 @@ export const stealRefreshToken = (guide: Guide, owner: Pair) =>
       const thief = (await refresh(guide, owner.refresh_token, 200)).body;
       guide.say(`The thief has ${shortToken(thief.access_token)}, and orders accepts it:`);
       await orders(guide, thief, 200);
-      guide.say('Eleven seconds later, when no retry can be meant any more, the owner refreshes:');
+      guide.say('Eleven seconds later, too late for a retry, the owner refreshes:');
       await delay(PAST_GRACE_MS);
       await refresh(guide, owner.refresh_token, 400);
       await orders(guide, thief, 401);

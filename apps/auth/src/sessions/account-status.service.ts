@@ -8,8 +8,8 @@ import { endSessions, lockAccount, renewSids } from './live-sessions.js';
 import { Account } from '../accounts/account.entity.js';
 
 /**
- * Disables and enables accounts, and sets their roles. A disabled account keeps its data, but it cannot log in. These
- * changes take effect at every verifier at once.
+ * Disables and enables accounts, and sets their roles. A disabled account keeps its data, but it cannot log in. A
+ * disabled account and a lost role are revoked at once. A new role comes with the next refresh.
  */
 @Injectable()
 export class AccountStatusService {

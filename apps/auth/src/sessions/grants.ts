@@ -1,5 +1,5 @@
 /**
- * What a login and a refresh give: an access token for one audience, and the refresh token for the next one. The caller
+ * What a login and a refresh give: an access token for one audience, and a refresh token to get the next one. The caller
  * must have locked the account.
  */
 import { randomUUID } from 'node:crypto';
@@ -13,12 +13,18 @@ import { databaseClock } from '../key-set/key-set.service.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import { usedWithin } from './refresh-decision.js';
 import { RefreshFamily } from './refresh-family.entity.js';
-import { hashesOf, newRefreshToken, openSuccessor, sealSuccessor, successorOf } from './refresh-token.js';
+import {
+  hashesOf,
+  newRefreshToken,
+  decryptSuccessor,
+  encryptSuccessor,
+  successorOf,
+} from './refresh-token.js';
 import { Session } from './session.entity.js';
 
 /** The `client_id` of every login by password. */
 const WEB_CLIENT = 'web';
-/** The most used tokens that a family remembers. Only who refreshes a hundred times within the grace uses more. */
+/** How many used tokens a family remembers. Only a client that refreshes more often within the grace reaches it. */
 const MAX_REMEMBERED = 100;
 
 export interface Grant {
@@ -31,7 +37,7 @@ export interface Grant {
 /** A refresh token that is used, and what is asked for with it. */
 export interface Use {
   readonly token: string;
-  /** The rows of the token, with its session. */
+  /** The row of its family, with the session. */
   readonly family: RefreshFamily;
   readonly audience: string;
   readonly origin: Origin;
@@ -123,7 +129,7 @@ export class Grants {
     );
     // A recovery ends sessions without the lock of the account.
     if (affected !== 1) throw new AuthError('invalid_grant');
-    if (isRepeated) return { ...access, refreshToken: openSuccessor(family.successor!, token) };
+    if (isRepeated) return { ...access, refreshToken: decryptSuccessor(family.successor!, token) };
     const refreshToken = successorOf(token);
     const { refreshGraceSeconds: graceSeconds } = this.settings;
     const usedBefore = usedWithin(family.used, { now, graceSeconds }).slice(0, MAX_REMEMBERED - 1);
@@ -133,7 +139,7 @@ export class Grants {
       {
         tokenHash: hashesOf(refreshToken)!.tokenHash,
         used: [{ hash: family.tokenHash, at: now.getTime() }, ...usedBefore],
-        successor: sealSuccessor(refreshToken, token),
+        successor: encryptSuccessor(refreshToken, token),
         expiresAt,
       },
     );

@@ -87,7 +87,7 @@ export async function renewSids(tx: EntityManager, revoke: Revoke, accountId: st
   await revokeSids(revoke, renewed);
 }
 
-/** A session whose last access token has expired needs no revocation. Returns all sids. */
+/** Revokes those of the sessions that still have good access tokens. Returns all sids. */
 async function revokeSids(revoke: Revoke, sessions: readonly Named[]): Promise<string[]> {
   await revoke(sessions.filter(({ hasTokens }) => hasTokens).map(({ sid }) => ({ kind: 'sid', value: sid })));
   return sessions.map(({ sid }) => sid);

@@ -12,7 +12,7 @@ export interface PasswordChange {
   readonly newPassword: string;
 }
 
-/** Changes passwords. Who knew the old one loses all sessions but the one that asks. */
+/** Changes passwords, and ends all sessions of the account but the one that asks. */
 @Injectable()
 export class PasswordService {
   constructor(

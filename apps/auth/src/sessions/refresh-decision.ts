@@ -4,7 +4,7 @@ import type { RefreshFamily } from './refresh-family.entity.js';
 /**
  * `rotate`: the token is the unused one. `repeat`: it was used last, within the grace, and its successor is unused, so it
  * gets the same successor. `superseded`: it was used within the grace, and so was its successor. `reused`: it was used
- * longer ago, or nobody ever got it from auth, so two people hold tokens of this session.
+ * longer ago, or auth never gave it to anybody. Then somebody else may hold tokens of this session.
  */
 export type RefreshDecision = 'rotate' | 'repeat' | 'superseded' | 'reused';
 

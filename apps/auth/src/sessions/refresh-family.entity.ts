@@ -33,7 +33,7 @@ export class RefreshFamily {
   @Column('jsonb')
   used!: readonly UsedToken[];
 
-  /** The unused token, sealed under the token that was used last. Null until one was used. */
+  /** The unused token, encrypted under the token that was used last. Null until one was used. */
   @Column('text', { nullable: true })
   successor!: string | null;
 

@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { hashesOf, newRefreshToken, openSuccessor, sealSuccessor, successorOf } from './refresh-token.js';
+import {
+  hashesOf,
+  newRefreshToken,
+  decryptSuccessor,
+  encryptSuccessor,
+  successorOf,
+} from './refresh-token.js';
 
 describe('a refresh token', () => {
   it('is 48 random bytes in base64url', () => {
@@ -35,21 +41,21 @@ describe('a refresh token', () => {
   });
 });
 
-describe('a sealed successor', () => {
-  it('is opened by the token before it, and by no other', () => {
+describe('an encrypted successor', () => {
+  it('is decrypted by the token before it, and by no other', () => {
     const token = newRefreshToken();
     const successor = successorOf(token);
-    const seal = sealSuccessor(successor, token);
-    expect(openSuccessor(seal, token)).toBe(successor);
-    expect(() => openSuccessor(seal, successor)).toThrow();
-    expect(() => openSuccessor(seal, successorOf(token))).toThrow();
-    const changed = Buffer.from(seal, 'base64url');
+    const encrypted = encryptSuccessor(successor, token);
+    expect(decryptSuccessor(encrypted, token)).toBe(successor);
+    expect(() => decryptSuccessor(encrypted, successor)).toThrow();
+    expect(() => decryptSuccessor(encrypted, successorOf(token))).toThrow();
+    const changed = Buffer.from(encrypted, 'base64url');
     changed[20]! ^= 1;
-    expect(() => openSuccessor(changed.toString('base64url'), token)).toThrow();
+    expect(() => decryptSuccessor(changed.toString('base64url'), token)).toThrow();
   });
 
   it('looks different each time', () => {
     const token = newRefreshToken();
-    expect(sealSuccessor(token, token)).not.toBe(sealSuccessor(token, token));
+    expect(encryptSuccessor(token, token)).not.toBe(encryptSuccessor(token, token));
   });
 });

@@ -1,6 +1,7 @@
 /**
  * Refresh tokens (RFC 6749 §1.5): opaque to everybody but auth. A token is a tag of 128 bits, which all tokens of one
- * session share, and a secret of 256 bits, in base64url. The database holds only hashes. Whoever presents a known tag
+ * session share, and a secret of 256 bits, in base64url. The database holds hashes, and the unused
+ * token encrypted under the one before it. Whoever presents a known tag
  * has held some token of that session, so auth recognizes a used token without a row for it.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
@@ -30,24 +31,24 @@ export function successorOf(token: string): string {
 
 /** Returns the hashes of a token, or undefined if the text does not have the form of one. */
 export function hashesOf(text: string): RefreshTokenHashes | undefined {
-  // 48 bytes in 64 characters leave no bit over, so a token has one spelling.
+  // 48 bytes are exactly 64 characters, so each token has one spelling.
   if (!FORM.test(text)) return undefined;
   const bytes = Buffer.from(text, 'base64url');
   return { tagHash: sha256(bytes.subarray(0, TAG_BYTES)), tokenHash: sha256(bytes) };
 }
 
-/** Seals a token so that only who holds its predecessor can open it. */
-export function sealSuccessor(successor: string, used: string): string {
+/** Encrypts a token so that only somebody who holds its predecessor can read it. */
+export function encryptSuccessor(successor: string, used: string): string {
   const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv(CIPHER, sealingKey(used), iv);
+  const cipher = createCipheriv(CIPHER, encryptionKey(used), iv);
   const sealed = [iv, cipher.update(successor, 'latin1'), cipher.final(), cipher.getAuthTag()];
   return Buffer.concat(sealed).toString('base64url');
 }
 
-/** Opens what {@link sealSuccessor} made. @throws Error if `used` is not the token that it was sealed under */
-export function openSuccessor(seal: string, used: string): string {
-  const bytes = Buffer.from(seal, 'base64url');
-  const decipher = createDecipheriv(CIPHER, sealingKey(used), bytes.subarray(0, IV_BYTES), {
+/** Decrypts what {@link encryptSuccessor} made. @throws Error if `used` is not the token that it was encrypted under */
+export function decryptSuccessor(encrypted: string, used: string): string {
+  const bytes = Buffer.from(encrypted, 'base64url');
+  const decipher = createDecipheriv(CIPHER, encryptionKey(used), bytes.subarray(0, IV_BYTES), {
     authTagLength: 16,
   });
   decipher.setAuthTag(bytes.subarray(-16));
@@ -55,7 +56,7 @@ export function openSuccessor(seal: string, used: string): string {
 }
 
 /** RFC 5869. No salt: the token is random already. */
-const sealingKey = (token: string): Buffer =>
+const encryptionKey = (token: string): Buffer =>
   Buffer.from(hkdfSync('sha256', Buffer.from(token, 'base64url'), '', 'signet refresh successor', 32));
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64url');

@@ -19,8 +19,8 @@ export interface Refresh {
 
 /**
  * Exchanges a refresh token for an access token and the next refresh token (RFC 6749 §6, RFC 9700 §4.14). Each refresh
- * token is used once. Whoever presents one that was used longer ago than the grace ends the session: then two people
- * hold its tokens, and auth cannot tell who of them is the thief.
+ * token is used once. If somebody presents one that was used longer ago than the grace, the session ends: a thief may hold
+ * its tokens, and auth cannot tell the thief from the owner.
  */
 @Injectable()
 export class RefreshService {
@@ -51,7 +51,7 @@ export class RefreshService {
       const { sessionId: sid } = family;
       const { refreshGraceSeconds: graceSeconds } = this.settings;
       const decision = decideRefresh(hashes.tokenHash, family, { now, graceSeconds });
-      // It is not thrown here, because then the end of the session would be rolled back.
+      // Returned, not thrown: an exception would undo the end of the session.
       if (decision === 'reused') return { sid, reused: await endSessions(tx, revoke, accountId, [sid]) };
       if (account.disabledAt !== null || now >= family.expiresAt) throw new AuthError('invalid_grant');
       if (decision === 'superseded') throw new AuthError('refresh_superseded');

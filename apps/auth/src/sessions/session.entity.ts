@@ -23,7 +23,7 @@ export class Session {
   createdAt!: Date;
 
   /**
-   * The time at which nothing of it is good any more: neither its last access token, at any verifier, nor its refresh
+   * No token of the session is good after this time: neither its last access token, at any verifier, nor its refresh
    * token. During an upgrade, replicas of an old version do not write this column. For them it has the longest possible
    * life of a token as its default, spelled as PostgreSQL returns it.
    */

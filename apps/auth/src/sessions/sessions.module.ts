@@ -13,7 +13,7 @@ import { RefreshService } from './refresh.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
-/** Sessions. A login begins a session, and refreshes make it last. A logout, or disabling the account, ends it. */
+/** Sessions: how they begin with a login, last by refreshes, and end; and the changes of an account that end them. */
 @Module({
   imports: [AccountsModule, RevocationsModule, TokensModule],
   controllers: [SessionsController, AccountAdminController],

@@ -17,6 +17,7 @@ export interface Login extends Credentials {
   readonly audience?: string | undefined;
 }
 
+/** Logs accounts in and out, lists and ends sessions, and checks good tokens against the database. */
 @Injectable()
 export class SessionsService {
   constructor(
