@@ -54,7 +54,7 @@ export const authProblems = defineProblems<AuthErrorCode>({
     status: 409,
     title: 'This refresh token was replaced a moment ago; use the newest one',
   },
-  too_many_refreshes: { status: 429, title: 'Too many refreshes from this network address; try again later' },
+  too_many_refreshes: { status: 429, title: 'Too many refreshes; try again later' },
   session_ended: {
     status: 401,
     title: 'The session has ended; log in again',

@@ -10,7 +10,11 @@ import { endSessions, lockAccount } from './live-sessions.js';
 import { decideRefresh } from './refresh-decision.js';
 import { RefreshFamily } from './refresh-family.entity.js';
 import { RefreshLimit } from './refresh-limit.js';
-import { hashesOf } from './refresh-token.js';
+import { hashesOf, type RefreshTokenHashes } from './refresh-token.js';
+import { Turns } from './turns.js';
+
+/** How many refreshes of one session may wait in this process. */
+const MAX_WAITING = 200;
 
 export interface Refresh {
   readonly refreshToken: string;
@@ -24,6 +28,12 @@ export interface Refresh {
  */
 @Injectable()
 export class RefreshService {
+  /**
+   * One at a time for each session. The others wait here and not in the database, where each would hold a connection while
+   * it waits for the lock of the account.
+   */
+  private readonly turns = new Turns(MAX_WAITING);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly grants: Grants,
@@ -42,15 +52,23 @@ export class RefreshService {
     const hashes = hashesOf(refreshToken);
     const accountId = hashes && (await accountOf(this.dataSource.manager, hashes.tagHash));
     if (!hashes || accountId === undefined) throw new AuthError('invalid_grant');
+    const request = { ...hashes, accountId, refreshToken, audience, origin };
+    const refreshed = this.turns.take(hashes.tagHash, () => this.refreshInTurn(request));
+    if (!refreshed) throw new AuthError('too_many_refreshes', { retryAfterSeconds: 1 });
+    return refreshed;
+  }
+
+  private async refreshInTurn({ accountId, origin, ...request }: RefreshRequest): Promise<Grant> {
+    const { tagHash, tokenHash, refreshToken, audience } = request;
     const { grant, sid, reused } = await this.revocations.transaction(async (tx, revoke) => {
       const account = await lockAccount(tx, accountId);
       // Read under the lock: another request may have used the token, or ended the session, or renewed its sid.
-      const family = await liveFamily(tx, hashes.tagHash);
+      const family = await liveFamily(tx, tagHash);
       if (!account || !family) throw new AuthError('invalid_grant');
       const now = await databaseClock(tx);
       const { sessionId: sid } = family;
       const { refreshGraceSeconds: graceSeconds } = this.settings;
-      const decision = decideRefresh(hashes.tokenHash, family, { now, graceSeconds });
+      const decision = decideRefresh(tokenHash, family, { now, graceSeconds });
       // Returned, not thrown: an exception would undo the end of the session.
       if (decision === 'reused') return { sid, reused: await endSessions(tx, revoke, accountId, [sid]) };
       if (account.disabledAt !== null || now >= family.expiresAt) throw new AuthError('invalid_grant');
@@ -69,6 +87,11 @@ export class RefreshService {
       securityEvent('session.ended', { account: accountId, session, reason: 'refresh_token_reused' });
     throw new AuthError('invalid_grant');
   }
+}
+
+interface RefreshRequest extends Refresh, RefreshTokenHashes {
+  readonly accountId: string;
+  readonly origin: Origin;
 }
 
 /**
