@@ -1,4 +1,4 @@
-/** Steps 9 to 12: keys change while the system is in use. First in rotations, then after a theft. */
+/** Steps 9 to 11: keys change while the system is in use. First in rotations, then after a theft. Step 15: the summary. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guide } from './guide.js';
@@ -80,7 +80,7 @@ async function lanesOf(guide: Guide, token: string, { customer, admin, product }
 export const rotateBack = (guide: Guide, token: string, adminToken: string) =>
   guide.step(
     'Rotate back',
-    'Back to the algorithm of before. A standby with this algorithm is there: published and acknowledged.',
+    'Back to the first algorithm. A standby with this algorithm is there: published and acknowledged.',
     async () => {
       const { alg } = decode(token).header;
       const kid = await rotateTo(guide, adminToken, alg);

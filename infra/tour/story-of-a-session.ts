@@ -54,8 +54,8 @@ export const stayLoggedIn = (guide: Guide, customer: Login) =>
 export const stealRefreshToken = (guide: Guide, owner: Pair) =>
   guide.step(
     'Steal a refresh token',
-    'A thief has copied the refresh token and uses it first. Later its owner uses it, too. Then auth knows that two ' +
-      'people have it. It cannot know who is the thief, so it ends the session of both.',
+    'A thief has copied the refresh token and uses it first. Later its owner uses it, too. Then auth sees a used ' +
+      'token again. It cannot tell the thief from the owner, so it ends the session of both.',
     async () => {
       const thief = (await refresh(guide, owner.refresh_token, 200)).body;
       guide.say(`The thief has ${shortToken(thief.access_token)}, and orders accepts it:`);

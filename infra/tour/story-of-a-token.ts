@@ -21,8 +21,8 @@ export const showKeys = (guide: Guide) =>
   guide.step(
     'Who holds which key',
     'One service signs, and every service can check the signature. auth signs with a private key. orders and ' +
-      'inventory have only the public half. The public half checks signatures and cannot make them. They get the public keys from ' +
-      'a statement. Another key signs this statement: the trust anchor.',
+      'inventory have only the public half. The public half checks signatures and cannot make them. Both services get ' +
+      'the public keys from a statement. Another key signs this statement: the trust anchor.',
     async () => {
       for (const service of services) await guide.ask(service, 'GET /trust', { expect: 200 });
       const rings = await untilRingsAgree(guide);

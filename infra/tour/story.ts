@@ -1,7 +1,7 @@
 /**
  * The tour: it explains the system and shows each claim on the running services, over HTTP, as any client could. If an
- * answer is not the expected one, the tour stops. The steps are in `story-of-a-token.ts`,
- * `story-of-a-key.ts` and `story-of-a-session.ts`.
+ * answer is not the expected one, the tour stops. The steps are in `story-of-a-token.ts`, `story-of-a-key.ts`
+ * and `story-of-a-session.ts`.
  */
 import { Guide, type GuideOptions } from './guide.js';
 import type { Login } from './people.js';
@@ -15,7 +15,7 @@ export interface TourOptions extends GuideOptions {
 }
 
 /**
- * Runs all steps. It can run any number of times: at the end the algorithm is the one of before, and there is a standby.
+ * Runs all steps. It can run any number of times: at the end the first algorithm is active again, and there is a standby.
  *
  * @throws TourDeviation with the name of the step, at the first unexpected answer
  */

@@ -1,5 +1,7 @@
-import { RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { DataSource } from 'typeorm';
+import { AuthError, type AuthErrorCode } from '../errors.js';
+import { network } from './network.js';
 
 interface RateLimitOptions {
   /** The name of the limit. Limits with different names count apart. */
@@ -29,6 +31,20 @@ export function rateLimit(
     points,
     duration: windowSeconds,
   });
+}
+
+/** Counts a request of a network address. @throws AuthError `code` with the time to wait, if the limit is reached */
+export async function charge(
+  limiter: RateLimiterPostgres,
+  address: string,
+  code: AuthErrorCode,
+): Promise<void> {
+  try {
+    await limiter.consume(network(address));
+  } catch (error) {
+    if (!(error instanceof RateLimiterRes)) throw error;
+    throw new AuthError(code, { retryAfterSeconds: retryAfterSeconds(error) });
+  }
 }
 
 /** How long a key must wait that has reached its limit. */

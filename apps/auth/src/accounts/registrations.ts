@@ -1,10 +1,10 @@
 import pLimit from 'p-limit';
-import { type RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import type { RateLimiterPostgres } from 'rate-limiter-flexible';
 import type { DataSource } from 'typeorm';
 import { AuthError } from '../errors.js';
 import { network } from './network.js';
 import { QUEUED_REGISTRATIONS } from './password-hasher.js';
-import { rateLimit, retryAfterSeconds } from './rate-limit.js';
+import { charge, rateLimit, retryAfterSeconds } from './rate-limit.js';
 
 export interface RegistrationLimits {
   readonly perAddress: number;
@@ -33,19 +33,12 @@ export class Registrations {
     if (this.checks.pendingCount >= QUEUED_REGISTRATIONS)
       throw new AuthError('registrations_busy', { retryAfterSeconds: 2 });
     const used = await this.checks(() => this.limiter.get(network(address)));
-    if (used && used.consumedPoints >= this.limiter.points) throw tooMany(used);
+    if (used && used.consumedPoints >= this.limiter.points)
+      throw new AuthError('too_many_registrations', { retryAfterSeconds: retryAfterSeconds(used) });
   }
 
   /** Charges a registration. @throws AuthError `too_many_registrations` */
-  async charge(address: string): Promise<void> {
-    try {
-      await this.limiter.consume(network(address));
-    } catch (error) {
-      throw error instanceof RateLimiterRes ? tooMany(error) : error;
-    }
+  charge(address: string): Promise<void> {
+    return charge(this.limiter, address, 'too_many_registrations');
   }
-}
-
-function tooMany(used: RateLimiterRes): AuthError {
-  return new AuthError('too_many_registrations', { retryAfterSeconds: retryAfterSeconds(used) });
 }

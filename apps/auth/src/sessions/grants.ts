@@ -14,10 +14,10 @@ import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import { usedWithin } from './refresh-decision.js';
 import { RefreshFamily } from './refresh-family.entity.js';
 import {
-  hashesOf,
-  newRefreshToken,
   decryptSuccessor,
   encryptSuccessor,
+  hashesOf,
+  newRefreshToken,
   successorOf,
 } from './refresh-token.js';
 import { Session } from './session.entity.js';
@@ -158,7 +158,7 @@ export class Grants {
     return { accessToken, expiresIn, scope, expiredAt };
   }
 
-  /** The time until which a refresh token is good that is given now. */
+  /** Until when a refresh token is good if it is given now. */
   private refreshableUntil(now: Date, loggedInAt: Date): Date {
     const { refreshIdleSeconds, refreshAbsoluteSeconds } = this.settings;
     const [idle, absolute] = [+now + refreshIdleSeconds * 1000, +loggedInAt + refreshAbsoluteSeconds * 1000];

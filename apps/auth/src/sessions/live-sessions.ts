@@ -33,41 +33,26 @@ export async function makeRoom(tx: EntityManager, revoke: Revoke, accountId: str
   );
   if (tooMany.length === 0) return [];
   const sids = tooMany.map(({ id }) => id);
-  return endSessions(tx, revoke, accountId, sids);
+  return endSessions(tx, revoke, accountId, { only: sids });
 }
 
 /**
- * Ends these live sessions of the account, or all of them, and revokes them. Their rows are soon deleted, because their
+ * Ends the live sessions of the account, or `only` some, or all `except` one, and revokes them. Their rows are soon deleted, because their
  * refresh tokens are worth nothing any more. Returns the sids of the ended sessions.
  */
 export async function endSessions(
   tx: EntityManager,
   revoke: Revoke,
   accountId: string,
-  sids?: readonly string[],
+  { only, except }: { only?: readonly string[] | undefined; except?: string } = {},
 ): Promise<string[]> {
   const [ended] = await tx.query<[Named[]]>(
     `UPDATE session SET ended_at = clock_timestamp(), expires_at = greatest(token_expires_at, clock_timestamp())
-      WHERE account_id = $1 AND ${LIVE} AND ($2::uuid[] IS NULL OR id = ANY($2))
+      WHERE account_id = $1 AND ${LIVE} AND ($2::uuid[] IS NULL OR id = ANY($2)) AND ($3::uuid IS NULL OR id <> $3)
       RETURNING id AS sid, ${HAS_TOKENS}`,
-    [accountId, sids ?? null],
+    [accountId, only ?? null, except ?? null],
   );
   return revokeSids(revoke, ended);
-}
-
-/** Ends all live sessions of the account but one, and revokes them. Returns the sids of the ended sessions. */
-export async function endOtherSessions(
-  tx: EntityManager,
-  revoke: Revoke,
-  accountId: string,
-  kept: string,
-): Promise<string[]> {
-  const live = await tx.query<{ id: string }[]>(
-    `SELECT id FROM session WHERE account_id = $1 AND ${LIVE} AND id <> $2`,
-    [accountId, kept],
-  );
-  const sids = live.map(({ id }) => id);
-  return endSessions(tx, revoke, accountId, sids);
 }
 
 /**

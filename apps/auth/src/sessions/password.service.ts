@@ -5,7 +5,7 @@ import { Account } from '../accounts/account.entity.js';
 import { AccountsService } from '../accounts/accounts.service.js';
 import { AuthError } from '../errors.js';
 import { RevocationsService } from '../revocations/revocations.service.js';
-import { endOtherSessions, lockAccount } from './live-sessions.js';
+import { endSessions, lockAccount } from './live-sessions.js';
 
 export interface PasswordChange {
   readonly currentPassword: string;
@@ -42,7 +42,7 @@ export class PasswordService {
       if (account?.passwordHash !== checked.passwordHash || account.disabledAt !== null)
         throw new AuthError('session_ended');
       await tx.update(Account, { id: accountId }, { passwordHash });
-      return endOtherSessions(tx, revoke, accountId, sid);
+      return endSessions(tx, revoke, accountId, { except: sid });
     });
     securityEvent('password.changed', { account: accountId, sessions: ended });
   }

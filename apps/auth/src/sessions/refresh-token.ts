@@ -1,8 +1,8 @@
 /**
  * Refresh tokens (RFC 6749 §1.5): opaque to everybody but auth. A token is a tag of 128 bits, which all tokens of one
- * session share, and a secret of 256 bits, in base64url. The database holds hashes, and the unused
- * token encrypted under the one before it. Whoever presents a known tag
- * has held some token of that session, so auth recognizes a used token without a row for it.
+ * session share, and a secret of 256 bits, in base64url. The database holds hashes, and the unused token encrypted under
+ * the one before it. Whoever presents a known tag has held some token of that session. So auth recognizes a used token
+ * without a row for it.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 
@@ -41,8 +41,8 @@ export function hashesOf(text: string): RefreshTokenHashes | undefined {
 export function encryptSuccessor(successor: string, used: string): string {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(CIPHER, encryptionKey(used), iv);
-  const sealed = [iv, cipher.update(successor, 'latin1'), cipher.final(), cipher.getAuthTag()];
-  return Buffer.concat(sealed).toString('base64url');
+  const parts = [iv, cipher.update(successor, 'latin1'), cipher.final(), cipher.getAuthTag()];
+  return Buffer.concat(parts).toString('base64url');
 }
 
 /** Decrypts what {@link encryptSuccessor} made. @throws Error if `used` is not the token that it was encrypted under */

@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import pLimit from 'p-limit';
 import { DataSource, IsNull, type EntityManager } from 'typeorm';
 import { securityEvent } from '#service-kit';
+import { charge, rateLimit } from '../accounts/rate-limit.js';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { databaseClock } from '../key-set/key-set.service.js';
@@ -9,11 +11,11 @@ import { Grants, type Grant, type Origin } from './grants.js';
 import { endSessions, lockAccount } from './live-sessions.js';
 import { decideRefresh } from './refresh-decision.js';
 import { RefreshFamily } from './refresh-family.entity.js';
-import { RefreshLimit } from './refresh-limit.js';
 import { hashesOf, type RefreshTokenHashes } from './refresh-token.js';
-import { Turns } from './turns.js';
 
-/** How many refreshes of one session may wait in this process. */
+const LIMIT_WINDOW_SECONDS = 60;
+/** Fewer than a process has connections to the database. */
+const AT_ONCE = 4;
 const MAX_WAITING = 200;
 
 export interface Refresh {
@@ -28,19 +30,19 @@ export interface Refresh {
  */
 @Injectable()
 export class RefreshService {
-  /**
-   * One at a time for each session. The others wait here and not in the database, where each would hold a connection while
-   * it waits for the lock of the account.
-   */
-  private readonly turns = new Turns(MAX_WAITING);
+  /** The others wait here. In the database each would hold a connection while it waits for the lock of its account. */
+  private readonly turns = pLimit(AT_ONCE);
+  private readonly limiter;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly grants: Grants,
     private readonly revocations: RevocationsService,
-    private readonly limit: RefreshLimit,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
-  ) {}
+  ) {
+    const points = settings.refreshesPerAddress;
+    this.limiter = rateLimit(dataSource, { name: 'refresh', points, windowSeconds: LIMIT_WINDOW_SECONDS });
+  }
 
   /**
    * @throws AuthError `too_many_refreshes` · `invalid_grant` · `refresh_superseded` · `invalid_target` ·
@@ -48,14 +50,14 @@ export class RefreshService {
    *   session.
    */
   async refresh({ refreshToken, audience }: Refresh, origin: Origin): Promise<Grant> {
-    await this.limit.charge(origin.address);
+    await charge(this.limiter, origin.address, 'too_many_refreshes');
     const hashes = hashesOf(refreshToken);
-    const accountId = hashes && (await accountOf(this.dataSource.manager, hashes.tagHash));
+    const accountId = hashes && (await accountWithTag(this.dataSource.manager, hashes.tagHash));
     if (!hashes || accountId === undefined) throw new AuthError('invalid_grant');
     const request = { ...hashes, accountId, refreshToken, audience, origin };
-    const refreshed = this.turns.take(hashes.tagHash, () => this.refreshInTurn(request));
-    if (!refreshed) throw new AuthError('too_many_refreshes', { retryAfterSeconds: 1 });
-    return refreshed;
+    if (this.turns.pendingCount >= MAX_WAITING)
+      throw new AuthError('too_many_refreshes', { retryAfterSeconds: 1 });
+    return this.turns(() => this.refreshInTurn(request));
   }
 
   private async refreshInTurn({ accountId, origin, ...request }: RefreshRequest): Promise<Grant> {
@@ -63,14 +65,15 @@ export class RefreshService {
     const { grant, sid, reused } = await this.revocations.transaction(async (tx, revoke) => {
       const account = await lockAccount(tx, accountId);
       // Read under the lock: another request may have used the token, or ended the session, or renewed its sid.
-      const family = await liveFamily(tx, tagHash);
+      const family = await familyWithTag(tx, tagHash);
       if (!account || !family) throw new AuthError('invalid_grant');
       const now = await databaseClock(tx);
       const { sessionId: sid } = family;
       const { refreshGraceSeconds: graceSeconds } = this.settings;
       const decision = decideRefresh(tokenHash, family, { now, graceSeconds });
       // Returned, not thrown: an exception would undo the end of the session.
-      if (decision === 'reused') return { sid, reused: await endSessions(tx, revoke, accountId, [sid]) };
+      if (decision === 'reused')
+        return { sid, reused: await endSessions(tx, revoke, accountId, { only: [sid] }) };
       if (account.disabledAt !== null || now >= family.expiresAt) throw new AuthError('invalid_grant');
       if (decision === 'superseded') throw new AuthError('refresh_superseded');
       const use = { token: refreshToken, family, audience: audience ?? family.audience, origin, now };
@@ -98,7 +101,7 @@ interface RefreshRequest extends Refresh, RefreshTokenHashes {
  * The account whose session has refresh tokens with this tag. Undefined if there is none, or the session has ended. One
  * statement, because the sid may be renewed at any time.
  */
-async function accountOf(manager: EntityManager, tagHash: string): Promise<string | undefined> {
+async function accountWithTag(manager: EntityManager, tagHash: string): Promise<string | undefined> {
   const [found] = await manager.query<{ id: string }[]>(
     `SELECT account_id AS id FROM refresh_family JOIN session ON session.id = session_id
       WHERE tag_hash = $1 AND ended_at IS NULL`,
@@ -108,7 +111,7 @@ async function accountOf(manager: EntityManager, tagHash: string): Promise<strin
 }
 
 /** The refresh tokens with this tag, with their session. Null if there are none, or the session has ended. */
-function liveFamily(manager: EntityManager, tagHash: string): Promise<RefreshFamily | null> {
+function familyWithTag(manager: EntityManager, tagHash: string): Promise<RefreshFamily | null> {
   const where = { tagHash, session: { endedAt: IsNull() } };
   return manager.findOne(RefreshFamily, { where, relations: { session: true } });
 }

@@ -107,7 +107,7 @@ export class SessionsService {
   private endSessionsOf(accountId: string, sids?: readonly string[]): Promise<string[]> {
     return this.revocations.transaction(async (tx, revoke) => {
       await lockAccount(tx, accountId);
-      return endSessions(tx, revoke, accountId, sids);
+      return endSessions(tx, revoke, accountId, { only: sids });
     });
   }
 
