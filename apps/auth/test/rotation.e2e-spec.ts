@@ -135,6 +135,25 @@ describe('rotation', () => {
     }
   });
 
+  it('does not take verifiers for gone that it could not hear, because it did not run itself', async () => {
+    const deaf = await startDeafVerifier('unheard');
+    try {
+      const rotated = manage('POST', '/keys/rotate', {});
+      await eventually(async () => (await rotation())?.waitingFor?.includes('orders/unheard'));
+      const stopUntil = performance.now() + 1000 * (SETTINGS.countedSeconds + 0.2);
+      while (performance.now() < stopUntil);
+      // The first thing that runs now is the timer of the rotation. The messages of the verifiers are read later.
+      expect(await manage('POST', '/keys/rotate', {})).toMatchObject({
+        status: 409,
+        body: { code: 'rotation_in_progress' },
+      });
+      deaf.fallSilent();
+      expect(await rotated).toMatchObject({ status: 200 });
+    } finally {
+      await deaf.stop();
+    }
+  }, 15_000);
+
   it('waits for third parties who may have cached the JWKS, where it is told to', async () => {
     const rotated = await manage('POST', '/keys/rotate', { alg: 'PS256', waitForThirdParties: true });
     expect(rotated).toMatchObject({ status: 202, body: { waitingFor: ['jwks-cache'] } });

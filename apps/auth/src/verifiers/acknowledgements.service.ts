@@ -22,6 +22,7 @@ import {
   type InstanceName,
 } from './acknowledgement.js';
 import { CatchUp } from './catch-up.js';
+import { ListeningTime } from './listening-time.js';
 import { loadVerifiers, saveVerifiers } from './verifier-rows.js';
 import { VerifierWriter } from './verifier-writer.js';
 import { Verifiers, type Verifier } from './verifiers.js';
@@ -48,6 +49,7 @@ export class AcknowledgementsService
   private readonly verifiers: Verifiers;
   private readonly writer: VerifierWriter;
   private readonly catchUp: CatchUp;
+  private readonly listening: ListeningTime;
   private readonly refusals = new Map<AckRefusal, number>();
   private readonly waiting = new Set<() => void>();
   /** The name has a random end, because tests run several replicas in one process. */
@@ -58,8 +60,6 @@ export class AcknowledgementsService
   private isLeaving = false;
   private isStopped = false;
   private connection: NatsConnection | undefined;
-  /** In ms of the monotonic clock. Undefined while NATS is away. */
-  private connectedAt: number | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -69,6 +69,7 @@ export class AcknowledgementsService
     @Inject(ACKNOWLEDGEMENT_OPTIONS) private readonly options: AcknowledgementOptions,
   ) {
     this.verifiers = new Verifiers(options.countedSeconds * 1000);
+    this.listening = new ListeningTime(options.countedSeconds * 1000);
     this.writer = new VerifierWriter((changes) => saveVerifiers(dataSource, changes, options.countedSeconds));
     this.catchUp = new CatchUp(() => newest.refresh());
   }
@@ -94,6 +95,7 @@ export class AcknowledgementsService
 
   /** Publishes the goodbye after the last request. Until then a rotation must wait for this replica. */
   onApplicationShutdown(): void {
+    this.listening.end();
     if (!this.options.isVerifier) return;
     this.isStopped = true;
     this.writer.stop();
@@ -120,10 +122,9 @@ export class AcknowledgementsService
     return this.verifiers.lacking(({ pins }) => pins.includes(kid));
   }
 
-  /** Whether the list of verifiers is complete: auth has been connected to NATS for `countedSeconds`. */
+  /** Whether the list of verifiers is complete: this process has listened to NATS for `countedSeconds`. */
   isComplete(): boolean {
-    const { connectedAt } = this;
-    return connectedAt !== undefined && performance.now() - connectedAt >= this.options.countedSeconds * 1000;
+    return this.listening.isLongEnough();
   }
 
   /** How many acknowledgements were refused, by reason. */
@@ -166,10 +167,10 @@ export class AcknowledgementsService
       },
     });
     this.connection = connection;
-    this.connectedAt = performance.now();
+    this.listening.begin();
     for await (const { type } of connection.status()) {
-      if (type === 'disconnect') this.connectedAt = undefined;
-      if (type === 'reconnect') this.connectedAt = performance.now();
+      if (type === 'disconnect') this.listening.end();
+      if (type === 'reconnect') this.listening.begin();
     }
   }
 
