@@ -12,6 +12,7 @@ export type AuthErrorCode =
   | 'invalid_grant'
   | 'refresh_superseded'
   | 'too_many_refreshes'
+  | 'csrf_proof_missing'
   | 'session_ended'
   | 'session_not_found'
   | 'account_not_found'
@@ -55,6 +56,10 @@ export const authProblems = defineProblems<AuthErrorCode>({
     title: 'This refresh token was replaced a moment ago; use the newest one',
   },
   too_many_refreshes: { status: 429, title: 'Too many refreshes; try again later' },
+  csrf_proof_missing: {
+    status: 403,
+    title: 'A request with the refresh cookie needs the header field X-CSRF-Protection',
+  },
   session_ended: {
     status: 401,
     title: 'The session has ended; log in again',

@@ -423,6 +423,8 @@ describe('an HTTP app of the kit', () => {
     it('lets an allowed origin in', async () => {
       const response = await preflight('https://app.example');
       expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example');
+      // Only a service that reads a cookie needs more.
+      expect(response.headers.get('access-control-allow-credentials')).toBeNull();
     });
     it.each([['https://evil.example'], ['null'], ['https://app.example.evil']])(
       'tells nothing to %s',

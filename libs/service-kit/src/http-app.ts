@@ -26,6 +26,11 @@ export interface HttpAppOptions {
     Partial<Pick<HttpSettings, 'trustedProxies' | 'shutdownDelayMs'>>;
   /** The app's own problem codes. They take precedence over those of the kit. */
   readonly problems?: ProblemTable;
+  /** For a service that reads a cookie. Only pages of the allowed origins may use it. */
+  readonly cookies?: {
+    /** The header field by which a page shows that it is allowed to. */
+    readonly csrfHeader: string;
+  };
   readonly logger?: Logger;
   /** How long requests in flight may take to finish when the app closes. Milliseconds; default 10,000. */
   readonly drainTimeoutMs?: number;
@@ -39,7 +44,16 @@ export interface HttpAppOptions {
  */
 export async function createHttpApp(
   module: Type<unknown> | DynamicModule,
-  { service, version, settings, problems, logger: given, drainTimeoutMs = 10_000, receiving }: HttpAppOptions,
+  {
+    service,
+    version,
+    settings,
+    problems,
+    cookies,
+    logger: given,
+    drainTimeoutMs = 10_000,
+    receiving,
+  }: HttpAppOptions,
 ): Promise<NestFastifyApplication> {
   const logger = given ?? createLogger({ service, level: settings.logLevel });
   const filter = new ProblemFilter(logger, problems);
@@ -65,17 +79,28 @@ export async function createHttpApp(
   app.useGlobalFilters(filter);
   app.useGlobalPipes(new ValidationPipe());
   observeRequests(app.getHttpAdapter().getInstance(), registry);
-  openToOrigins(app, settings.corsAllowedOrigins);
+  openToOrigins(app, settings.corsAllowedOrigins, cookies);
   serveDocumentation(app, { service, version, problems: problems ?? {} });
   return app;
 }
 
-function openToOrigins(app: NestFastifyApplication, origins: readonly string[]): void {
+function openToOrigins(
+  app: NestFastifyApplication,
+  origins: readonly string[],
+  cookies: HttpAppOptions['cookies'],
+): void {
   if (origins.length === 0) return;
   const options = {
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', requestIdHeader],
+    allowedHeaders: [
+      'authorization',
+      'content-type',
+      'idempotency-key',
+      requestIdHeader,
+      ...(cookies ? [cookies.csrfHeader] : []),
+    ],
+    credentials: cookies !== undefined,
     exposedHeaders: [requestIdHeader, 'retry-after', 'www-authenticate'],
     maxAge: 600,
   };

@@ -26,10 +26,11 @@ const methods = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head'] as 
 
 /**
  * Makes the decorator by which a route names its own problems (RFC 9457): `@ApiProblems('order_not_found')`. The
- * problems of the guard, the body and the validation need not be named.
+ * problems of the body and the validation need not be named, nor those of the guard, except at a public route.
  */
 export function apiProblems<Code extends string>() {
-  return (...codes: (Code | keyof typeof kitProblems)[]) => SetMetadata(PROBLEM_CODES, codes);
+  return (...codes: (Code | keyof typeof kitProblems | keyof typeof guardProblems)[]) =>
+    SetMetadata(PROBLEM_CODES, codes);
 }
 
 /** Converts a zod schema of a request body, for decorators that take no zod schema. */
@@ -122,7 +123,7 @@ function complete(
 ): void {
   const required = requirementsOf(route, reflector, 'this service');
   const scopes = required?.scopes ?? [];
-  operation.security = required ? [{ bearer: [] }] : [];
+  operation.security = required ? [{ bearer: [] }] : (operation.security ?? []);
   if (scopes.length > 0)
     operation.description = `Requires the scopes: ${scopes.map((scope) => `\`${scope}\``).join(', ')}.`;
   const codes = new Set<string>([

@@ -11,7 +11,7 @@ type ServiceDefinition = SettingsDefinition<typeof httpSettings>;
 
 interface RunOptions<D extends ServiceDefinition> extends Pick<
   HttpAppOptions,
-  'service' | 'version' | 'problems'
+  'service' | 'version' | 'problems' | 'cookies'
 > {
   readonly settings: D;
 }
@@ -29,12 +29,19 @@ const shutdownTimeoutMs = 20_000;
  */
 export async function runService<D extends ServiceDefinition>(
   moduleOf: (settings: Settings<D>) => Type<unknown> | DynamicModule,
-  { service, version, problems, settings: definition }: RunOptions<D>,
+  { service, version, problems, cookies, settings: definition }: RunOptions<D>,
 ): Promise<void> {
   const settings = settingsOrExit(definition) as Settings<D> & HttpSettings;
   const logger = createLogger({ service, level: settings.logLevel });
   try {
-    const options = { service, version, settings, logger, ...(problems && { problems }) };
+    const options = {
+      service,
+      version,
+      settings,
+      logger,
+      ...(problems && { problems }),
+      ...(cookies && { cookies }),
+    };
     const app = await createHttpApp(moduleOf(settings), options);
     const stop = (signal: NodeJS.Signals) => {
       logger.info({ signal }, 'stopping');

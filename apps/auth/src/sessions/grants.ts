@@ -32,6 +32,8 @@ export interface Grant {
   readonly expiresIn: number;
   readonly scope: string;
   readonly refreshToken: string;
+  /** Until when the refresh token is good, in seconds from now. */
+  readonly refreshExpiresIn: number;
 }
 
 /** A refresh token that is used, and what is asked for with it. */
@@ -98,7 +100,7 @@ export class Grants {
       audience,
       expiresAt,
     });
-    return { ...access, refreshToken, sid };
+    return { ...access, refreshToken, refreshExpiresIn: secondsUntil(expiresAt, createdAt), sid };
   }
 
   /**
@@ -129,7 +131,10 @@ export class Grants {
     );
     // A recovery ends sessions without the lock of the account.
     if (affected !== 1) throw new AuthError('invalid_grant');
-    if (isRepeated) return { ...access, refreshToken: decryptSuccessor(family.successor!, token) };
+    const refreshExpiresIn = secondsUntil(expiresAt, now);
+    if (isRepeated) {
+      return { ...access, refreshToken: decryptSuccessor(family.successor!, token), refreshExpiresIn };
+    }
     const refreshToken = successorOf(token);
     const { refreshGraceSeconds: graceSeconds } = this.settings;
     const usedBefore = usedWithin(family.used, { now, graceSeconds }).slice(0, MAX_REMEMBERED - 1);
@@ -143,7 +148,7 @@ export class Grants {
         expiresAt,
       },
     );
-    return { ...access, refreshToken };
+    return { ...access, refreshToken, refreshExpiresIn };
   }
 
   private async sign(
@@ -166,4 +171,5 @@ export class Grants {
   }
 }
 
+const secondsUntil = (end: Date, now: Date): number => Math.floor((+end - +now) / 1000);
 const later = (a: Date, b: Date): Date => (a > b ? a : b);

@@ -50,14 +50,38 @@ export class RefreshService {
    *   session.
    */
   async refresh({ refreshToken, audience }: Refresh, origin: Origin): Promise<Grant> {
-    await charge(this.limiter, origin.address, 'too_many_refreshes');
-    const hashes = hashesOf(refreshToken);
-    const accountId = hashes && (await accountWithTag(this.dataSource.manager, hashes.tagHash));
-    if (!hashes || accountId === undefined) throw new AuthError('invalid_grant');
-    const request = { ...hashes, accountId, refreshToken, audience, origin };
+    const known = await this.accountOf(refreshToken, origin);
+    if (!known) throw new AuthError('invalid_grant');
+    const request = { ...known, refreshToken, audience, origin };
     if (this.turns.pendingCount >= MAX_WAITING)
       throw new AuthError('too_many_refreshes', { retryAfterSeconds: 1 });
     return this.turns(() => this.refreshInTurn(request));
+  }
+
+  /**
+   * Ends the session of a refresh token, if it is live. A used token will do: presenting it as a refresh would end the
+   * session, too.
+   *
+   * @throws AuthError `too_many_refreshes`
+   */
+  async logOut(refreshToken: string, origin: Origin): Promise<void> {
+    const known = await this.accountOf(refreshToken, origin);
+    if (!known) return;
+    const { accountId, tagHash } = known;
+    const ended = await this.revocations.transaction(async (tx, revoke) => {
+      await lockAccount(tx, accountId);
+      const family = await familyWithTag(tx, tagHash);
+      return family ? endSessions(tx, revoke, accountId, { only: [family.sessionId] }) : [];
+    });
+    for (const session of ended) securityEvent('logout', { account: accountId, session });
+  }
+
+  /** The account of a refresh token. Undefined if the token is malformed or unknown, or its session has ended. */
+  private async accountOf(refreshToken: string, { address }: Origin) {
+    await charge(this.limiter, address, 'too_many_refreshes');
+    const hashes = hashesOf(refreshToken);
+    const accountId = hashes && (await accountWithTag(this.dataSource.manager, hashes.tagHash));
+    return accountId === undefined ? undefined : { ...hashes!, accountId };
   }
 
   private async refreshInTurn({ accountId, origin, ...request }: RefreshRequest): Promise<Grant> {

@@ -10,16 +10,38 @@ import {
   Post,
   Put,
   Query,
+  Req,
+  Res,
+  UseGuards,
 } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiSecurity,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { ClientAddress, pageQuery, type PageQuery } from '#service-kit';
+import { ClientAddress, openApiSchema, pageQuery, type PageQuery } from '#service-kit';
 import { AnyAudience, CurrentCaller, Public, type Caller } from '#trust/nest';
 import { emailField } from '../accounts/accounts.controller.js';
 import { ApiProblems, AuthError } from '../errors.js';
 import { roles } from '../accounts/scopes.js';
+import { CookieOrTokenGuard } from './cookie-or-token.guard.js';
 import type { Grant } from './grants.js';
 import { PasswordService } from './password.service.js';
+import {
+  clearRefreshCookie,
+  CSRF_HEADER,
+  presentedRefreshToken,
+  REFRESH_COOKIE,
+  refreshTokenOfCookie,
+  setRefreshCookie,
+} from './refresh-cookie.js';
 import { RefreshService } from './refresh.service.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -27,10 +49,11 @@ const loginBody = z.strictObject({
   email: emailField,
   password: z.string().min(1).max(1024),
   audience: z.string().min(1).max(64).optional(),
+  cookie: z.boolean().optional().describe(`For browsers: the refresh token goes into \`${REFRESH_COOKIE}\``),
 });
 
 const refreshBody = z.strictObject({
-  refresh_token: z.string().min(1).max(512),
+  refresh_token: z.string().min(1).max(512).optional().describe('Required without the cookie'),
   audience: z.string().min(1).max(64).optional(),
 });
 
@@ -45,7 +68,10 @@ const tokens = z.strictObject({
   token_type: z.literal('Bearer'),
   expires_in: z.int().describe('Seconds'),
   scope: z.string(),
-  refresh_token: z.string().describe('Opaque; `POST /auth/refresh` takes it once'),
+  refresh_token: z
+    .string()
+    .optional()
+    .describe('Opaque; `POST /auth/refresh` takes it once. Absent if it is in the cookie'),
 });
 
 const sessionId = z.uuid();
@@ -69,6 +95,12 @@ const sessionPage = z.strictObject({
   ),
   nextCursor: z.string().nullable(),
 });
+
+const csrfHeader = {
+  name: CSRF_HEADER,
+  required: false,
+  description: 'Any value. Required with the refresh cookie',
+};
 
 @ApiTags('sessions')
 @AnyAudience()
@@ -98,8 +130,10 @@ export class SessionsController {
     @Body({ schema: loginBody }) body: z.infer<typeof loginBody>,
     @ClientAddress() address: string,
     @Headers('user-agent') device: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return answer(await this.sessions.login(body, { address, device }));
+    const { cookie: isCookie = false, ...login } = body;
+    return answer(await this.sessions.login(login, { address, device }), reply, { isCookie });
   }
 
   @Public()
@@ -110,9 +144,12 @@ export class SessionsController {
     summary:
       'Exchange a refresh token for a new access token, also for another audience, and the next refresh token',
   })
+  @ApiHeader(csrfHeader)
+  @ApiBody({ required: false, schema: openApiSchema(refreshBody) })
   @ApiOkResponse({ standardSchema: tokens })
   @ApiProblems(
     'invalid_grant',
+    'csrf_proof_missing',
     'refresh_superseded',
     'invalid_target',
     'too_many_refreshes',
@@ -120,10 +157,14 @@ export class SessionsController {
     'database_went_back',
   )
   async refresh(
-    @Body({ schema: refreshBody }) { refresh_token: refreshToken, audience }: z.infer<typeof refreshBody>,
+    @Body({ schema: refreshBody.optional() }) body: z.infer<typeof refreshBody> | undefined,
+    @Req() { headers }: FastifyRequest,
     @ClientAddress() address: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return answer(await this.refreshes.refresh({ refreshToken, audience }, { address }));
+    const { token: refreshToken, isCookie } = presentedRefreshToken(headers, body?.refresh_token);
+    const grant = await this.refreshes.refresh({ refreshToken, audience: body?.audience }, { address });
+    return answer(grant, reply, { isCookie });
   }
 
   @Get('me')
@@ -158,13 +199,36 @@ export class SessionsController {
     await this.passwords.change({ accountId: sub, sid: sid! }, body, address);
   }
 
+  /** The access token of a browser may have expired, so its refresh cookie will do. */
+  @Public()
+  @UseGuards(CookieOrTokenGuard)
   @Post('logout')
   @HttpCode(204)
-  @ApiOperation({ summary: 'End your session; every service refuses its tokens from now on' })
+  @ApiOperation({
+    summary:
+      'End the session of the access token, or else of the refresh cookie; every service refuses its tokens from now on',
+  })
+  @ApiBearerAuth()
+  @ApiSecurity({})
+  @ApiHeader(csrfHeader)
   @ApiNoContentResponse()
-  @ApiProblems('session_ended')
-  async logout(@CurrentCaller() { sub, sid }: Caller): Promise<void> {
-    await this.sessions.logOut(sub, sid!);
+  @ApiProblems(
+    'missing_token',
+    'invalid_token',
+    'trust_stale',
+    'invalid_request',
+    'session_ended',
+    'csrf_proof_missing',
+    'too_many_refreshes',
+  )
+  async logout(
+    @Req() { headers, user }: FastifyRequest & { user?: Caller },
+    @ClientAddress() address: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    if (user) return this.sessions.logOut(user.sub, user.sid!);
+    await this.refreshes.logOut(refreshTokenOfCookie(headers)!, { address });
+    clearRefreshCookie(reply);
   }
 
   @Post('logout-all')
@@ -201,7 +265,13 @@ export class SessionsController {
   }
 }
 
-function answer({ accessToken, expiresIn, scope, refreshToken }: Grant) {
+function answer(
+  { accessToken, expiresIn, scope, refreshToken, refreshExpiresIn }: Grant,
+  reply: FastifyReply,
+  { isCookie }: { isCookie: boolean },
+) {
   const access = { access_token: accessToken, token_type: 'Bearer', expires_in: expiresIn, scope };
-  return { ...access, refresh_token: refreshToken };
+  if (!isCookie) return { ...access, refresh_token: refreshToken };
+  setRefreshCookie(reply, refreshToken, refreshExpiresIn);
+  return access;
 }

@@ -4,6 +4,7 @@ import { RevocationsModule } from '../revocations/revocations.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AccountAdminController } from './account-admin.controller.js';
 import { AccountStatusService } from './account-status.service.js';
+import { CookieOrTokenGuard } from './cookie-or-token.guard.js';
 import { Grants } from './grants.js';
 import { PasswordService } from './password.service.js';
 import { RefreshService } from './refresh.service.js';
@@ -14,7 +15,14 @@ import { SessionsService } from './sessions.service.js';
 @Module({
   imports: [AccountsModule, RevocationsModule, TokensModule],
   controllers: [SessionsController, AccountAdminController],
-  providers: [Grants, SessionsService, RefreshService, PasswordService, AccountStatusService],
+  providers: [
+    CookieOrTokenGuard,
+    Grants,
+    SessionsService,
+    RefreshService,
+    PasswordService,
+    AccountStatusService,
+  ],
   exports: [SessionsService],
 })
 export class SessionsModule {}

@@ -7,6 +7,7 @@ export { Public } from './public.js';
 export { AnyAudience, requirementsOf, Scopes, Strict, type RouteContext } from './requirements.js';
 // With a star, because an application can merge declarations only into names that are exported in this way.
 export type * from './scope-registry.js';
+export { TokenGuard } from './token.guard.js';
 export { TrustModule, type TrustModuleOptions } from './trust.module.js';
 export { KeyRing } from '../key-ring.js';
 export type { TrustEvent } from '../refusals.js';

@@ -54,7 +54,14 @@ export class TokenGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const expected = this.requirements.of(context);
-    if (expected === undefined) return true;
+    return expected === undefined || this.requireToken(context, expected);
+  }
+
+  /**
+   * Lets the request in only with a good token. For a guard of one route that accepts something else in place of a token.
+   * Such a route is `@Public()`.
+   */
+  requireToken(context: ExecutionContext, expected: Expectation): boolean | Promise<boolean> {
     const request = context.switchToHttp().getRequest<GuardedRequest>();
     const claims = this.authenticator.recall(request.raw, expected);
     if (claims === undefined) return this.authenticate(context, request, expected);
@@ -71,7 +78,7 @@ export class TokenGuard implements CanActivate {
       request.user = await this.askPassport(request, expected);
       return true;
     } catch (reason) {
-      if (reason instanceof TrustError) throw this.refuse(reason, context);
+      if (reason instanceof TrustError) throw this.refuse(reason, context, expected);
       // Not by instanceof: under jest, an error of Node itself is made by another `Error` than ours.
       throw types.isNativeError(reason) ? reason : new Error('authentication failed', { cause: reason });
     }
@@ -94,10 +101,10 @@ export class TokenGuard implements CanActivate {
     });
   }
 
-  private refuse(error: TrustError, context: ExecutionContext): HttpException {
+  private refuse(error: TrustError, context: ExecutionContext, { scopes }: Expectation): HttpException {
     if (error.code === 'internal') this.log.error(error);
     else this.log.debug(`refused: ${error.code}: ${error.message}`);
-    const { challenge, ...facts } = problemFor(error, this.requirements.of(context)?.scopes ?? []);
+    const { challenge, ...facts } = problemFor(error, scopes ?? []);
     const response = context.switchToHttp().getResponse<{ header(name: string, value: string): void }>();
     if (challenge) response.header('WWW-Authenticate', challenge);
     if (facts.status === 503) response.header('Retry-After', '1');

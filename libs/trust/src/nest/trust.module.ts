@@ -38,9 +38,10 @@ const STORE = Symbol('trust-store');
     { provide: FEED, useFactory: createFeed, inject: [TRUST_OPTIONS, KeyRing] },
     { provide: Authenticator, useFactory: createAuthenticator, inject: [TRUST_OPTIONS, KeyRing, FEED] },
     BearerStrategy,
-    { provide: APP_GUARD, useClass: TokenGuard },
+    TokenGuard,
+    { provide: APP_GUARD, useExisting: TokenGuard },
   ],
-  exports: [KeyRing, Authenticator],
+  exports: [KeyRing, Authenticator, TokenGuard],
 })
 export class TrustModule
   extends ConfigurableModuleClass
