@@ -100,14 +100,16 @@ function openToOrigins(
       requestIdHeader,
       ...(cookies ? [cookies.csrfHeader] : []),
     ],
-    credentials: cookies !== undefined,
     exposedHeaders: [requestIdHeader, 'retry-after', 'www-authenticate'],
     maxAge: 600,
   };
   // The plugin would answer every OPTIONS request. One that is not a preflight is for the routes, like any other
   // method.
   app.enableCors({
-    delegator: (request, done) => done(null, { ...options, preflight: isPreflight(request) }),
+    delegator: (request, done) => {
+      const credentials = cookies !== undefined && origins.includes(request.headers.origin ?? '');
+      done(null, { ...options, credentials, preflight: isPreflight(request) });
+    },
   });
 }
 
