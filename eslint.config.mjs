@@ -132,5 +132,11 @@ export default tseslint.config(
       '@typescript-eslint/unbound-method': 'off',
     },
   },
+  {
+    // Programs of a scenario print for people.
+    files: ['scenarios/*/**'],
+    ignores: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
+    rules: { 'no-console': 'off' },
+  },
   prettier,
 );

@@ -18,6 +18,10 @@ const checks: Check[] = [
     '0',
   ]),
   toolCheck('types', 'npx tsc -p tsconfig.json', 'typescript/bin/tsc', ['-p', 'tsconfig.json']),
+  toolCheck('types-of-the-page', 'npx tsc -p scenarios/browser-login/page', 'typescript/bin/tsc', [
+    '-p',
+    'scenarios/browser-login/page',
+  ]),
   toolCheck('format', 'npm run format', 'prettier/bin/prettier.cjs', ['--check', '.']),
   migrations,
   toolCheck(
