@@ -1,30 +1,15 @@
 /** Sessions of browsers: the refresh token in a cookie, the proof against CSRF, and CORS with credentials. */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { eventually, startTestNats, type Answer, type TestNats } from '#testing';
-import { startAuth, type AuthFixture } from './auth-fixture.js';
-import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
+import { eventually, type Answer } from '#testing';
+import { authWithVerifier } from './auth-with-verifier.js';
 
 const ORIGIN = 'https://app.example';
 const COOKIE =
   /^__Secure-refresh=([\w-]{64}); Max-Age=(\d+); Path=\/auth; HttpOnly; Secure; SameSite=Strict$/;
 const WEEK = 7 * 24 * 3600;
 
-let nats: TestNats;
-let auth: AuthFixture;
-let orders: VerifierFixture;
-
-beforeAll(async () => {
-  nats = await startTestNats();
-  auth = await startAuth({ nats, settings: { corsAllowedOrigins: [ORIGIN] } });
-  orders = startVerifier(auth.settings, nats);
-  await eventually(() => orders.ring.revocations.isFresh());
-}, 60_000);
-afterAll(async () => {
-  await orders?.stop();
-  await auth?.close();
-  await nats?.close();
-});
+const system = authWithVerifier({ corsAllowedOrigins: [ORIGIN] });
 
 interface Browser {
   readonly access: string;
@@ -40,8 +25,8 @@ function browserOf(answer: Answer): Browser {
 }
 
 async function login(more: object = { cookie: true }): Promise<Answer> {
-  const { email, password } = await auth.account();
-  return auth.send('POST', '/auth/login', { body: { email, password, ...more } });
+  const { email, password } = await system.auth.account();
+  return system.auth.send('POST', '/auth/login', { body: { email, password, ...more } });
 }
 const browser = async () => browserOf(await login());
 
@@ -51,7 +36,7 @@ const withCookie = (
   cookie: string,
   { body, headers }: { body?: object; headers?: Record<string, string> } = {},
 ) =>
-  auth.send('POST', path, {
+  system.auth.send('POST', path, {
     headers: { cookie, 'x-csrf-protection': '1', ...headers },
     ...(body && { body }),
   });
@@ -61,10 +46,10 @@ const refresh = (from: Browser, body?: object) =>
 const logout = (from: Browser) => withCookie('/auth/logout', cookieOf(from));
 
 const isLive = async ({ access }: Browser) =>
-  (await auth.send('GET', '/auth/me', { token: access })).status === 200;
+  (await system.auth.send('GET', '/auth/me', { token: access })).status === 200;
 const usedOf = async ({ access }: Browser) =>
   (
-    await auth.owner.query('SELECT used FROM refresh_family WHERE session_id = $1', [
+    await system.auth.owner.query('SELECT used FROM refresh_family WHERE session_id = $1', [
       decodeJwt(access)['sid'],
     ])
   )[0].used;
@@ -111,9 +96,10 @@ describe('a refresh with the cookie', () => {
 
   it('lets the cookie end with the session', async () => {
     const first = await browser();
-    await auth.owner.query(`UPDATE session SET created_at = created_at - interval '29 days' WHERE id = $1`, [
-      decodeJwt(first.access)['sid'],
-    ]);
+    await system.auth.owner.query(
+      `UPDATE session SET created_at = created_at - interval '29 days' WHERE id = $1`,
+      [decodeJwt(first.access)['sid']],
+    );
     const [, , maxAge] = COOKIE.exec((await refresh(first)).headers.get('set-cookie')!)!;
     expect(Number(maxAge)).toBeGreaterThan(86_300);
     expect(Number(maxAge)).toBeLessThanOrEqual(86_400);
@@ -159,7 +145,9 @@ describe('a request with the cookie and without the proof against CSRF', () => {
   it.each(['/auth/refresh', '/auth/logout'])('is refused: %s', async (path) => {
     const first = await browser();
     for (const headers of [{}, { 'x-csrf-protection': '' }]) {
-      const answer = await auth.send('POST', path, { headers: { cookie: cookieOf(first), ...headers } });
+      const answer = await system.auth.send('POST', path, {
+        headers: { cookie: cookieOf(first), ...headers },
+      });
       expect(answer).toMatchObject({ status: 403, body: { code: 'csrf_proof_missing' } });
       expect(answer.headers.get('set-cookie')).toBeNull();
     }
@@ -171,7 +159,7 @@ describe('a request with the cookie and without the proof against CSRF', () => {
     'is refused as a form of another page: %s',
     async (type) => {
       const first = await browser();
-      const answer = await auth.send('POST', '/auth/refresh', {
+      const answer = await system.auth.send('POST', '/auth/refresh', {
         headers: { cookie: cookieOf(first), 'content-type': type },
         body: 'a=1',
       });
@@ -184,14 +172,14 @@ describe('a request with the cookie and without the proof against CSRF', () => {
 describe('a logout with the cookie', () => {
   it('ends the session at every service, without an access token', async () => {
     const first = await browser();
-    expect(orders.judge(first.access)).toMatchObject({ aud: 'orders' });
+    expect(system.orders.judge(first.access)).toMatchObject({ aud: 'orders' });
     const answer = await logout(first);
     expect(answer.status).toBe(204);
     expect(answer.headers.get('set-cookie')).toBe(
       '__Secure-refresh=; Max-Age=0; Path=/auth; HttpOnly; Secure; SameSite=Strict',
     );
     expect(await isLive(first)).toBe(false);
-    await eventually(() => orders.judge(first.access) === 'revoked');
+    await eventually(() => system.orders.judge(first.access) === 'revoked');
     expect((await refresh(first)).status).toBe(400);
   });
 
@@ -232,7 +220,7 @@ describe('a logout with the cookie', () => {
 
 describe('CORS with credentials', () => {
   const preflight = (origin: string) =>
-    fetch(`${auth.url}/auth/refresh`, {
+    fetch(`${system.auth.url}/auth/refresh`, {
       method: 'OPTIONS',
       headers: {
         origin,

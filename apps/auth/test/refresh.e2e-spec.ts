@@ -1,29 +1,18 @@
 /** Sessions that last: refresh tokens, their grace, and what happens to a stolen one (RFC 9700 §4.14). */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { eventually, startTestNats, type Answer, type TestNats } from '#testing';
-import { startAuth, type AuthFixture, type AuthReplica } from './auth-fixture.js';
-import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
+import { eventually, type Answer } from '#testing';
+import type { AuthReplica } from './auth-fixture.js';
+import { authWithVerifier } from './auth-with-verifier.js';
 
 const DAY = 24 * 3600;
 
-let nats: TestNats;
-let auth: AuthFixture;
+const system = authWithVerifier();
 let other: AuthReplica;
-let orders: VerifierFixture;
 
 beforeAll(async () => {
-  nats = await startTestNats();
-  auth = await startAuth({ nats });
-  other = await auth.replica();
-  orders = startVerifier(auth.settings, nats);
-  await eventually(() => orders.ring.revocations.isFresh());
+  other = await system.auth.replica();
 }, 60_000);
-afterAll(async () => {
-  await orders?.stop();
-  await auth?.close();
-  await nats?.close();
-});
 
 interface Pair {
   readonly access: string;
@@ -35,19 +24,22 @@ const pairOf = ({ status, body }: Answer): Pair => {
   return { access: body.access_token, refresh: body.refresh_token };
 };
 const sidOf = ({ access }: Pair) => decodeJwt(access)['sid'] as string;
-const refresh = (token: string, more: object = {}, at: Pick<AuthReplica, 'send'> = auth) =>
+const refresh = (token: string, more: object = {}, at: Pick<AuthReplica, 'send'> = system.auth) =>
   at.send('POST', '/auth/refresh', { body: { refresh_token: token, ...more } });
 const refreshed = async (pair: Pair) => pairOf(await refresh(pair.refresh));
-const me = async ({ access }: Pair) => (await auth.send('GET', '/auth/me', { token: access })).status;
+const me = async ({ access }: Pair) => (await system.auth.send('GET', '/auth/me', { token: access })).status;
 
 async function login(role: 'customer' | 'admin' = 'customer'): Promise<Pair & { accountId: string }> {
-  const { id, email, password } = await auth.account(role);
-  return { ...pairOf(await auth.send('POST', '/auth/login', { body: { email, password } })), accountId: id };
+  const { id, email, password } = await system.auth.account(role);
+  return {
+    ...pairOf(await system.auth.send('POST', '/auth/login', { body: { email, password } })),
+    accountId: id,
+  };
 }
 
 /** Lets so many seconds pass for the refresh tokens of a session. */
 const wait = (pair: Pair, seconds: number) =>
-  auth.owner.query(
+  system.auth.owner.query(
     `UPDATE refresh_family SET expires_at = expires_at - make_interval(secs => $2), used =
        coalesce((SELECT jsonb_agg(jsonb_set(u, '{at}', to_jsonb((u->>'at')::float8 - $2 * 1000)))
                    FROM jsonb_array_elements(used) u), '[]')
@@ -55,7 +47,7 @@ const wait = (pair: Pair, seconds: number) =>
     [sidOf(pair), seconds],
   );
 const familyOf = async (pair: Pair) =>
-  (await auth.owner.query('SELECT * FROM refresh_family WHERE session_id = $1', [sidOf(pair)]))[0];
+  (await system.auth.owner.query('SELECT * FROM refresh_family WHERE session_id = $1', [sidOf(pair)]))[0];
 const hasEnded = async (pair: Pair) => (await me(pair)) === 401;
 const invalidGrant = { status: 400, body: { code: 'invalid_grant' } };
 const superseded = { status: 409, body: { code: 'refresh_superseded' } };
@@ -105,7 +97,7 @@ describe('a refresh', () => {
     const second = await refreshed(first);
     const rows = JSON.stringify([
       await familyOf(second),
-      await auth.owner.query('SELECT * FROM session WHERE id = $1', [sidOf(first)]),
+      await system.auth.owner.query('SELECT * FROM session WHERE id = $1', [sidOf(first)]),
     ]);
     for (const { refresh: token } of [first, second]) {
       expect(rows).not.toContain(token);
@@ -137,13 +129,13 @@ describe('a refresh token that is sent again', () => {
   it('after the grace: ends the session, at every service', async () => {
     const first = await login();
     const second = await refreshed(first);
-    expect(orders.judge(second.access)).toMatchObject({ sid: sidOf(first) });
+    expect(system.orders.judge(second.access)).toMatchObject({ sid: sidOf(first) });
     await wait(second, 11);
     expect(await refresh(first.refresh)).toMatchObject(invalidGrant);
-    await eventually(() => orders.judge(second.access) === 'revoked');
+    await eventually(() => system.orders.judge(second.access) === 'revoked');
     expect([await hasEnded(first), await hasEnded(second)]).toEqual([true, true]);
     expect(await refresh(second.refresh)).toMatchObject(invalidGrant);
-    expect(auth.logged()).toContain(`"session":"${sidOf(first)}","reason":"refresh_token_reused"`);
+    expect(system.auth.logged()).toContain(`"session":"${sidOf(first)}","reason":"refresh_token_reused"`);
   });
 
   it('long after, when many others were used: ends the session, too', async () => {
@@ -191,7 +183,7 @@ describe('a hundred refreshes of one token at the same time, over two replicas',
   it('end in one successor and no logout', async () => {
     const first = await login();
     const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, n) => refresh(first.refresh, {}, n % 2 === 0 ? auth : other)),
+      Array.from({ length: 100 }, (_, n) => refresh(first.refresh, {}, n % 2 === 0 ? system.auth : other)),
     );
     const pairs = answers.map(pairOf);
     expect(new Set(pairs.map((pair) => pair.refresh)).size).toBe(1);
@@ -205,7 +197,7 @@ describe('a hundred refreshes of one token at the same time, over two replicas',
     const second = await refreshed(first);
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, n) =>
-        refresh(n % 3 === 0 ? second.refresh : first.refresh, {}, n % 2 === 0 ? auth : other),
+        refresh(n % 3 === 0 ? second.refresh : first.refresh, {}, n % 2 === 0 ? system.auth : other),
       ),
     );
     const statuses = new Set(answers.map(({ status }) => status));
@@ -225,11 +217,11 @@ describe('a refresh that meets the end of the session', () => {
       const first = await login();
       const [answer] = await Promise.all([
         refresh(first.refresh, {}, other),
-        auth.send('POST', '/auth/logout', { token: first.access }),
+        system.auth.send('POST', '/auth/logout', { token: first.access }),
       ]);
       if (answer.status === 200) {
         expect(await hasEnded(pairOf(answer))).toBe(true);
-        await eventually(() => orders.judge(answer.body.access_token) === 'revoked');
+        await eventually(() => system.orders.judge(answer.body.access_token) === 'revoked');
       } else expect(answer).toMatchObject(invalidGrant);
       expect(await refresh(answer.body.refresh_token ?? first.refresh)).toMatchObject(invalidGrant);
     }
@@ -239,9 +231,11 @@ describe('a refresh that meets the end of the session', () => {
 describe('a refresh token is refused, and nothing is revealed', () => {
   it('for every reason with the same answer', async () => {
     const [ended, idle, disabled] = [await login(), await login(), await login()];
-    await auth.send('POST', '/auth/logout', { token: ended.access });
+    await system.auth.send('POST', '/auth/logout', { token: ended.access });
     await wait(idle, 7 * DAY);
-    await auth.owner.query('UPDATE account SET disabled_at = now() WHERE id = $1', [disabled.accountId]);
+    await system.auth.owner.query('UPDATE account SET disabled_at = now() WHERE id = $1', [
+      disabled.accountId,
+    ]);
     const answers = await Promise.all(
       [
         ended.refresh,
@@ -265,7 +259,7 @@ describe('a refresh token is refused, and nothing is revealed', () => {
       { refresh_token: '' },
       { refresh_token: 'x'.repeat(513) },
     ]) {
-      const answer = await auth.send('POST', '/auth/refresh', { body });
+      const answer = await system.auth.send('POST', '/auth/refresh', { body });
       expect(answer).toMatchObject({
         status: 400,
         body: { code: 'invalid_request', errors: [{ field: 'refresh_token' }] },
@@ -284,7 +278,7 @@ describe('the life of a refresh token', () => {
 
     const old = await login();
     const loggedIn = `clock_timestamp() - interval '29 days'`;
-    await auth.owner.query(`UPDATE session SET created_at = ${loggedIn} WHERE id = $1`, [sidOf(old)]);
+    await system.auth.owner.query(`UPDATE session SET created_at = ${loggedIn} WHERE id = $1`, [sidOf(old)]);
     const later = await refreshed(old);
     expect(await seconds(later)).toBeCloseTo(DAY, -2);
     await wait(later, DAY);
@@ -301,7 +295,7 @@ describe('the life of a refresh token', () => {
 
   it('ends with its session, whose row takes it along', async () => {
     const first = await login();
-    await auth.owner.query(
+    await system.auth.owner.query(
       `UPDATE session SET expires_at = clock_timestamp() - interval '25 hours' WHERE id = $1`,
       [sidOf(first)],
     );
@@ -312,15 +306,15 @@ describe('the life of a refresh token', () => {
 
 describe('a session', () => {
   it('shows when and from where it was used', async () => {
-    const { email, password } = await auth.account();
+    const { email, password } = await system.auth.account();
     const first = pairOf(
-      await auth.send('POST', '/auth/login', {
+      await system.auth.send('POST', '/auth/login', {
         body: { email, password },
         headers: { 'user-agent': `a browser ${'x'.repeat(300)}` },
       }),
     );
     const second = await refreshed(first);
-    const { body } = await auth.send('GET', '/auth/sessions', { token: second.access });
+    const { body } = await system.auth.send('GET', '/auth/sessions', { token: second.access });
     expect(body.items).toEqual([
       {
         sid: sidOf(first),
@@ -336,12 +330,12 @@ describe('a session', () => {
 
   it('that ends when its last access token has expired needs no revocation', async () => {
     const [old, present] = [await login(), await login()];
-    await auth.owner.query('UPDATE session SET account_id = $1, token_expires_at = now() WHERE id = $2', [
-      present.accountId,
-      sidOf(old),
-    ]);
-    expect((await auth.send('POST', '/auth/logout-all', { token: present.access })).status).toBe(204);
-    const revoked = await auth.owner.query('SELECT value FROM revocation WHERE value = ANY($1)', [
+    await system.auth.owner.query(
+      'UPDATE session SET account_id = $1, token_expires_at = now() WHERE id = $2',
+      [present.accountId, sidOf(old)],
+    );
+    expect((await system.auth.send('POST', '/auth/logout-all', { token: present.access })).status).toBe(204);
+    const revoked = await system.auth.owner.query('SELECT value FROM revocation WHERE value = ANY($1)', [
       [sidOf(old), sidOf(present)],
     ]);
     expect(revoked).toEqual([{ value: sidOf(present) }]);
