@@ -3,7 +3,8 @@
  * of public keys. No code here signs.
  */
 export { algorithmNames, algorithms, isAlgorithmName, type AlgorithmName } from './algorithms.js';
+export { decodeBase64url } from './base64url.js';
 export { parseCompact, readPayload, verifySignature } from './compact.js';
 export { JwsError } from './jws-error.js';
 export { admitPublicJwk, type PublicKey } from './public-jwk.js';
-export { repeatedNameIn, type JsonObject } from './strict-json.js';
+export { parseJsonObject, repeatedNameIn, type JsonObject } from './strict-json.js';

@@ -5,6 +5,7 @@ export { client, type Answer } from './http-client.js';
 export { serve } from './http-server.js';
 export { sharedPostgres } from './shared-servers.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
+export { createTestRecipient, encryptCompact, type TestRecipient } from './test-encryption.js';
 export {
   createTestIssuer,
   createTestKey,

@@ -2,6 +2,7 @@ import type { AccessTokenClaims } from './access-token-claims.js';
 import { bearerToken, likelyBearerToken, type ReceivedRequest } from './bearer.js';
 import type { KeyRing } from './key-ring.js';
 import { within } from './shared-runs.js';
+import type { DecryptedToken } from './token-decryption.js';
 import { TrustError, type TrustErrorCode } from './trust-error.js';
 import type { Expectation, VerifyAccessToken } from './verify-access-token.js';
 
@@ -27,7 +28,8 @@ export interface AuthenticatorOptions {
 type Outcome = TrustErrorCode | 'accepted' | 'unconfirmed';
 
 /**
- * Judges requests: reads the bearer token from the header fields and verifies it. A token with a known kid never waits.
+ * Judges requests: reads the bearer token from the header fields, decrypts it if tokens are encrypted here, and verifies
+ * it. A signed token with a known kid never waits.
  *
  * An unknown kid may belong to a new key that this verifier has not received yet. If statements are pushed to this
  * verifier, it refuses the token at once. Otherwise it asks the issuer first, and refuses the token only if the answer
@@ -56,7 +58,9 @@ export class Authenticator {
   /** @throws TrustError, or what `furtherCheck` threw */
   async authenticate(request: ReceivedRequest, expected: Expectation): Promise<AccessTokenClaims> {
     try {
-      const token = bearerToken(request);
+      const sent = bearerToken(request);
+      // Nothing is awaited for a token that is only signed.
+      const token = this.options.verify.decrypt ? await this.decrypt(sent) : sent;
       let claims = await this.judge(token, expected);
       if (this.options.furtherCheck) {
         await this.options.furtherCheck(claims);
@@ -76,7 +80,15 @@ export class Authenticator {
     return Object.fromEntries(this.outcomes);
   }
 
-  private async judge(token: string, expected: Expectation): Promise<AccessTokenClaims> {
+  private async decrypt(sent: string): Promise<DecryptedToken> {
+    try {
+      return await this.options.verify.decrypt!(sent);
+    } catch (error) {
+      throw asRefusal(error);
+    }
+  }
+
+  private async judge(token: string | DecryptedToken, expected: Expectation): Promise<AccessTokenClaims> {
     try {
       return this.verify(token, expected);
     } catch (error) {
@@ -91,13 +103,11 @@ export class Authenticator {
     }
   }
 
-  /** Turns every exception that is not a refusal into `internal`. A fault in our code must not let anybody in. */
-  private verify(token: string, expected: Expectation): AccessTokenClaims {
+  private verify(token: string | DecryptedToken, expected: Expectation): AccessTokenClaims {
     try {
       return this.options.verify(token, expected);
     } catch (error) {
-      if (error instanceof TrustError) throw error;
-      throw new TrustError('internal', 'verification failed', { cause: error });
+      throw asRefusal(error);
     }
   }
 
@@ -118,6 +128,12 @@ export class Authenticator {
   private count(outcome: Outcome): void {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
   }
+}
+
+/** Turns every exception that is not a refusal into `internal`. A fault in our code must not let anybody in. */
+function asRefusal(error: unknown): TrustError {
+  if (error instanceof TrustError) return error;
+  return new TrustError('internal', 'verification failed', { cause: error });
 }
 
 const isUnknownKid = (error: unknown): boolean => error instanceof TrustError && error.code === 'unknown_kid';

@@ -12,6 +12,9 @@ export type TrustErrorCode =
   | 'malformed'
   | 'wrong_typ'
   | 'unsupported_header'
+  // encryption (RFC 7516), at a service with a decryption key
+  | 'not_encrypted'
+  | 'undecryptable'
   // key and signature
   | 'unknown_kid'
   | 'alg_mismatch'

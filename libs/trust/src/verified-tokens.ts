@@ -1,9 +1,13 @@
 import type { PublishedKey } from '#statements';
 import type { AccessTokenClaims } from './access-token-claims.js';
+import type { DecryptedToken } from './token-decryption.js';
 
 /** A token whose signature and claims hold. */
 export interface VerifiedToken {
+  /** As it was sent. */
   readonly token: string;
+  /** What was in it, if it was encrypted. */
+  readonly decrypted?: DecryptedToken | undefined;
   readonly key: PublishedKey;
   readonly claims: AccessTokenClaims;
   /** The scopes that the token grants. */
@@ -65,7 +69,7 @@ export class VerifiedTokens {
 }
 
 /**
- * A number made of the end of the signature (FNV-1a), which is as good as random. As the key of a map it is faster than a
+ * A number made of the end of the signature, or of the tag of an encrypted token (FNV-1a). Both are as good as random. As the key of a map it is faster than a
  * string, of which V8 hashes every character.
  */
 function mapKey(token: string): number {

@@ -2,10 +2,13 @@
  * Verifies an access token step by step (RFC 9068 §4, RFC 8725). It needs only the key ring, with its revocation view,
  * and the clock: no secret, no network, no database.
  */
-import { JwsError, parseCompact, readPayload, verifySignature } from '#jws';
+import type { KeyObject } from 'node:crypto';
+import { JwsError, parseCompact, readPayload, verifySignature, type JsonObject } from '#jws';
 import { readClaims, type AccessTokenClaims } from './access-token-claims.js';
 import { numericDate, systemClock, type Clock } from './clock.js';
+import { readDecryptionKey } from './encryption-key.js';
 import type { KeyRing } from './key-ring.js';
+import { createDecryptToken, type DecryptedToken } from './token-decryption.js';
 import { TrustError } from './trust-error.js';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
 
@@ -24,6 +27,11 @@ export interface VerifyOptions {
   readonly maxTokenBytes?: number;
   /** How many verified tokens are remembered; default 10,000, 0 turns it off. */
   readonly cacheSize?: number;
+  /**
+   * The private half of this audience's key pair (P-256, a private JWK or a key object). With it, every token must be
+   * encrypted, and a token that is only signed is refused. Without it, an encrypted token is refused.
+   */
+  readonly decryptionKey?: JsonObject | KeyObject | undefined;
   readonly clock?: Clock;
 }
 
@@ -41,7 +49,14 @@ export interface Expectation {
 
 export interface VerifyAccessToken {
   /** @throws TrustError with the first check that failed as `code` */
-  (token: string, expected: Expectation): AccessTokenClaims;
+  (token: string | DecryptedToken, expected: Expectation): AccessTokenClaims;
+  /**
+   * Decrypts a token for the function itself. Absent unless there is a decryption key: then the function takes a token
+   * as it was sent. A token that was verified before is not decrypted again.
+   *
+   * @throws TrustError with the first check that failed as `code`
+   */
+  decrypt?: ((sent: string) => Promise<DecryptedToken>) | undefined;
   /**
    * Returns the claims of a token that was verified before, if it passes now every check whose result can change. It
    * uses no cryptography and never throws. `undefined` means only that the function itself must judge the token.
@@ -52,6 +67,7 @@ export interface VerifyAccessToken {
 /**
  * Makes the verify function for one key ring. It checks, in this order:
  * - the ring has a statement, and it has not expired
+ * - with a decryption key: the token was encrypted ({@link createDecryptToken})
  * - size and form; `typ` is `at+jwt`; no `crit`, `b64`, `zip`
  * - `kid` is in the ring; `alg` is the algorithm of that key; the signature
  * - the required claims; `iss`; no `cnf`; `aud`
@@ -63,6 +79,7 @@ export interface VerifyAccessToken {
  * The function is synchronous, so nothing can change between its checks and its result.
  *
  * @throws RangeError at once, if an option is out of bounds
+ * @throws JwsError `bad_key` at once, if `decryptionKey` cannot decrypt
  */
 export function createVerifyAccessToken({
   ring,
@@ -70,6 +87,7 @@ export function createVerifyAccessToken({
   clockSkewSeconds = 5,
   maxTokenBytes = 8 * 1024,
   cacheSize = 10_000,
+  decryptionKey,
   clock = systemClock,
 }: VerifyOptions): VerifyAccessToken {
   // This refuses NaN too: every comparison with NaN is false, so a limit of NaN would be no limit.
@@ -78,13 +96,15 @@ export function createVerifyAccessToken({
   requireRange({ maxTokenBytes }, 1, Infinity);
   requireRange({ cacheSize }, 0, 2 ** 24);
   const remembered = new VerifiedTokens(cacheSize);
+  const decryptToken =
+    decryptionKey && createDecryptToken(readDecryptionKey(decryptionKey), { maxBytes: maxTokenBytes });
 
-  return Object.assign(verify, { recall });
+  return Object.assign(verify, { recall, decrypt: decryptToken && decrypt });
 
-  function verify(token: string, expected: Expectation): AccessTokenClaims {
+  function verify(token: string | DecryptedToken, expected: Expectation): AccessTokenClaims {
     const now = numericDate(clock);
     refuse(faultOfRing(ring, now));
-    const known = find(token);
+    const known = find(typeof token === 'string' ? token : token.sent);
     const verified = known ?? verifyGenuine(token);
     refuse(faultOfToken(verified, expected, now));
     if (!known) remembered.add(verified);
@@ -100,6 +120,11 @@ export function createVerifyAccessToken({
     return known.claims;
   }
 
+  async function decrypt(sent: string): Promise<DecryptedToken> {
+    refuse(faultOfRing(ring, numericDate(clock)));
+    return remembered.get(sent)?.decrypted ?? decryptToken!(sent);
+  }
+
   /** Finds a token that was verified before, unless its key has changed since or has left the ring. */
   function find(token: string): VerifiedToken | undefined {
     const known = remembered.get(token);
@@ -112,9 +137,13 @@ export function createVerifyAccessToken({
   }
 
   /** Makes the checks whose result cannot change while the key stays in the ring unchanged. */
-  function verifyGenuine(token: string): VerifiedToken {
+  function verifyGenuine(given: string | DecryptedToken): VerifiedToken {
+    const decrypted = typeof given === 'string' ? undefined : given;
+    const [token, signed] = typeof given === 'string' ? [given, given] : [given.sent, given.signed];
+    if (decryptToken && !decrypted)
+      throw new TrustError('not_encrypted', 'tokens for this service are encrypted');
     return asTrustError(() => {
-      const jws = parseCompact(token, { maxBytes: maxTokenBytes, types: ACCESS_TOKEN_TYPES });
+      const jws = parseCompact(signed, { maxBytes: maxTokenBytes, types: ACCESS_TOKEN_TYPES });
       const key = ring.find(jws.header['kid']);
       if (!key) throw new TrustError('unknown_kid', 'kid is not in the key ring');
       verifySignature(jws, key);
@@ -122,7 +151,14 @@ export function createVerifyAccessToken({
       if (claims.iss !== ring.issuer)
         throw new TrustError('wrong_issuer', 'iss is not the configured issuer');
       checkUnbound(claims);
-      return { token, key, claims, scopes: claims.scope?.split(' ') ?? [], notRevokedAt: undefined };
+      return {
+        token,
+        decrypted,
+        key,
+        claims,
+        scopes: claims.scope?.split(' ') ?? [],
+        notRevokedAt: undefined,
+      };
     });
   }
 

@@ -8,7 +8,7 @@ import type { VerifyOptions } from '../verify-access-token.js';
 /** What a service must know to verify tokens: three facts, all public. Everything else has a default. */
 export interface TrustModuleOptions extends Pick<
   VerifyOptions,
-  'maxLifetimeSeconds' | 'clockSkewSeconds' | 'maxTokenBytes' | 'cacheSize'
+  'maxLifetimeSeconds' | 'clockSkewSeconds' | 'maxTokenBytes' | 'cacheSize' | 'decryptionKey'
 > {
   /** Exact value of `iss`. */
   readonly issuer: string;
