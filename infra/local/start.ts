@@ -1,4 +1,4 @@
-/** `npm start [-- --port-base N] [--state-dir DIR]`: starts the system and runs it until a signal or a crash. */
+/** `npm start [-- --port-base N] [--state-dir DIR] [--encrypt-tokens-for SERVICE]`: starts the system and runs it until a signal or a crash. */
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readCredentials } from '../system/secrets.js';
@@ -6,7 +6,7 @@ import { defaultPortBase, services } from '../system/services.js';
 import { SetupError } from '../system/setup-error.js';
 import { ownSettings } from './own-settings.js';
 import { defaultStateDir, type RunningFile } from './state-dir.js';
-import { type RunningSystem, startSystem } from './system.js';
+import { type RunningSystem, startSystem, type SystemOptions } from './system.js';
 
 const begun = Date.now();
 const say = (line: string) => console.log(line);
@@ -20,7 +20,7 @@ try {
 }
 
 async function main(args: string[]): Promise<number> {
-  const { portBase, stateDir } = readArguments(args);
+  const { portBase, stateDir, encryptTokensFor } = readArguments(args);
   const settings = ownSettings();
   const stopping = new AbortController();
   let system: RunningSystem | undefined;
@@ -41,6 +41,7 @@ async function main(args: string[]): Promise<number> {
     system = await startSystem({
       stateDir,
       portBase,
+      encryptTokensFor,
       settings: Object.fromEntries(services.map(({ name }) => [name, settings])),
       log: (line) => say(`  ${line}`),
       signal: stopping.signal,
@@ -56,11 +57,17 @@ async function main(args: string[]): Promise<number> {
   return report === undefined ? 0 : 1;
 }
 
-function readArguments(args: string[]): { portBase: number; stateDir: string } {
+function readArguments(
+  args: string[],
+): Pick<Required<SystemOptions>, 'portBase' | 'stateDir' | 'encryptTokensFor'> {
   try {
     const { values } = parseArgs({
       args,
-      options: { 'port-base': { type: 'string' }, 'state-dir': { type: 'string' } },
+      options: {
+        'port-base': { type: 'string' },
+        'state-dir': { type: 'string' },
+        'encrypt-tokens-for': { type: 'string', multiple: true, default: [] },
+      },
     });
     const given = values['port-base'] ?? String(defaultPortBase);
     const portBase = Number(given);
@@ -68,9 +75,16 @@ function readArguments(args: string[]): { portBase: number; stateDir: string } {
     if (!/^[1-9]\d{3,4}$/.test(given) || portBase < 1024 || portBase > 65_000) {
       throw new Error('--port-base must be a number from 1024 to 65000');
     }
-    return { portBase, stateDir: resolve(values['state-dir'] ?? defaultStateDir) };
+    const verifiers = services.filter(({ trust }) => trust === 'verifier').map(({ name }) => name);
+    const encryptTokensFor = values['encrypt-tokens-for'];
+    if (!encryptTokensFor.every((name) => verifiers.includes(name))) {
+      throw new Error(
+        `--encrypt-tokens-for must be one of ${verifiers.join(', ')}; it can be given several times`,
+      );
+    }
+    return { portBase, stateDir: resolve(values['state-dir'] ?? defaultStateDir), encryptTokensFor };
   } catch (cause) {
-    const usage = 'npm start [-- --port-base 3000 --state-dir .signet]';
+    const usage = 'npm start [-- --port-base 3000 --state-dir .signet --encrypt-tokens-for orders]';
     throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
   }
 }

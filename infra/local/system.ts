@@ -7,6 +7,7 @@ import { planDatabase, provisionDatabase } from '../system/service-database.js';
 import type { Program, SystemAddresses } from '../system/environment.js';
 import { makeSecrets, publicNkeys } from '../system/secrets.js';
 import { portClaims, services, type ServiceRow } from '../system/services.js';
+import { makeTokenKeys } from '../system/token-keys.js';
 import { projectRoot } from '../project.js';
 import { SetupError } from '../system/setup-error.js';
 import { findNatsServer } from './nats-server-finder.js';
@@ -48,6 +49,8 @@ export interface SystemOptions {
   nodeEnv?: SystemAddresses['nodeEnv'];
   /** Settings for `main` and `seed` of each service, added to the generated environment. */
   settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** The services whose access tokens are encrypted. Default: none. */
+  encryptTokensFor?: readonly string[];
   /** If false, PostgreSQL is faster, but a crash can destroy its data. Default true. */
   durable?: boolean;
   /** Milliseconds within which a service must become ready. Default 60,000. */
@@ -85,6 +88,7 @@ export class RunningSystem {
   private readonly parts = new Map<string, Child>();
   private readonly log: (line: string) => void;
   private readonly aborted: AbortSignal;
+  private tokenKeys: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
   private reportCrash!: (report: string) => void;
 
   /** Use `startSystem`. */
@@ -126,6 +130,7 @@ export class RunningSystem {
   async boot(): Promise<void> {
     await assertPortsFree(portClaims(this.options.portBase, this.rows));
     makeSecrets(this.stateDir, this.rows);
+    this.tokenKeys = makeTokenKeys(this.stateDir, this.options.encryptTokensFor ?? [], this.rows);
     await settleAll([
       this.step('PostgreSQL is up', this.launch('postgres')),
       this.step('NATS is up', this.launch('nats')),
@@ -208,7 +213,8 @@ export class RunningSystem {
   }
 
   private async launchService(row: ServiceRow): Promise<void> {
-    const child = startChild(this.program(row, 'main', this.options.settings?.[row.name]));
+    const settings = { ...this.options.settings?.[row.name], ...this.tokenKeys[row.name] };
+    const child = startChild(this.program(row, 'main', settings));
     this.register(row.name, child);
     await untilReady({
       child,

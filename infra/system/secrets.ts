@@ -157,7 +157,7 @@ function password(): string {
 }
 
 /** Returns the content of the file. If there is no file, `make` makes the content. Linking a draft never leaves half a file. */
-function writeOnce(file: string, make: () => string): string {
+export function writeOnce(file: string, make: () => string): string {
   const existing = readIfThere(file);
   if (existing !== undefined) return existing;
   const draft = `${file}.${process.pid}.draft`;

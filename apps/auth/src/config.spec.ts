@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { loadSettings, SettingsError } from '#service-kit';
+import { createTestRecipient } from '#testing';
 import { authSettings } from './config.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'auth-config-'));
@@ -106,6 +107,56 @@ describe('the settings of auth', () => {
     const told = faults(changes());
     expect(told).toContain(named);
     expect(told).not.toMatch(/not a key|c2hvcnQ|BEGIN|secret/);
+  });
+
+  describe('encrypted access tokens', () => {
+    const { kid, publicJwk, privateJwk } = createTestRecipient();
+    const refused = (content: unknown) => {
+      const text = typeof content === 'string' ? content : JSON.stringify(content);
+      return faults({ TOKEN_ENCRYPTION_KEYS_FILE: file(text) });
+    };
+
+    it('are for no audience by default', () => {
+      expect(loadSettings(authSettings, usable).encryptFor).toBeUndefined();
+    });
+
+    it('are for the audiences with a public key', () => {
+      const inventory = createTestRecipient();
+      const path = file(JSON.stringify({ orders: publicJwk, inventory: inventory.publicJwk }));
+      const { encryptFor } = loadSettings(authSettings, { ...usable, TOKEN_ENCRYPTION_KEYS_FILE: path });
+      expect([...encryptFor!].map(([audience, key]) => [audience, key.kid])).toEqual([
+        ['orders', kid],
+        ['inventory', inventory.kid],
+      ]);
+    });
+
+    it.each<[string, unknown, string]>([
+      ['a private key', { orders: privateJwk }, 'Expected: the public half only'],
+      [
+        'a key on another curve',
+        { orders: createTestRecipient('P-384').publicJwk },
+        'Expected: EC and P-256',
+      ],
+      ['no key', { orders: null }, 'Expected: EC and P-256'],
+      ['a key as text', { orders: 'x' }, 'Expected: EC and P-256'],
+      ['one bad key beside a good one', { orders: publicJwk, inventory: {} }, 'Expected: EC and P-256'],
+      ['a JWK without an audience', publicJwk, 'Expected: EC and P-256'],
+      ['an audience that does not exist', { order: publicJwk }, 'Expected: orders, inventory'],
+      [
+        '__proto__ as an audience',
+        `{"__proto__":${JSON.stringify(publicJwk)}}`,
+        'Expected: orders, inventory',
+      ],
+      ['auth, which cannot decrypt', { orders: publicJwk, auth: publicJwk }, 'Expected: orders, inventory'],
+      ['an audience twice', '{"orders":{},"orders":{}}', 'a member name twice'],
+      ['text', 'not a key', 'the file is not JSON'],
+    ])('are refused at the start with %s', (_what, content, reason) => {
+      const told = refused(content);
+      expect(told).toMatch(/^TOKEN_ENCRYPTION_KEYS_FILE: /);
+      expect(told).toContain(reason);
+      expect(told).not.toContain(privateJwk['d']);
+      expect(told).not.toContain('not a key');
+    });
   });
 
   it('take a statement that lives just long enough', () => {

@@ -5,6 +5,7 @@ import {
   defineSettings,
   httpSettings,
   natsSettings,
+  secretFile,
   secretFiles,
   setting,
   trustSettings,
@@ -13,7 +14,9 @@ import {
 } from '#service-kit';
 import { readAnchor } from '#statements';
 import { z } from 'zod';
+import { audiences } from './accounts/scopes.js';
 import { StatementSigner } from './anchor/statement-signer.js';
+import { readEncryptFor } from './tokens/token-encryption.js';
 
 /** The greatest MAX_TOKEN_SECONDS that is allowed: NATS keeps each revocation for this time, in seconds. */
 export const LONGEST_TOKEN_SECONDS = 3600;
@@ -60,6 +63,11 @@ export const authSettings = defineSettings(
       doc: 'the life of new access tokens; at most MAX_TOKEN_SECONDS',
       unit: 's',
       default: 300,
+    }),
+    encryptFor: secretFile({
+      env: 'TOKEN_ENCRYPTION_KEYS_FILE',
+      doc: 'a JSON file with a member for each audience whose access tokens are encrypted: its public JWK (P-256); not for auth itself',
+      schema: z.string().transform(readEncryptFor).optional(),
     }),
     clockSkewSeconds: setting(wholeNumber(0, 5), {
       doc: 'the greatest difference between two clocks that is tolerated',
@@ -153,6 +161,13 @@ export const authSettings = defineSettings(
       accessTokenSeconds > maxTokenSeconds
         ? 'ACCESS_TOKEN_SECONDS: too long. Expected: at most MAX_TOKEN_SECONDS, because verifiers refuse longer tokens'
         : undefined,
+    ({ encryptFor }) => {
+      // auth reads tokens of each audience at its own routes, and it has no decryption key.
+      const readers = audiences.filter((name) => name !== SERVICE);
+      return [...(encryptFor?.keys() ?? [])].every((name) => readers.includes(name))
+        ? undefined
+        : `TOKEN_ENCRYPTION_KEYS_FILE: names an audience that is not allowed. Expected: ${readers.join(', ')}`;
+    },
     ({ trustAnchorPrivate, trustAnchorPublic }) => anchorFault(trustAnchorPrivate, trustAnchorPublic),
   ],
 );

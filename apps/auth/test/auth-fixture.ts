@@ -155,6 +155,7 @@ export function freshSettings(): AuthSettings {
     signingAlg: 'ES256',
     rsaModulusBits: 2048,
     accessTokenSeconds: 300,
+    encryptFor: undefined,
     clockSkewSeconds: 5,
     statementSeconds: 900,
     statementIntervalSeconds: 5,

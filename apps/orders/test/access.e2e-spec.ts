@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createTestRecipient, encryptCompact } from '#testing';
 import { startOrders, type OrdersApp } from './orders-app.js';
 
 const body = { lines: [{ sku: 'LAMP', quantity: 1 }] };
@@ -78,4 +79,17 @@ describe('who may use which route of orders', () => {
     expect({ ...unknown.body, requestId: '' }).toEqual({ ...foreign.body, requestId: '' });
     expect((await app.send('GET', `/orders/${mine.id}`, { token: app.token() })).body).toEqual(mine);
   });
+});
+
+it('with TOKEN_DECRYPTION_KEY_FILE: 200 with an encrypted token, 401 with the same token unencrypted', async () => {
+  const recipient = createTestRecipient();
+  const app = await startOrders({ tokenDecryptionKey: recipient.privateKey });
+  try {
+    const token = app.token();
+    expect(await app.send('GET', '/orders', { token })).toMatchObject({ status: 401 });
+    const encrypted = encryptCompact(token, recipient);
+    expect(await app.send('GET', '/orders', { token: encrypted })).toMatchObject({ status: 200 });
+  } finally {
+    await app.close();
+  }
 });

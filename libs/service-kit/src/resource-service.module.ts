@@ -49,6 +49,7 @@ export class ResourceServiceModule {
             anchors: settings.trustAnchorPublic,
             maxLifetimeSeconds: settings.maxTokenSeconds,
             statementFile: settings.trustStatementFile,
+            decryptionKey: settings.tokenDecryptionKey,
             nats: { connection, service, instance: instanceName },
           }),
         }),

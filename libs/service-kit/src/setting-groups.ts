@@ -1,7 +1,9 @@
 /** Groups of settings that services share. A process copies the groups that it needs into its own settings. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseJsonObject } from '#jws';
 import { readAnchor } from '#statements';
+import { readDecryptionKey } from '#trust/nest';
 import type { Settings } from './settings.js';
 import { listOf, secretFile, secretFiles, setting } from './settings.js';
 import { wholeNumber } from './whole-number.js';
@@ -141,6 +143,13 @@ export const verifierSettings = {
   ...trustSettings,
   trustStatementFile: setting(z.string().optional(), {
     doc: 'the file that keeps the last accepted statement for the next start, with revocations in files beside it; its folder must exist, be writable, and belong to the replicas of this service alone',
+  }),
+  tokenDecryptionKey: secretFile({
+    doc: 'a file with a private JWK (P-256), to which auth encrypts the tokens for this service; with it, a token that is only signed is refused; without it, an encrypted one is',
+    schema: z
+      .string()
+      .transform((text) => readDecryptionKey(parseJsonObject(Buffer.from(text), 'the file')).key)
+      .optional(),
   }),
 };
 

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { fastify } from 'fastify';
 import { z } from 'zod';
-import { databaseSettings, httpSettings, natsSettings, trustSettings } from './setting-groups.js';
+import { createTestRecipient } from '#testing';
+import {
+  databaseSettings,
+  httpSettings,
+  natsSettings,
+  trustSettings,
+  verifierSettings,
+} from './setting-groups.js';
 import type { Settings } from './settings.js';
 import {
   defineSettings,
@@ -165,6 +172,16 @@ describe('loadSettings', () => {
     expect(loadSettings(definition, { COPY: 'x' })).toEqual({ copy: 'x' });
   });
 
+  it('reads a secret file that may be missing', () => {
+    const definition = defineSettings({
+      hint: secretFile({ doc: 'a hint', schema: z.string().min(1).optional() }),
+    });
+    expect(loadSettings(definition, {})).toEqual({ hint: undefined });
+    expect(loadSettings(definition, { HINT_FILE: file('hint', 'h') })).toEqual({ hint: 'h' });
+    expect(faultsOf(() => loadSettings(definition, { HINT_FILE: file('empty', ' ') }))).toHaveLength(1);
+    expect(describeSettings(definition)[0]).toMatchObject({ env: 'HINT_FILE', required: false });
+  });
+
   it('checks the rules across fields when the fields are good', () => {
     const definition = defineSettings({ low: count(), high: count() }, [
       ({ low, high }) => (low > high ? 'LOW is above HIGH' : undefined),
@@ -304,6 +321,48 @@ describe('the shared groups', () => {
     const faults = faultsOf(() => loadSettings(definition, { ...env, TRUST_ANCHOR_PUBLIC_FILE: bad }));
     expect(faults).toEqual([expect.stringMatching(/^TRUST_ANCHOR_PUBLIC_FILE: not a PEM "PUBLIC KEY"/)]);
     expect(faults.join()).not.toContain(content.slice(0, 40));
+  });
+
+  describe('the decryption key', () => {
+    const { privateJwk, publicJwk, privateKey } = createTestRecipient();
+    const verifier = defineSettings(verifierSettings);
+    const load = (content: string) =>
+      loadSettings(verifier, { ...env, TOKEN_DECRYPTION_KEY_FILE: file('decryption-key', content) });
+
+    it('is none by default', () => {
+      expect(loadSettings(verifier, env).tokenDecryptionKey).toBeUndefined();
+    });
+
+    it('is the private half of a key pair, as a JWK', () => {
+      const { tokenDecryptionKey } = load(JSON.stringify(privateJwk, null, 2));
+      expect(tokenDecryptionKey!.equals(privateKey)).toBe(true);
+    });
+
+    it.each([
+      ['a public JWK', JSON.stringify(publicJwk), 'd is missing'],
+      [
+        'a key on another curve',
+        JSON.stringify(createTestRecipient('P-521').privateJwk),
+        'Expected: EC and P-256',
+      ],
+      ['a signing key', JSON.stringify({ ...privateJwk, use: 'sig' }), 'use not allowed. Expected: enc'],
+      ['PEM', ec('P-256'), 'the file is not JSON'],
+      ['a list', '[]', 'the file is not a JSON object'],
+      ['nothing', '', 'the file is not JSON'],
+    ])('is refused at the start if it is %s', (_what, content, reason) => {
+      const faults = faultsOf(() => load(content));
+      expect(faults).toEqual([expect.stringMatching(/^TOKEN_DECRYPTION_KEY_FILE: /)]);
+      expect(faults[0]).toContain(reason);
+      for (const secret of [privateJwk['d'] as string, content.slice(30, 70)])
+        expect(secret !== '' && faults[0]!.includes(secret)).toBe(false);
+    });
+
+    it('is refused at the start if there is no file', () => {
+      const faults = faultsOf(() =>
+        loadSettings(verifier, { ...env, TOKEN_DECRYPTION_KEY_FILE: join(folder, 'nowhere') }),
+      );
+      expect(faults).toEqual([expect.stringMatching(/^TOKEN_DECRYPTION_KEY_FILE: cannot read .*ENOENT/)]);
+    });
   });
 
   it('describe themselves', () => {

@@ -68,13 +68,15 @@ export function listOf<T>(item: z.ZodType<T>, facts: SettingFacts<readonly T[]>)
 }
 
 /**
- * Declares a field whose value is the content of the file that `<NAME>_FILE` names, without white space at its ends.
+ * Declares a field whose value is the content of the file that `<NAME>_FILE` names, without white space at its ends. A
+ * `z.optional` schema makes the field optional.
  */
 export function secretFile(facts: SettingFacts<string>): Setting<string>;
 export function secretFile<T>(facts: SettingFacts<T> & { schema: z.ZodType<T> }): Setting<T>;
 export function secretFile<T>({ schema, ...facts }: SettingFacts<T> & { schema?: z.ZodType<T> }): Setting<T> {
   const content = (schema ?? fileContent) as z.ZodType<T>;
-  return { ...facts, envSuffix: '_FILE', optional: false, read: (path) => content.parse(readSecret(path)) };
+  const optional = schema instanceof z.ZodOptional;
+  return { ...facts, envSuffix: '_FILE', optional, read: (path) => content.parse(readSecret(path)) };
 }
 
 /** Like `secretFile`, for `<NAME>_FILES`: an ordered comma-separated list of at least one file. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { PostgresLogin } from '../../../infra/local/postgres.js';
 
 /**
@@ -30,5 +31,6 @@ export function testSettings({ host, port, database, user, password }: PostgresL
     maxTokenSeconds: 300,
     trustAnchorPublic: [] as string[],
     trustStatementFile: undefined as string | undefined,
+    tokenDecryptionKey: undefined as KeyObject | undefined,
   };
 }

@@ -14,6 +14,9 @@ export const allScopes: readonly string[] = Object.values(SCOPES).flatMap((byAud
   Object.values(byAudience).flat(),
 );
 
+/** The services that tokens can be for. */
+export const audiences: readonly string[] = [...new Set(roles.flatMap((role) => Object.keys(SCOPES[role])))];
+
 export function defaultAudience(held: readonly Role[]): string {
   return DEFAULT_AUDIENCE[held.includes('admin') ? 'admin' : 'customer'];
 }

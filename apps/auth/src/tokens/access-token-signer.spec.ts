@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { JwtService } from '@nestjs/jwt';
-import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
+import { compactDecrypt, decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
 import type { EntityManager } from 'typeorm';
 import { algorithmNames, type AlgorithmName } from '#jws';
+import { createTestRecipient } from '#testing';
+import { readEncryptionKey } from '#trust';
 import type { AuthSettings } from '../config.js';
 import { generateKey } from '../keys/generate-key.js';
 import { KeySeal } from '../keys/key-seal.js';
@@ -31,8 +33,8 @@ function transaction(key: SigningKey | null) {
   return { tx: tx as unknown as EntityManager, asked };
 }
 
-function signer() {
-  const settings = { issuer: 'https://issuer.test', accessTokenSeconds: 300 } as AuthSettings;
+function signer(more: Partial<AuthSettings> = {}) {
+  const settings = { issuer: 'https://issuer.test', accessTokenSeconds: 300, ...more } as AuthSettings;
   const guard = { refuseOldDatabase: async () => ({ now: time, anchor: null }) } as unknown as EpochGuard;
   return new AccessTokenSigner(new JwtService({}), seal, guard, settings);
 }
@@ -53,6 +55,32 @@ describe('AccessTokenSigner', () => {
       iat: now,
       exp: now + 300,
       jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+  });
+
+  describe('with an encryption key for orders', () => {
+    const recipient = createTestRecipient();
+    const encryptFor = new Map([['orders', readEncryptionKey(recipient.publicJwk)]]);
+
+    it('encrypts the signed token for orders, with exactly these header members (RFC 7516, RFC 7519 §5.2)', async () => {
+      const key = await keyFor('ES256');
+      const { token } = await signer({ encryptFor }).sign(transaction(key).tx, claims);
+      const { plaintext, protectedHeader } = await compactDecrypt(token, recipient.privateKey);
+      const { epk, ...header } = protectedHeader;
+      expect(header).toEqual({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM', cty: 'JWT', kid: recipient.kid });
+      expect(epk).toEqual({ kty: 'EC', crv: 'P-256', x: expect.any(String), y: expect.any(String) });
+      const signed = Buffer.from(plaintext).toString();
+      expect(decodeProtectedHeader(signed)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: key.kid });
+      const { payload } = await jwtVerify(signed, await importJWK(key.publicJwk as object, 'ES256'), {
+        currentDate: new Date(now * 1000),
+      });
+      expect(payload).toMatchObject(claims);
+    });
+
+    it('leaves the tokens of other audiences as they are', async () => {
+      const { tx } = transaction(await keyFor('ES256'));
+      const { token } = await signer({ encryptFor }).sign(tx, { ...claims, aud: 'inventory' });
+      expect(decodeJwt(token)).toMatchObject({ aud: 'inventory' });
     });
   });
 

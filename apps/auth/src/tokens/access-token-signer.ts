@@ -9,6 +9,7 @@ import { KeySeal } from '../keys/key-seal.js';
 import { EpochGuard } from '../key-set/epoch-guard.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 import { shareSigning } from '../key-set/signing-lock.js';
+import { encryptToken } from './token-encryption.js';
 
 /** The claims of a token without those that the signer adds: iss, iat, exp, jti. */
 export interface TokenClaims {
@@ -21,6 +22,7 @@ export interface TokenClaims {
 }
 
 export interface SignedToken {
+  /** Encrypted, if its audience has an encryption key. */
   readonly token: string;
   /** The life of the token, in seconds. */
   readonly expiresIn: number;
@@ -28,7 +30,7 @@ export interface SignedToken {
   readonly expiredAt: Date;
 }
 
-/** Signs access tokens (RFC 9068). Only this class does. */
+/** Signs access tokens (RFC 9068), and encrypts them for the audiences of `encryptFor`. Only this class does. */
 @Injectable()
 export class AccessTokenSigner {
   /** Opened private keys by kid. To open a seal for each token would cost more than the signature. */
@@ -60,10 +62,10 @@ export class AccessTokenSigner {
     const key = await this.lockActiveKey(tx);
     const { now: time } = await this.guard.refuseOldDatabase(tx);
     const now = Math.floor(time.getTime() / 1000);
-    const { issuer, accessTokenSeconds } = this.settings;
+    const { issuer, accessTokenSeconds, encryptFor } = this.settings;
     const exp = now + accessTokenSeconds;
     const payload = { iss: issuer, ...claims, iat: now, exp, jti: randomUUID() };
-    const token = this.jwt.sign(payload, {
+    const signed = this.jwt.sign(payload, {
       algorithm: key.alg,
       header: { typ: 'at+jwt', alg: key.alg, kid: key.kid },
       // The types of @nestjs/jwt allow PEM text only, but jsonwebtoken also takes a key object.
@@ -72,6 +74,8 @@ export class AccessTokenSigner {
     const seconds = (performance.now() - begun) / 1000;
     for (const listener of this.listeners) listener(seconds);
     const expiredAt = new Date((exp + 2 * MAX_CLOCK_SKEW_SECONDS) * 1000);
+    const recipient = encryptFor?.get(claims.aud);
+    const token = recipient ? await encryptToken(signed, recipient) : signed;
     return { token, expiresIn: accessTokenSeconds, expiredAt };
   }
 

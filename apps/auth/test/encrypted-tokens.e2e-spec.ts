@@ -1,0 +1,59 @@
+/** auth that encrypts the tokens for orders. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { compactDecrypt, decodeJwt, decodeProtectedHeader } from 'jose';
+import { createTestRecipient } from '#testing';
+import { readEncryptionKey } from '#trust';
+import { startAuth, type AuthFixture } from './auth-fixture.js';
+
+const orders = createTestRecipient();
+
+describe('auth with an encryption key for orders', () => {
+  let auth: AuthFixture;
+  beforeAll(async () => {
+    const encryptFor = new Map([['orders', readEncryptionKey(orders.publicJwk)]]);
+    auth = await startAuth({ settings: { encryptFor } });
+  });
+  afterAll(() => auth?.close());
+
+  const logIn = async (role: 'admin' | 'customer' = 'customer', audience?: string) => {
+    const { email, password } = await auth.account(role);
+    const { body } = await auth.send('POST', '/auth/login', {
+      body: { email, password, ...(audience && { audience }) },
+    });
+    return body as { access_token: string; refresh_token: string };
+  };
+  const claimsIn = async (token: string) =>
+    decodeJwt(Buffer.from((await compactDecrypt(token, orders.privateKey)).plaintext).toString());
+
+  it('encrypts them at a login and at a refresh, and at no other audience', async () => {
+    const first = await logIn();
+    expect(await claimsIn(first.access_token)).toMatchObject({ aud: 'orders', roles: ['customer'] });
+    const { body } = await auth.send('POST', '/auth/refresh', {
+      body: { refresh_token: first.refresh_token },
+    });
+    expect(decodeProtectedHeader(body.access_token)).toMatchObject({ cty: 'JWT', kid: orders.kid });
+    expect((await claimsIn(body.access_token)).sid).toBe((await claimsIn(first.access_token)).sid);
+    expect(decodeJwt((await logIn('admin', 'inventory')).access_token)).toMatchObject({ aud: 'inventory' });
+  });
+
+  it('answers 401 to one at its own routes, because it cannot read it', async () => {
+    const { access_token: token } = await logIn();
+    for (const [method, path] of [
+      ['GET', '/auth/me'],
+      ['POST', '/auth/logout'],
+      ['POST', '/auth/logout-all'],
+      ['GET', '/auth/sessions'],
+      ['GET', '/admin/keys'],
+    ] as const) {
+      const answer = await auth.send(method, path, { token });
+      expect([path, answer.status, answer.body.code]).toEqual([path, 401, 'invalid_token']);
+    }
+  });
+
+  it('takes the tokens of audiences whose tokens are only signed, as before', async () => {
+    const { access_token: token } = await logIn('admin', 'auth');
+    expect((await auth.send('GET', '/auth/me', { token })).status).toBe(200);
+    expect((await auth.send('POST', '/auth/logout', { token })).status).toBe(204);
+    expect((await auth.send('GET', '/auth/me', { token })).status).toBe(401);
+  });
+});
