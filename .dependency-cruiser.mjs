@@ -161,7 +161,14 @@ export default {
       'auth signs with jose. Everybody verifies with libs/jws.',
       ours,
       '^node_modules/jose/',
-      { fromNot: `^apps/auth/|${tests}` },
+      { fromNot: `^apps/auth/|^libs/trust/src/token-decryption[.]ts$|${tests}` },
+    ),
+    forbid(
+      'trust-only-decrypts-with-jose',
+      'Of jose, a verifier uses the part that decrypts. It must not be able to sign.',
+      '^libs/trust/',
+      '^node_modules/jose/',
+      { fromNot: tests, only: '^node_modules/jose/dist/[^/]+/(jwe/compact/decrypt|util/errors)[.]' },
     ),
 
     ...authRooms.map((room, i) =>

@@ -50,6 +50,32 @@ describe('auth with an encryption key for orders', () => {
     }
   });
 
+  it('gives a customer a token for auth, by which the customer sees and ends the session and does nothing else', async () => {
+    const { refresh_token } = await logIn();
+    const refresh = (more = {}) =>
+      auth.send('POST', '/auth/refresh', { body: { refresh_token, audience: 'auth', ...more } });
+    const { body } = await refresh();
+    expect(body.scope).toBe('');
+    const token = body.access_token;
+    expect(decodeJwt(token)).toMatchObject({ aud: 'auth', scope: '', roles: ['customer'] });
+    expect((await auth.send('GET', '/auth/me', { token })).status).toBe(200);
+    expect(await auth.send('GET', '/admin/keys', { token })).toMatchObject({
+      status: 403,
+      body: { code: 'insufficient_scope' },
+    });
+    expect((await auth.send('POST', '/auth/logout', { token })).status).toBe(204);
+    expect((await refresh()).status).toBe(400);
+    expect((await logIn('customer', 'auth')).access_token).toEqual(expect.any(String));
+  });
+
+  it('gives nobody else a token without a scope', async () => {
+    const { email, password } = await auth.account('admin');
+    for (const audience of ['orders', 'nowhere']) {
+      const answer = await auth.send('POST', '/auth/login', { body: { email, password, audience } });
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_target' } });
+    }
+  });
+
   it('takes the tokens of audiences whose tokens are only signed, as before', async () => {
     const { access_token: token } = await logIn('admin', 'auth');
     expect((await auth.send('GET', '/auth/me', { token })).status).toBe(200);

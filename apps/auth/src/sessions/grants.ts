@@ -7,7 +7,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { IsNull, type EntityManager } from 'typeorm';
 import type { Account } from '../accounts/account.entity.js';
 import { scopesFor } from '../accounts/scopes.js';
-import { SETTINGS, type AuthSettings } from '../config.js';
+import { SERVICE, SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { databaseClock } from '../key-set/key-set.service.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
@@ -54,21 +54,28 @@ export interface Origin {
   readonly device?: string | undefined;
 }
 
-/** The scopes of an account for an audience, as the claim `scope`. @throws AuthError `invalid_target` if it has none */
-export function scopeOf({ roles }: Account, audience: string): string {
-  const scopes = scopesFor(roles, audience);
-  if (scopes.length > 0) return scopes.join(' ');
-  throw new AuthError('invalid_target', {
-    errors: [{ field: 'audience', message: 'This account cannot get a token for this audience' }],
-  });
-}
-
 @Injectable()
 export class Grants {
   constructor(
     private readonly signer: AccessTokenSigner,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
+
+  /**
+   * The scopes of an account for an audience, as the claim `scope`. They are empty only for auth itself, and only for an
+   * account whose other tokens are encrypted: auth cannot read those, and its session routes need no scope.
+   *
+   * @throws AuthError `invalid_target` if the account cannot get a token for this audience
+   */
+  scopeOf({ roles }: Account, audience: string): string {
+    const scopes = scopesFor(roles, audience);
+    const encrypted = [...(this.settings.encryptFor?.keys() ?? [])];
+    const isForSessions = audience === SERVICE && encrypted.some((name) => scopesFor(roles, name).length > 0);
+    if (scopes.length > 0 || isForSessions) return scopes.join(' ');
+    throw new AuthError('invalid_target', {
+      errors: [{ field: 'audience', message: 'This account cannot get a token for this audience' }],
+    });
+  }
 
   /** Begins a session. Its refreshes get this audience, unless they name another. */
   async begin(
@@ -156,7 +163,7 @@ export class Grants {
     account: Account,
     { sid, audience }: { sid: string; audience: string },
   ) {
-    const scope = scopeOf(account, audience);
+    const scope = this.scopeOf(account, audience);
     const { id: sub, roles } = account;
     const claims = { sub, aud: audience, client_id: WEB_CLIENT, scope, sid, roles };
     const { token: accessToken, expiresIn, expiredAt } = await this.signer.sign(tx, claims);
