@@ -15,6 +15,10 @@ import type { ServiceRow } from './services.js';
 export const tokenDecryptionKeyFile = (stateDir: string, audience: string) =>
   join(secretPaths.of(stateDir, audience), 'token-decryption-key.json');
 
+/** The file with the public halves. */
+export const tokenEncryptionKeysFile = (stateDir: string) =>
+  join(secretPaths.public(stateDir), 'token-encryption-keys.json');
+
 /** Makes the keys and returns the settings with which auth encrypts and the audiences decrypt, by the name of the service. */
 export function makeTokenKeys(
   stateDir: string,
@@ -30,7 +34,7 @@ export function makeTokenKeys(
     publicJwks[audience] = { kty, crv, x, y };
     settings[audience] = { TOKEN_DECRYPTION_KEY_FILE: file };
   }
-  const publicFile = join(secretPaths.public(stateDir), 'token-encryption-keys.json');
+  const publicFile = tokenEncryptionKeysFile(stateDir);
   writeFileSync(publicFile, JSON.stringify(publicJwks, null, 2), { mode: 0o600 });
   const issuer = rows.find(({ trust }) => trust === 'issuer')!.name;
   return { ...settings, [issuer]: { TOKEN_ENCRYPTION_KEYS_FILE: publicFile } };

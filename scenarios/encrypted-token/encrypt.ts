@@ -1,0 +1,10 @@
+/**
+ * `node infra/bootstrap.mjs run dist/scenarios/encrypted-token/encrypt.js TEXT SERVICE`: encrypts any text for a service, with
+ * nothing but the public key of this service.
+ */
+import { defaultStateDir } from '../../infra/local/state-dir.js';
+import { tokenEncryptionKeysFile } from '../../infra/system/token-keys.js';
+import { encryptFor } from './holders.js';
+
+const [text = '', service = 'orders'] = process.argv.slice(2);
+console.log(encryptFor(service, text, tokenEncryptionKeysFile(defaultStateDir)));
