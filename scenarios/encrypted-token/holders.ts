@@ -1,4 +1,4 @@
-/** What somebody can do with a token who has no key, a private key or a public key. */
+/** What somebody can do with a token: without a key, with a private key, and with a public key. */
 import { compactDecrypt } from 'jose';
 import { createPrivateKey, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
