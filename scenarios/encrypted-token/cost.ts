@@ -61,8 +61,11 @@ for (let round = -2; round < ROUNDS; round += 1) {
 }
 
 const [before, after] = [signed[0]!.length, encrypted[0]!.length];
-console.log(`bytes: ${before} signed, ${after} encrypted (${(after / before).toFixed(2)} times)`);
-for (const [what, values] of Object.entries(ratios)) console.log(`${what}: ${spread(values)}`);
+const report = [
+  `bytes: ${before} signed, ${after} encrypted (${(after / before).toFixed(2)} times)`,
+  ...Object.entries(ratios).map(([what, values]) => `${what}: ${spread(values)}`),
+];
+process.stdout.write(`${report.join('\n')}\n`);
 
 async function each(tokens: readonly string[], work: (token: string) => unknown): Promise<void> {
   for (const token of tokens) {

@@ -7,4 +7,4 @@ import { tokenEncryptionKeysFile } from '../../infra/system/token-keys.js';
 import { encryptFor } from './holders.js';
 
 const [text = '', service = 'orders'] = process.argv.slice(2);
-console.log(encryptFor(service, text, tokenEncryptionKeysFile(defaultStateDir)));
+process.stdout.write(`${encryptFor(service, text, tokenEncryptionKeysFile(defaultStateDir))}\n`);

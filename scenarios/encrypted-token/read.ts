@@ -7,12 +7,13 @@ import { tokenDecryptionKeyFile } from '../../infra/system/token-keys.js';
 import { decryptToken, readSegments } from './holders.js';
 
 const [token = '', service] = process.argv.slice(2);
-if (service === undefined) console.log(readSegments(token).join('\n'));
+if (service === undefined) process.stdout.write(`${readSegments(token).join('\n')}\n`);
 else {
   try {
-    console.log(await decryptToken(token, tokenDecryptionKeyFile(defaultStateDir, service)));
+    const signed = await decryptToken(token, tokenDecryptionKeyFile(defaultStateDir, service));
+    process.stdout.write(`${signed}\n`);
   } catch (error) {
-    console.error(`not with the key of ${service}: ${(error as Error).message}`);
+    process.stderr.write(`not with the key of ${service}: ${(error as Error).message}\n`);
     process.exitCode = 1;
   }
 }

@@ -2,6 +2,7 @@
  * The keys of encrypted access tokens. Each audience has a key pair of its own: the issuer encrypts with the public half,
  * and only the holder of the private half can read. A signing key is never used for this, nor the other way round.
  */
+// eslint-disable-next-line no-restricted-imports -- opens the key with which a service decrypts; nothing here signs with it
 import { createECDH, createHash, createPrivateKey, createPublicKey, KeyObject } from 'node:crypto';
 import { decodeBase64url, JwsError, type JsonObject } from '#jws';
 
