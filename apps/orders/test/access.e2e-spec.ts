@@ -83,7 +83,7 @@ describe('who may use which route of orders', () => {
 
 it('with TOKEN_DECRYPTION_KEY_FILE: 200 with an encrypted token, 401 with the same token unencrypted', async () => {
   const recipient = createTestRecipient();
-  const app = await startOrders({ tokenDecryptionKey: recipient.privateKey });
+  const app = await startOrders({ tokenDecryptionKey: recipient.privateJwk });
   try {
     const token = app.token();
     expect(await app.send('GET', '/orders', { token })).toMatchObject({ status: 401 });

@@ -148,7 +148,7 @@ export const verifierSettings = {
     doc: 'a file with a private JWK (P-256), to which auth encrypts the tokens for this service; with it, a token that is only signed is refused; without it, an encrypted one is',
     schema: z
       .string()
-      .transform((text) => readDecryptionKey(parseJsonObject(Buffer.from(text), 'the file')).key)
+      .transform((text) => readDecryptionKey(parseJsonObject(Buffer.from(text), 'the file')).jwk)
       .optional(),
   }),
 };

@@ -11,12 +11,13 @@ import {
 } from 'node:crypto';
 
 type Json = Record<string, unknown>;
+type Members = Readonly<Record<'crv' | 'kty' | 'x' | 'y', string>>;
 
 /** A key pair of an audience. `kid` is the RFC 7638 thumbprint. */
 export interface TestRecipient {
   readonly kid: string;
-  readonly publicJwk: Json;
-  readonly privateJwk: Json;
+  readonly publicJwk: Members;
+  readonly privateJwk: Members & { readonly d: string };
   readonly publicKey: KeyObject;
   readonly privateKey: KeyObject;
 }
@@ -24,7 +25,7 @@ export interface TestRecipient {
 /** Makes the key pair of an audience. */
 export function createTestRecipient(namedCurve = 'P-256'): TestRecipient {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve });
-  const { kty, crv, x, y, d } = privateKey.export({ format: 'jwk' }) as Record<string, string>;
+  const { kty, crv, x, y, d } = privateKey.export({ format: 'jwk' }) as Record<keyof Members | 'd', string>;
   const publicJwk = { crv, kty, x, y };
   const kid = createHash('sha256').update(JSON.stringify(publicJwk)).digest('base64url');
   return { kid, publicJwk, privateJwk: { ...publicJwk, d }, publicKey, privateKey };

@@ -1,5 +1,5 @@
-import type { KeyObject } from 'node:crypto';
 import type { PostgresLogin } from '../../../infra/local/postgres.js';
+import type { TestRecipient } from './test-encryption.js';
 
 /**
  * The settings that every service has, for a process with this database login. NATS cannot be reached, and values that
@@ -31,6 +31,6 @@ export function testSettings({ host, port, database, user, password }: PostgresL
     maxTokenSeconds: 300,
     trustAnchorPublic: [] as string[],
     trustStatementFile: undefined as string | undefined,
-    tokenDecryptionKey: undefined as KeyObject | undefined,
+    tokenDecryptionKey: undefined as TestRecipient['privateJwk'] | undefined,
   };
 }

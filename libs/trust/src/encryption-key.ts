@@ -2,8 +2,7 @@
  * The keys of encrypted access tokens. Each audience has a key pair of its own: the issuer encrypts with the public half,
  * and only the holder of the private half can read. A signing key is never used for this, nor the other way round.
  */
-// eslint-disable-next-line no-restricted-imports -- opens the key with which a service decrypts; nothing here signs with it
-import { createECDH, createHash, createPrivateKey, createPublicKey, KeyObject } from 'node:crypto';
+import { createECDH, createHash, createPublicKey, KeyObject } from 'node:crypto';
 import { decodeBase64url, JwsError, type JsonObject } from '#jws';
 
 /** The one way in which access tokens are encrypted (RFC 7518 §4.6, §5.3). Nothing else is made, and nothing else read. */
@@ -12,10 +11,16 @@ export const ENCRYPTION = { alg: 'ECDH-ES+A256KW', enc: 'A256GCM', crv: 'P-256' 
 const COORDINATE_BYTES = 32;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
-/** One half of a key pair. `kid` is the RFC 7638 thumbprint of the public half, whatever `kid` the JWK names. */
+/** The public half of a key pair. `kid` is its RFC 7638 thumbprint, whatever `kid` the JWK names. */
 export interface EncryptionKey {
   readonly kid: string;
   readonly key: KeyObject;
+}
+
+/** The private half as a JWK, with the `kid` of its public half. Nothing here makes a key of it that could sign. */
+export interface DecryptionKey {
+  readonly kid: string;
+  readonly jwk: Readonly<Record<'crv' | 'kty' | 'x' | 'y' | 'd', string>>;
 }
 
 /**
@@ -35,13 +40,12 @@ export function readEncryptionKey(jwk: JsonObject): EncryptionKey {
  *
  * @throws JwsError `bad_key` if it is not a P-256 key, has another purpose, or has no private half that fits
  */
-export function readDecryptionKey(key: JsonObject | KeyObject): EncryptionKey {
+export function readDecryptionKey(key: JsonObject | KeyObject): DecryptionKey {
   const jwk = key instanceof KeyObject ? exported(key) : key;
   const members = publicMembers(jwk);
   const d = coordinate(jwk, 'd', 'has no private half: d is missing');
   if (!isPair(d, members)) throw badKey('has a private half that does not belong to its public half');
-  const privateKey = importing(() => createPrivateKey({ key: { ...members, d }, format: 'jwk' }));
-  return { kid: thumbprint(members), key: privateKey };
+  return { kid: thumbprint(members), jwk: Object.freeze({ ...members, d }) };
 }
 
 type Members = Record<'crv' | 'kty' | 'x' | 'y', string>;
@@ -69,7 +73,7 @@ function coordinate(jwk: JsonObject, name: string, missing = `lacks ${name}`): s
   return value;
 }
 
-/** Node does not compare the two halves of a JWK. With a wrong pair, each token would be refused later. */
+/** Whether the public half belongs to the private half. If not, each token would be refused later. */
 function isPair(d: string, { x, y }: Members): boolean {
   const pair = createECDH('prime256v1');
   importing(() => pair.setPrivateKey(d, 'base64url'));

@@ -7,7 +7,7 @@ import { JOSEError } from 'jose/errors';
 // Not from 'jose' itself: this package must not be able to sign.
 import { compactDecrypt } from 'jose/jwe/compact/decrypt';
 import { decodeBase64url, JwsError, parseJsonObject, type JsonObject } from '#jws';
-import { ENCRYPTION, type EncryptionKey } from './encryption-key.js';
+import { ENCRYPTION, type DecryptionKey } from './encryption-key.js';
 import { TrustError, type TrustErrorCode } from './trust-error.js';
 
 /** An encrypted token as it was sent, and the signed token that was in it. */
@@ -38,12 +38,12 @@ const SEGMENTS = [
  * @throws TrustError `too_large` · `not_encrypted` · `malformed` · `unsupported_header` · `alg_mismatch` · `wrong_typ` ·
  * `undecryptable`
  */
-export function createDecryptToken({ kid, key }: EncryptionKey, { maxBytes }: { maxBytes: number }) {
+export function createDecryptToken({ kid, jwk }: DecryptionKey, { maxBytes }: { maxBytes: number }) {
   return async function decryptToken(sent: string): Promise<DecryptedToken> {
     if (sent.length > maxBytes) throw new TrustError('too_large', `longer than ${maxBytes} bytes`);
     checkHeader(parseHeader(sent), kid);
     try {
-      const { plaintext } = await compactDecrypt(sent, key, {
+      const { plaintext } = await compactDecrypt(sent, jwk, {
         keyManagementAlgorithms: [ENCRYPTION.alg],
         contentEncryptionAlgorithms: [ENCRYPTION.enc],
       });
