@@ -35,6 +35,8 @@ export function createTestRecipient(namedCurve = 'P-256'): TestRecipient {
 interface Encryption {
   /** Header members that replace the usual ones. `undefined` removes one. */
   readonly header?: Json;
+  /** Members that `epk` has beside the usual ones. */
+  readonly epkMembers?: Json;
   /** Text that stands in place of the header, and that the encryption covers. */
   readonly rawHeader?: string;
 }
@@ -43,12 +45,18 @@ interface Encryption {
 export function encryptCompact(
   content: string | Buffer,
   { kid, publicKey }: Pick<TestRecipient, 'kid' | 'publicKey'>,
-  { header, rawHeader }: Encryption = {},
+  { header, epkMembers, rawHeader }: Encryption = {},
 ): string {
   const { namedCurve } = publicKey.asymmetricKeyDetails!;
   const ephemeral = generateKeyPairSync('ec', { namedCurve: namedCurve! });
   const { kty, crv, x, y } = ephemeral.publicKey.export({ format: 'jwk' });
-  const usual = { alg: 'ECDH-ES+A256KW', enc: 'A256GCM', cty: 'JWT', kid, epk: { kty, crv, x, y } };
+  const usual = {
+    alg: 'ECDH-ES+A256KW',
+    enc: 'A256GCM',
+    cty: 'JWT',
+    kid,
+    epk: { kty, crv, x, y, ...epkMembers },
+  };
   const head = Buffer.from(rawHeader ?? JSON.stringify({ ...usual, ...header })).toString('base64url');
 
   const shared = diffieHellman({ privateKey: ephemeral.privateKey, publicKey });

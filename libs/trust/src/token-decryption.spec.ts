@@ -157,6 +157,13 @@ describe('refused', () => {
   }
 });
 
+test.each<[string, () => string]>([
+  ['has another member', () => encryptCompact('a', recipient, { epkMembers: { use: 'enc' } })],
+  ['is on another curve', () => encryptCompact('a', { ...createTestRecipient('P-384'), kid: recipient.kid })],
+])('an epk that %s is refused before any cryptography', async (_what, make) => {
+  await expect(decrypt(make())).rejects.toThrow('epk is not a public P-256 key');
+});
+
 test('no refusal tells a part of the token', async () => {
   const token = withSegment(3, flipped, encrypted({}, 'a.secret.c'));
   const error = await decrypt(token).catch((reason: unknown) => reason as TrustError);
