@@ -7,6 +7,7 @@ import { eventually } from '#testing';
 import { projectRoot } from '../../infra/project.js';
 import { findChromium } from '../support/chromium.js';
 import { scenario } from '../support/scenario.js';
+import { startLossyProxy } from './lossy-proxy.js';
 import { servePage } from './serve-page.js';
 
 const executablePath = findChromium();
@@ -24,8 +25,10 @@ async function declare(executable: string): Promise<void> {
   let urls = { auth: '', orders: '' };
   const ours = await servePage(0, () => urls);
   const foreign = await serveForeignPage();
+  let authUrl = '';
+  const proxy = await startLossyProxy(() => authUrl);
   const browser = await chromium.launch({ executablePath: executable });
-  afterAll(() => Promise.all([browser.close(), ours.close(), foreign.close()]));
+  afterAll(() => Promise.all([browser, ours, foreign, proxy].map((each) => each.close())));
 
   const settings = { CORS_ALLOWED_ORIGINS: ours.origin };
   const seconds = 8;
@@ -42,8 +45,7 @@ async function declare(executable: string): Promise<void> {
       await page.waitForSelector('body[data-ready=yes]');
       return page;
     }
-    async function logIn(page: Page): Promise<void> {
-      const { email, password } = system.credentials.demo;
+    async function logIn(page: Page, { email, password } = system.credentials.demo): Promise<void> {
       await page.fill('#email', email);
       await page.fill('#password', password);
       await page.click('#form button');
@@ -55,7 +57,7 @@ async function declare(executable: string): Promise<void> {
       const before = await page.locator('#log li').count();
       // Not by the mouse, which only the tab in front has.
       await page.evaluate(`document.getElementById('${id}').click()`);
-      await eventually(async () => (await page.locator('#log li').count()) > before);
+      await eventually(async () => (await page.locator('#log li').count()) > before, { timeoutMs: 15_000 });
       return newest(page);
     }
     const isLoggedIn = (page: Page) => page.locator('body').getAttribute('data-login');
@@ -79,7 +81,8 @@ async function declare(executable: string): Promise<void> {
     step('1. Log in', async () => {
       const url = (service: string) =>
         system.parts.running.services[service]!.url.replace('127.0.0.1', 'localhost');
-      urls = { auth: url('auth'), orders: url('orders') };
+      authUrl = url('auth');
+      urls = { auth: proxy.url, orders: url('orders') };
       context = await browser.newContext();
       tab = await open(context);
       expect(await newest(tab)).toBe('open the page: nobody is logged in here; log in');
@@ -150,7 +153,31 @@ async function declare(executable: string): Promise<void> {
       await withoutLocks.close();
     });
 
-    step('6. Attack from another page', async () => {
+    step('6. Lose the answer to a refresh', async () => {
+      const { sid } = await claims(tab);
+      proxy.lose('/auth/refresh', 'silence');
+      expect(await press(tab, 'refresh')).toBe('refresh: a new access token');
+      expect((await claims(tab)).sid).toBe(sid);
+      // The repeated refresh got the same cookie as the lost one, so the next one is good, too.
+      expect(await press(tab, 'refresh')).toBe('refresh: a new access token');
+    });
+
+    step('7. Log in as somebody else in another tab', async () => {
+      const other = { email: 'second@example.com', password: 'a quiet river in november' };
+      await system.ask('auth', 'POST /auth/register', { body: other });
+      const second = await browser.newContext();
+      const [mine, theirs] = [await open(second), await open(second)];
+      await logIn(mine);
+      await logIn(theirs, other);
+      expect(await press(mine, 'refresh')).toBe(
+        'refresh: another account has logged in; load the page again',
+      );
+      expect(await isLoggedIn(mine)).toBe('no');
+      expect(await press(theirs, 'refresh')).toBe('refresh: a new access token');
+      await second.close();
+    });
+
+    step('8. Attack from another page', async () => {
       const before = await cookies(context);
       const evil = await context.newPage();
       await evil.goto(foreign.origin);
@@ -179,8 +206,12 @@ async function declare(executable: string): Promise<void> {
       expect(await press(tab, 'refresh')).toBe('refresh: a new access token');
     });
 
-    step('7. Log out in one tab', async () => {
+    step('9. Log out in one tab', async () => {
       const other = await open(context);
+      // A logout that has failed is not shown as one.
+      proxy.lose('/auth/logout', 503);
+      expect(await press(tab, 'logout')).not.toBe('log out: done');
+      expect(await isLoggedIn(tab)).toBe('yes');
       expect(await press(tab, 'logout')).toBe('log out: done');
       expect(await isLoggedIn(tab)).toBe('no');
       expect(await cookies(context)).toEqual([]);
@@ -191,7 +222,7 @@ async function declare(executable: string): Promise<void> {
       await other.close();
     });
 
-    step('8. Log out everywhere', async () => {
+    step('10. Log out everywhere', async () => {
       const phone = await browser.newContext();
       const there = await open(phone);
       await Promise.all([logIn(there), logIn(tab)]);

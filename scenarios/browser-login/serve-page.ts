@@ -47,7 +47,7 @@ export async function servePage(port: number, config: () => PageConfig) {
       "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'none'; base-uri 'none'";
     response.writeHead(200, {
       'content-type': `${file.type}; charset=utf-8`,
-      // An injected script could not send a token to any other place.
+      // Only scripts of this server run, and `fetch` reaches only these hosts.
       'content-security-policy': `${own}; frame-ancestors 'none'; connect-src 'self' ${auth} ${orders}`,
       'cache-control': 'no-store',
     });

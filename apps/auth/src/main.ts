@@ -2,12 +2,12 @@ import { runService } from '#service-kit';
 import { AuthModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
-import { CSRF_HEADER } from './sessions/refresh-cookie.js';
+import { CSRF_HEADER, REFRESH_COOKIE } from './sessions/refresh-cookie.js';
 
 await runService(AuthModule.forRoot, {
   service: SERVICE,
   version: '0.1.0',
   settings: authSettings,
   problems: authProblems,
-  cookies: { csrfHeader: CSRF_HEADER },
+  cookies: { name: REFRESH_COOKIE, csrfHeader: CSRF_HEADER },
 });

@@ -17,7 +17,7 @@ import { SERVICE, type AuthSettings } from '../src/config.js';
 import { entities, migrations } from '../src/database/index.js';
 import { authProblems } from '../src/errors.js';
 import type { Role } from '../src/accounts/scopes.js';
-import { CSRF_HEADER } from '../src/sessions/refresh-cookie.js';
+import { CSRF_HEADER, REFRESH_COOKIE } from '../src/sessions/refresh-cookie.js';
 import { openGate } from './tcp-gate.js';
 
 export interface AuthOptions {
@@ -113,7 +113,7 @@ async function startReplica(settings: AuthSettings, lines: string[]) {
     version: '0.0.0',
     settings,
     problems: authProblems,
-    cookies: { csrfHeader: CSRF_HEADER },
+    cookies: { name: REFRESH_COOKIE, csrfHeader: CSRF_HEADER },
     logger: createLogger({ service: SERVICE, level: 'trace', destination }),
   });
   await app.listen(0, '127.0.0.1');

@@ -135,6 +135,18 @@ describe('a refresh with the cookie', () => {
     expect(await usedOf(first)).toEqual([]);
   });
 
+  it('takes no cookie with a no-break space, which a browser lets any page of the domain set', async () => {
+    const first = await browser();
+    const nbsp = String.fromCharCode(0xa0);
+    for (const cookie of [nbsp + cookieOf(first), cookieOf(first) + nbsp]) {
+      const answer = await withCookie('/auth/refresh', cookie);
+      expect(answer).toMatchObject({ status: 400 });
+    }
+    expect(await usedOf(first)).toEqual([]);
+    // Beside the good one it changes nothing.
+    browserOf(await withCookie('/auth/refresh', `${nbsp}${cookieOf(first)}; ${cookieOf(first)}`));
+  });
+
   it('finds the cookie among others', async () => {
     const first = await browser();
     browserOf(await withCookie('/auth/refresh', `a=1; ${cookieOf(first)};b="2"`));

@@ -25,3 +25,17 @@ it('is refused beyond the limit, and a refused refresh uses no token', async () 
   await auth.owner.query(`DELETE FROM failed_login WHERE key LIKE 'refresh:%'`);
   expect((await refresh(body.refresh_token)).status).toBe(200);
 });
+
+it('holds for a logout with the refresh cookie, too, and a refused logout ends no session', async () => {
+  const { email, password } = await auth.account();
+  const { body, headers } = await auth.send('POST', '/auth/login', {
+    body: { email, password, cookie: true },
+  });
+  const logout = (cookie: string) =>
+    auth.send('POST', '/auth/logout', { headers: { cookie, 'x-csrf-protection': '1' } });
+  await auth.owner.query(`DELETE FROM failed_login WHERE key LIKE 'refresh:%'`);
+  for (let n = 0; n < 3; n += 1) expect((await logout('__Secure-refresh=x')).status).toBe(204);
+  const cookie = headers.get('set-cookie')!.split(';', 1)[0]!;
+  expect(await logout(cookie)).toMatchObject({ status: 429, body: { code: 'too_many_refreshes' } });
+  expect((await auth.send('GET', '/auth/me', { token: body.access_token })).status).toBe(200);
+});

@@ -1,5 +1,6 @@
 /** Sessions that last: refresh tokens, their grace, and what happens to a stolen one (RFC 9700 §4.14). */
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { eventually, type Answer } from '#testing';
 import type { AuthReplica } from './auth-fixture.js';
@@ -143,7 +144,7 @@ describe('a refresh token that is sent again', () => {
     let last: Pair = first;
     for (let n = 0; n < 5; n += 1) {
       last = await refreshed(last);
-      await wait(last, 11);
+      await wait(last, 41);
     }
     expect((await familyOf(last)).used.length).toBeLessThanOrEqual(2);
     expect(await refresh(first.refresh)).toMatchObject(invalidGrant);
@@ -155,6 +156,22 @@ describe('a refresh token that is sent again', () => {
     const changed = first.refresh.slice(0, -1) + (first.refresh.endsWith('A') ? 'B' : 'A');
     expect(await refresh(changed)).toMatchObject(invalidGrant);
     expect(await hasEnded(first)).toBe(true);
+  });
+
+  it('within the grace, and has to wait longer than the grace for its turn: gets the same successor', async () => {
+    const quick = await system.auth.replica({ refreshGraceSeconds: 1 });
+    const first = await login();
+    const second = pairOf(await refresh(first.refresh, {}, quick));
+    const busy = system.auth.owner.createQueryRunner();
+    await busy.startTransaction();
+    await busy.query('SELECT FROM account WHERE id = $1 FOR UPDATE', [first.accountId]);
+    const repeated = refresh(first.refresh, {}, quick);
+    await delay(1_500);
+    await busy.commitTransaction();
+    await busy.release();
+    expect(pairOf(await repeated).refresh).toBe(second.refresh);
+    expect(await me(second)).toBe(200);
+    await quick.close();
   });
 });
 

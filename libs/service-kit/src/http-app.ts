@@ -28,6 +28,7 @@ export interface HttpAppOptions {
   readonly problems?: ProblemTable;
   /** For a service that reads a cookie. Only pages of the allowed origins may use it. */
   readonly cookies?: {
+    readonly name: string;
     /** The header field by which a page shows that it is allowed to. */
     readonly csrfHeader: string;
   };
@@ -80,7 +81,7 @@ export async function createHttpApp(
   app.useGlobalPipes(new ValidationPipe());
   observeRequests(app.getHttpAdapter().getInstance(), registry);
   openToOrigins(app, settings.corsAllowedOrigins, cookies);
-  serveDocumentation(app, { service, version, problems: problems ?? {} });
+  serveDocumentation(app, { service, version, problems: problems ?? {}, cookie: cookies?.name });
   return app;
 }
 

@@ -42,19 +42,21 @@ interface DocumentOptions {
   readonly service: string;
   readonly version: string;
   readonly problems: ProblemTable;
+  /** The name of the cookie that routes with `@ApiCookieAuth()` take in place of a token. */
+  readonly cookie?: string | undefined;
 }
 
 /** Describes every route that Nest serves (OpenAPI 3.0). @throws Error for a problem code that is in no table */
 export function openApiDocument(
   app: NestFastifyApplication,
-  { service, version, problems }: DocumentOptions,
+  { service, version, problems, cookie }: DocumentOptions,
 ): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle(service)
     .setVersion(version)
-    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
-    .build();
-  const document = SwaggerModule.createDocument(app, config, { operationIdFactory: operationId });
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+  if (cookie !== undefined) config.addCookieAuth(cookie);
+  const document = SwaggerModule.createDocument(app, config.build(), { operationIdFactory: operationId });
   document.components = { ...document.components };
   document.components.schemas = { ...document.components.schemas, Problem: problemSchema };
   const table: Readonly<Record<string, ProblemDefinition>> = {

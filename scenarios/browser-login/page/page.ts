@@ -1,5 +1,5 @@
 /** What the page shows. The login itself is in browser-session.ts. */
-import { BrowserSession, SessionEnded } from './browser-session.js';
+import { AccountChanged, BrowserSession, claimsOf, SessionEnded } from './browser-session.js';
 
 const AUDIENCE = 'orders';
 
@@ -18,16 +18,11 @@ function tell(line: string): void {
 function show(): void {
   const held = session.held(AUDIENCE);
   document.body.dataset['login'] = held ? 'yes' : 'no';
-  byId('claims').textContent = held ? claimsOf(held.token) : '';
+  byId('claims').textContent = held ? JSON.stringify(claimsOf(held.token), null, 2) : '';
   byId('left').textContent = held ? secondsUntil(held.expiresAt) : '';
   byId('storage').textContent =
     `document.cookie: "${document.cookie}", localStorage: ${localStorage.length} entries, ` +
     `sessionStorage: ${sessionStorage.length} entries`;
-}
-
-function claimsOf(token: string): string {
-  const text = token.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/');
-  return JSON.stringify(JSON.parse(atob(text)), null, 2);
 }
 
 function secondsUntil(time: number): string {
@@ -41,7 +36,7 @@ async function act(name: string, action: () => Promise<string>): Promise<void> {
     tell(`${name}: ${await action()}`);
   } catch (error) {
     tell(`${name}: ${(error as Error).message}`);
-    if (!(error instanceof SessionEnded)) console.error(error);
+    if (!(error instanceof SessionEnded || error instanceof AccountChanged)) console.error(error);
   }
   show();
 }

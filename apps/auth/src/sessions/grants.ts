@@ -11,7 +11,7 @@ import { SERVICE, SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { databaseClock } from '../key-set/key-set.service.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
-import { usedWithin } from './refresh-decision.js';
+import { remembered } from './refresh-decision.js';
 import { RefreshFamily } from './refresh-family.entity.js';
 import {
   decryptSuccessor,
@@ -144,7 +144,7 @@ export class Grants {
     }
     const refreshToken = successorOf(token);
     const { refreshGraceSeconds: graceSeconds } = this.settings;
-    const usedBefore = usedWithin(family.used, { now, graceSeconds }).slice(0, MAX_REMEMBERED - 1);
+    const usedBefore = remembered(family.used, { now, graceSeconds }).slice(0, MAX_REMEMBERED - 1);
     await tx.update(
       RefreshFamily,
       { sessionId },

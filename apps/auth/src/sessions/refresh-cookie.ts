@@ -35,7 +35,9 @@ export function clearRefreshCookie(reply: FastifyReply): void {
 export function refreshTokenOfCookie(headers: IncomingHttpHeaders): string | undefined {
   const tokens = (headers.cookie ?? '')
     .split(';')
-    .map((pair) => pair.trim())
+    // RFC 6265 §4.2.1. `trim` would also remove a no-break space: a browser does not know the prefix behind one, so an
+    // attacker could set such a cookie.
+    .map((pair) => pair.replace(/^[ \t]+|[ \t]+$/g, ''))
     .filter((pair) => pair.startsWith(`${REFRESH_COOKIE}=`))
     .map((pair) => pair.slice(REFRESH_COOKIE.length + 1));
   if (tokens.length > 1) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decideRefresh, usedWithin } from './refresh-decision.js';
+import { decideRefresh, MAX_WAIT_MS, remembered } from './refresh-decision.js';
 
 const graceSeconds = 10;
 const now = new Date(1_800_000_000_000);
@@ -14,7 +14,7 @@ const family = {
   ],
 };
 const decide = (hash: string, options: Partial<Parameters<typeof decideRefresh>[2]> = {}) =>
-  decideRefresh(hash, family, { now, graceSeconds, ...options });
+  decideRefresh(hash, family, { arrivedAt: now, graceSeconds, ...options });
 
 describe('decideRefresh', () => {
   it.each([
@@ -28,7 +28,7 @@ describe('decideRefresh', () => {
   });
 
   it('the grace ends exactly after its seconds', () => {
-    const at = (ms: number) => decide('last', { now: new Date(secondsAgo(2) + ms) });
+    const at = (ms: number) => decide('last', { arrivedAt: new Date(secondsAgo(2) + ms) });
     expect([at(10_000), at(10_001)]).toEqual(['repeat', 'reused']);
   });
 
@@ -44,7 +44,10 @@ describe('decideRefresh', () => {
 
 /** A client and auth, without a network: whatever is presented when, the rules of RFC 9700 §4.14.2 hold. */
 it('one token is unused; the others are repeated, superseded or reused by their age alone', () => {
-  const steps = fc.array(fc.record({ index: fc.nat(30), seconds: fc.nat(15) }), { maxLength: 60 });
+  const steps = fc.array(
+    fc.record({ index: fc.nat(30), seconds: fc.nat(15), waited: fc.nat(MAX_WAIT_MS / 1000) }),
+    { maxLength: 60 },
+  );
   fc.assert(
     fc.property(steps, (presented) => {
       let time = now.getTime();
@@ -53,21 +56,22 @@ it('one token is unused; the others are repeated, superseded or reused by their 
         used: [],
       };
       const usedAt = new Map<string, number>();
-      for (const { index, seconds } of presented) {
+      for (const { index, seconds, waited } of presented) {
         time += seconds * 1000;
         const made = usedAt.size;
         const hash = String(Math.min(index, made));
-        const clock = { now: new Date(time), graceSeconds };
-        const decision = decideRefresh(hash, held, clock);
+        const waitedMs = Math.min(waited * 1000, time - now.getTime());
+        const arrivedAt = new Date(time - waitedMs);
+        const decision = decideRefresh(hash, held, { arrivedAt, graceSeconds });
         const at = usedAt.get(hash);
         if (at === undefined) expect(decision).toBe('rotate');
-        else if (time - at > graceSeconds * 1000) expect(decision).toBe('reused');
+        else if (arrivedAt.getTime() - at > graceSeconds * 1000) expect(decision).toBe('reused');
         else expect(decision).toBe(Number(hash) === made - 1 ? 'repeat' : 'superseded');
         if (decision !== 'rotate') continue;
         usedAt.set(hash, time);
         held = {
           tokenHash: String(made + 1),
-          used: [{ hash, at: time }, ...usedWithin(held.used, clock)],
+          used: [{ hash, at: time }, ...remembered(held.used, { now: new Date(time), graceSeconds })],
         };
       }
     }),

@@ -8,22 +8,26 @@ import type { RefreshFamily } from './refresh-family.entity.js';
  */
 export type RefreshDecision = 'rotate' | 'repeat' | 'superseded' | 'reused';
 
+/** The longest time between the arrival of a refresh and this decision. */
+export const MAX_WAIT_MS = 30_000;
+
 export function decideRefresh(
   tokenHash: string,
   family: Pick<RefreshFamily, 'tokenHash' | 'used'>,
-  { now, graceSeconds }: { now: Date; graceSeconds: number },
+  { arrivedAt, graceSeconds }: { arrivedAt: Date; graceSeconds: number },
 ): RefreshDecision {
   if (tokenHash === family.tokenHash) return 'rotate';
   const [last] = family.used;
-  const used = usedWithin(family.used, { now, graceSeconds }).find(({ hash }) => hash === tokenHash);
-  if (!used) return 'reused';
+  const used = family.used.find(({ hash }) => hash === tokenHash);
+  // By its arrival: it may have waited for its turn, and that is not the fault of the client.
+  if (!used || arrivedAt.getTime() - used.at > graceSeconds * 1000) return 'reused';
   return used === last ? 'repeat' : 'superseded';
 }
 
-/** The tokens that were used within the grace. */
-export function usedWithin(
+/** The used tokens that must be remembered: a refresh that arrived within the grace may still wait for its turn. */
+export function remembered(
   used: RefreshFamily['used'],
   { now, graceSeconds }: { now: Date; graceSeconds: number },
 ): RefreshFamily['used'] {
-  return used.filter(({ at }) => now.getTime() - at <= graceSeconds * 1000);
+  return used.filter(({ at }) => now.getTime() - at <= graceSeconds * 1000 + MAX_WAIT_MS);
 }

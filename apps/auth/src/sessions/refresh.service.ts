@@ -9,7 +9,7 @@ import { databaseClock } from '../key-set/key-set.service.js';
 import { RevocationsService } from '../revocations/revocations.service.js';
 import { Grants, type Grant, type Origin } from './grants.js';
 import { endSessions, lockAccount } from './live-sessions.js';
-import { decideRefresh } from './refresh-decision.js';
+import { decideRefresh, MAX_WAIT_MS } from './refresh-decision.js';
 import { RefreshFamily } from './refresh-family.entity.js';
 import { hashesOf, type RefreshTokenHashes } from './refresh-token.js';
 
@@ -50,29 +50,30 @@ export class RefreshService {
    *   session.
    */
   async refresh({ refreshToken, audience }: Refresh, origin: Origin): Promise<Grant> {
+    const arrived = performance.now();
     const known = await this.accountOf(refreshToken, origin);
     if (!known) throw new AuthError('invalid_grant');
-    const request = { ...known, refreshToken, audience, origin };
-    if (this.turns.pendingCount >= MAX_WAITING)
-      throw new AuthError('too_many_refreshes', { retryAfterSeconds: 1 });
-    return this.turns(() => this.refreshInTurn(request));
+    const request = { ...known, refreshToken, audience, origin, arrived };
+    return this.inTurn(() => this.refreshInTurn(request));
   }
 
   /**
    * Ends the session of a refresh token, if it is live. A used token will do: presenting it as a refresh would end the
    * session, too.
    *
-   * @throws AuthError `too_many_refreshes`
+   * @throws AuthError `too_many_refreshes` · `database_went_back`
    */
   async logOut(refreshToken: string, origin: Origin): Promise<void> {
     const known = await this.accountOf(refreshToken, origin);
     if (!known) return;
     const { accountId, tagHash } = known;
-    const ended = await this.revocations.transaction(async (tx, revoke) => {
-      await lockAccount(tx, accountId);
-      const family = await familyWithTag(tx, tagHash);
-      return family ? endSessions(tx, revoke, accountId, { only: [family.sessionId] }) : [];
-    });
+    const ended = await this.inTurn(() =>
+      this.revocations.transaction(async (tx, revoke) => {
+        await lockAccount(tx, accountId);
+        const family = await familyWithTag(tx, tagHash);
+        return family ? endSessions(tx, revoke, accountId, { only: [family.sessionId] }) : [];
+      }),
+    );
     for (const session of ended) securityEvent('logout', { account: accountId, session });
   }
 
@@ -84,7 +85,12 @@ export class RefreshService {
     return accountId === undefined ? undefined : { ...hashes!, accountId };
   }
 
-  private async refreshInTurn({ accountId, origin, ...request }: RefreshRequest): Promise<Grant> {
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.turns.pendingCount < MAX_WAITING) return this.turns(work);
+    throw new AuthError('too_many_refreshes', { retryAfterSeconds: 1 });
+  }
+
+  private async refreshInTurn({ accountId, origin, arrived, ...request }: RefreshRequest): Promise<Grant> {
     const { tagHash, tokenHash, refreshToken, audience } = request;
     const { grant, sid, reused } = await this.revocations.transaction(async (tx, revoke) => {
       const account = await lockAccount(tx, accountId);
@@ -94,7 +100,10 @@ export class RefreshService {
       const now = await databaseClock(tx);
       const { sessionId: sid } = family;
       const { refreshGraceSeconds: graceSeconds } = this.settings;
-      const decision = decideRefresh(tokenHash, family, { now, graceSeconds });
+      const waitedMs = performance.now() - arrived;
+      if (waitedMs > MAX_WAIT_MS) throw new AuthError('too_many_refreshes', { retryAfterSeconds: 1 });
+      const arrivedAt = new Date(now.getTime() - waitedMs);
+      const decision = decideRefresh(tokenHash, family, { arrivedAt, graceSeconds });
       // Returned, not thrown: an exception would undo the end of the session.
       if (decision === 'reused')
         return { sid, reused: await endSessions(tx, revoke, accountId, { only: [sid] }) };
@@ -119,6 +128,8 @@ export class RefreshService {
 interface RefreshRequest extends Refresh, RefreshTokenHashes {
   readonly accountId: string;
   readonly origin: Origin;
+  /** In ms of the monotonic clock of this process. */
+  readonly arrived: number;
 }
 
 /**

@@ -17,11 +17,11 @@ import {
 import {
   ApiBearerAuth,
   ApiBody,
+  ApiCookieAuth,
   ApiHeader,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiSecurity,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -209,7 +209,7 @@ export class SessionsController {
       'End the session of the access token, or else of the refresh cookie; every service refuses its tokens from now on',
   })
   @ApiBearerAuth()
-  @ApiSecurity({})
+  @ApiCookieAuth()
   @ApiHeader(csrfHeader)
   @ApiNoContentResponse()
   @ApiProblems(
@@ -220,6 +220,7 @@ export class SessionsController {
     'session_ended',
     'csrf_proof_missing',
     'too_many_refreshes',
+    'database_went_back',
   )
   async logout(
     @Req() { headers, user }: FastifyRequest & { user?: Caller },
