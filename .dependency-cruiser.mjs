@@ -151,10 +151,10 @@ export default {
 
     forbid(
       'only-auth-signs-tokens',
-      'Only apps/auth signs tokens. The benchmarks measure jsonwebtoken.',
+      'Only apps/auth signs tokens. The benchmarks measure jsonwebtoken, and a scenario compares it.',
       ours,
       '^node_modules/(@nestjs/jwt|jsonwebtoken)/',
-      { fromNot: '^(apps/auth|bench)/' },
+      { fromNot: '^(apps/auth|bench|scenarios/session-vs-token)/' },
     ),
     forbid(
       'only-auth-and-tests-use-jose',

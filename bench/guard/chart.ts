@@ -4,6 +4,8 @@ export interface Bar {
   readonly title: string;
   readonly value: number;
   readonly highlighted: boolean;
+  /** What stands beside the bar. Default: the value. */
+  readonly label?: string;
 }
 
 /** A bar chart as SVG, the first bar on top. Values are ratios. */
@@ -29,10 +31,10 @@ export function barChart(heading: string, bars: readonly Bar[]): string {
       {
         type: 'bar',
         barWidth: 16,
-        data: rows.map(({ value, highlighted }) => ({
+        data: rows.map(({ value, highlighted, label = value.toFixed(2) }) => ({
           value: Math.min(1, value),
           itemStyle: { color: highlighted ? '#1f6feb' : '#b6bec8' },
-          label: { show: true, position: 'right', formatter: value.toFixed(2), color: '#333333' },
+          label: { show: true, position: 'right', formatter: label, color: '#333333' },
         })),
       },
     ],

@@ -1,0 +1,123 @@
+/**
+ * What a thief can do who has stolen one instance: its settings and its memory. Each attempt is really made. The thief
+ * wants another instance to take him for somebody else.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
+import jsonwebtoken from 'jsonwebtoken';
+import { Client } from 'pg';
+import { KEYSET_SUBJECT } from '#statements';
+import { createTestIssuer, segment } from '#testing';
+import type { Fleet } from '../fleet/fleet.js';
+import { SERVICE } from '../ways/public-key.js';
+import type { FactsOf } from '../ways/way.js';
+
+/** Somebody who has not logged in, so no credential of his can be stolen. */
+const VICTIM = 'administrator';
+
+export interface Attempt {
+  readonly attempt: string;
+  readonly succeeded: boolean;
+}
+
+/** Tries all that the loot of this way permits. */
+export async function attack(fleet: Fleet): Promise<Attempt[]> {
+  const { facts } = fleet;
+  switch (facts.way) {
+    case 'memory':
+      return attackMemory(fleet);
+    case 'store':
+      return attackStore(fleet, facts);
+    case 'shared-secret':
+      return attackSharedSecret(fleet, facts);
+    case 'public-key':
+      return attackPublicKey(fleet, facts);
+  }
+}
+
+async function attackMemory(fleet: Fleet): Promise<Attempt[]> {
+  // As many users as instances, so that one of them is at the stolen instance.
+  for (const account of ['ann', 'ben', 'cem']) await fleet.logIn(account);
+  const ids = await fleet.instances[0]!.ask<string[]>({ ask: 'idsInMemory' });
+  const answer = await fleet.me(ids.at(-1)!);
+  return [
+    { attempt: 'send a session id out of its memory', succeeded: typeof answer === 'string' },
+    await impersonate(fleet, 'invent a session id', `2.${randomBytes(32).toString('base64url')}`),
+  ];
+}
+
+async function attackStore(fleet: Fleet, { postgres }: FactsOf<'store'>): Promise<Attempt[]> {
+  await fleet.logIn('ann');
+  const client = new Client({ ...postgres, connectionTimeoutMillis: 5_000, query_timeout: 5_000 });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ id: string }>(`SELECT id FROM sessions WHERE account = 'ann'`);
+    const answer = await fleet.me(rows[0]!.id);
+    const id = randomBytes(32).toString('base64url');
+    await client.query(`INSERT INTO sessions VALUES ($1, $2, now() + interval '30 min')`, [id, VICTIM]);
+    return [
+      { attempt: 'read the session id of a user in the store', succeeded: answer === 'ann' },
+      await impersonate(fleet, 'write a session of the administrator into the store', id),
+    ];
+  } finally {
+    await client.end();
+  }
+}
+
+async function attackSharedSecret(fleet: Fleet, { secret }: FactsOf<'shared-secret'>): Promise<Attempt[]> {
+  const forged = jsonwebtoken.sign({}, secret, { subject: VICTIM, expiresIn: '10 years' });
+  return [await impersonate(fleet, 'sign a token of the administrator', forged)];
+}
+
+async function attackPublicKey(fleet: Fleet, facts: FactsOf<'public-key'>): Promise<Attempt[]> {
+  const { issuer, anchor } = facts;
+  const good = await fleet.logIn('ann');
+  const kid = headerOf(good)['kid'];
+  const thief = createTestIssuer({ issuer });
+  const claims = { sub: VICTIM, aud: SERVICE };
+  const tokens: Record<string, string> = {
+    'sign a token with a key of his own': thief.token(claims, { header: { kid } }),
+    'use the public key as the secret of HS256': signedWith(anchor, thief.claims(claims), kid),
+    'leave the signature out (alg none)': `${segment({ alg: 'none', typ: 'at+jwt', kid })}.${segment(thief.claims(claims))}.`,
+    'change the claims of a good token': withClaims(good, thief.claims(claims)),
+  };
+  const attempts: Attempt[] = [];
+  for (const [attempt, token] of Object.entries(tokens))
+    attempts.push(await impersonate(fleet, attempt, token));
+  await publish(facts, thief.statement({ epoch: 1_000_000 }));
+  const ofThief = thief.token(claims);
+  attempts.push(await impersonate(fleet, 'publish a key of his own over NATS, and sign with it', ofThief));
+  // His own token, once he has seen it, works for him as for its owner.
+  attempts.push({
+    attempt: 'send a token that a user has sent to this instance',
+    succeeded: (await fleet.me(good)) === 'ann',
+  });
+  return attempts;
+}
+
+/** Sends it to an instance that was not stolen. */
+async function impersonate(fleet: Fleet, attempt: string, credential: string): Promise<Attempt> {
+  return { attempt, succeeded: (await fleet.me(credential, fleet.instances[1]!.url)) === VICTIM };
+}
+
+const headerOf = (token: string) =>
+  JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()) as Record<string, unknown>;
+
+function signedWith(publicPem: string, claims: unknown, kid: unknown): string {
+  const input = `${segment({ alg: 'HS256', typ: 'at+jwt', kid })}.${segment(claims)}`;
+  return `${input}.${createHmac('sha256', publicPem).update(input).digest('base64url')}`;
+}
+
+function withClaims(token: string, claims: unknown): string {
+  const [header, , signature] = token.split('.');
+  return `${header}.${segment(claims)}.${signature}`;
+}
+
+/** With the NATS nkey of the stolen instance. Returns when NATS has read the message. */
+async function publish({ natsUrl, nkeySeed }: FactsOf<'public-key'>, statement: string): Promise<void> {
+  const authenticator = nkeyAuthenticator(new TextEncoder().encode(nkeySeed));
+  const connection = await connect({ servers: natsUrl, authenticator, timeout: 5_000 });
+  connection.publish(KEYSET_SUBJECT, statement);
+  await connection.flush();
+  await connection.close();
+}

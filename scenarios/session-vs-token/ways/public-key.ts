@@ -1,0 +1,38 @@
+/**
+ * The fourth way: a token of an issuer, checked with its public key. This is the verifier of Signet without NestJS. NATS
+ * brings signed statements (which keys are good) and signed revocations (which sessions have ended). The login and the
+ * logout are at the issuer, because no instance can sign.
+ */
+import { connectNats } from '#service-kit';
+import { readAnchor } from '#statements';
+import { createVerifyAccessToken, KeyRing, StatementFeed, TrustError } from '#trust';
+import type { FactsOf, Way } from './way.js';
+
+/** The name of the instances at NATS, and the audience of the tokens. */
+export const SERVICE = 'orders';
+const logger = { info: () => undefined, warn: () => undefined };
+
+/** Resolves when the first statement has arrived over NATS: from then on, no revocation is missed. */
+export async function publicKey(
+  { issuer, anchor, natsUrl, nkeySeed }: FactsOf<'public-key'>,
+  instance: number,
+): Promise<Way> {
+  const ring = new KeyRing({ issuer, anchors: [readAnchor(anchor)] });
+  const verify = createVerifyAccessToken({ ring });
+  const inboxPrefix = `_INBOX_${SERVICE}`;
+  const { connection } = connectNats({ servers: natsUrl, nkeySeed, name: SERVICE, inboxPrefix, logger });
+  const nats = { connection, service: SERVICE, instance: `instance-${instance}` };
+  const pushed = new Promise<void>((resolve) => ring.onAccepted(() => ring.isPushed() && resolve()));
+  new StatementFeed({ ring, fetchUrl: issuer, nats }).start();
+  await pushed;
+  return {
+    whoIs(token) {
+      try {
+        return verify(token, { audience: SERVICE }).sub;
+      } catch (error) {
+        if (error instanceof TrustError) return undefined;
+        throw error;
+      }
+    },
+  };
+}
