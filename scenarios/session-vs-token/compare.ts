@@ -14,14 +14,14 @@ import { attemptsOf, chartOf, tableOf } from './report.js';
 
 const facts = circumstances(['fastify', 'pg', 'jsonwebtoken']);
 const begun = Date.now();
+const seconds = () => Math.round((Date.now() - begun) / 1000);
 const print = (text: string) => void process.stdout.write(`${text}\n`);
 
 const lab = await Lab.start();
 try {
-  print('PostgreSQL, NATS, an issuer and four times three instances are running');
-  const results = await measure(lab, (line) => print(`done: ${line}`));
-  const seconds = Math.round((Date.now() - begun) / 1000);
-  const measured = `Measured ${new Date().toISOString().slice(0, 10)} in ${seconds} s; load by ${loadProgram}; load average at the end ${loadavg()[0]!.toFixed(2)}:`;
+  print(`${seconds()} s: PostgreSQL, NATS, an issuer and four times three instances are running`);
+  const results = await measure(lab, (line) => print(`${seconds()} s: ${line}`));
+  const measured = `Measured ${new Date().toISOString().slice(0, 10)} in ${seconds()} s; load by ${loadProgram}; load average at the end ${loadavg()[0]!.toFixed(2)}:`;
   print(`\n${[measured, facts, tableOf(results), attemptsOf(results)].join('\n\n')}`);
   writeFileSync(join(projectRoot, 'scenarios/session-vs-token/chart.svg'), `${chartOf(results)}\n`);
 } finally {

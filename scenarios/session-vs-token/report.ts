@@ -25,8 +25,8 @@ export function tableOf({ ways, speed, logoutBytes }: Results): string {
       share(death.loggedOut, death.users),
     ),
     row('requests without an answer meanwhile', ({ death }) => count(death.unanswered)),
-    row('the other part is stopped: users who can work', ({ away }) =>
-      away ? `${share(away.canWork, away.users)}` : 'there is none',
+    row('the store, or the issuer, is stopped: users who can work', ({ away }) =>
+      away ? `${share(away.canWork, away.users)}` : 'it needs neither',
     ),
     row('look-ups in a store for each request', ({ lookUps }) => count(lookUps)),
     row('requests a second, one instance', (_, way) => count(Math.round(spreadOf(speed[way].perSecond).p50))),
@@ -42,7 +42,7 @@ export function tableOf({ ways, speed, logoutBytes }: Results): string {
     row('a logout is seen by all instances after, p50', ({ logouts }) => logoutCell(logouts, 'p50')),
     row('the same, the slowest of 20', ({ logouts }) => logoutCell(logouts, 'max')),
     row('what a logout costs each server', (_, way) =>
-      way === 'public-key' ? `${count(Math.round(logoutBytes))} bytes until expiry` : 'nothing',
+      way === 'public-key' ? `${count(Math.round(logoutBytes))} bytes, until expiry` : '–',
     ),
     row('rows after a day of logins without logout', ({ ghosts }) => count(ghosts.stored)),
     row('of them ghosts, which a cleaning job removes', ({ ghosts }) => count(ghosts.removed)),
@@ -52,9 +52,13 @@ export function tableOf({ ways, speed, logoutBytes }: Results): string {
 
 export function attemptsOf({ ways }: Results): string {
   const rows = wayNames.flatMap((way) =>
-    ways[way].attempts.map(({ attempt, succeeded }) => [titles[way], attempt, succeeded ? 'yes' : 'refused']),
+    ways[way].attempts.map(({ attempt, succeeded }) => [
+      titles[way],
+      attempt,
+      succeeded ? 'works' : 'refused',
+    ]),
   );
-  return table(['a stolen instance', 'the thief tries to', 'works at another instance'], rows);
+  return table(['a stolen instance', 'the thief tries to', 'result'], rows);
 }
 
 /** Four small charts, one below the other. */
@@ -96,7 +100,9 @@ function chart(heading: string, point: Point): string {
 function stacked(documents: readonly string[]): string {
   const [, width, height] = /width="(\d+)" height="(\d+)"/.exec(documents[0]!)!.map(Number);
   const placed = documents.map((svg, i) => svg.replace('<svg ', `<svg y="${i * height!}" `));
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height! * documents.length}">\n${placed.join('\n')}\n</svg>`;
+  const size = `width="${width}" height="${height! * documents.length}"`;
+  const view = `viewBox="0 0 ${width} ${height! * documents.length}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${view}>\n${placed.join('\n')}\n</svg>`;
 }
 
 const share = (part: number, whole: number): string => `${count(part)} of ${count(whole)}`;

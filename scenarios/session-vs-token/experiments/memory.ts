@@ -19,7 +19,7 @@ export async function memoryOfUsers(lab: Lab, fleet: Fleet): Promise<Memory> {
   const [instance] = fleet.instances;
   const url = `${instance!.url}/me`;
   // What the first requests allocate does not belong to the users.
-  await timesOf({ url, credentials: await logIn(lab, fleet, 1) }, 2_000);
+  await timesOf({ url, credentials: await logIn(lab, fleet, 1) }, 500);
   const storeBefore = await lab.storeBytes();
   const before = await instance!.ask<number>({ ask: 'memory' });
   const credentials = await logIn(lab, fleet, USERS);

@@ -41,8 +41,15 @@ async function attackMemory(fleet: Fleet): Promise<Attempt[]> {
   const ids = await fleet.instances[0]!.ask<string[]>({ ask: 'idsInMemory' });
   const answer = await fleet.me(ids.at(-1)!);
   return [
-    { attempt: 'send a session id out of its memory', succeeded: typeof answer === 'string' },
-    await impersonate(fleet, 'invent a session id', `2.${randomBytes(32).toString('base64url')}`),
+    {
+      attempt: 'act as a user of this instance, with an id out of its memory',
+      succeeded: typeof answer === 'string',
+    },
+    await impersonate(
+      fleet,
+      'act as somebody else, with an id that he invents',
+      `2.${randomBytes(32).toString('base64url')}`,
+    ),
   ];
 }
 
@@ -56,8 +63,8 @@ async function attackStore(fleet: Fleet, { postgres }: FactsOf<'store'>): Promis
     const id = randomBytes(32).toString('base64url');
     await client.query(`INSERT INTO sessions VALUES ($1, $2, now() + interval '30 min')`, [id, VICTIM]);
     return [
-      { attempt: 'read the session id of a user in the store', succeeded: answer === 'ann' },
-      await impersonate(fleet, 'write a session of the administrator into the store', id),
+      { attempt: 'act as a user of any instance, with an id out of the store', succeeded: answer === 'ann' },
+      await impersonate(fleet, 'act as the administrator, with a row that he writes', id),
     ];
   } finally {
     await client.end();
@@ -66,7 +73,7 @@ async function attackStore(fleet: Fleet, { postgres }: FactsOf<'store'>): Promis
 
 async function attackSharedSecret(fleet: Fleet, { secret }: FactsOf<'shared-secret'>): Promise<Attempt[]> {
   const forged = jsonwebtoken.sign({}, secret, { subject: VICTIM, expiresIn: '10 years' });
-  return [await impersonate(fleet, 'sign a token of the administrator', forged)];
+  return [await impersonate(fleet, 'act as the administrator, with a token that he signs', forged)];
 }
 
 async function attackPublicKey(fleet: Fleet, facts: FactsOf<'public-key'>): Promise<Attempt[]> {
@@ -89,7 +96,7 @@ async function attackPublicKey(fleet: Fleet, facts: FactsOf<'public-key'>): Prom
   attempts.push(await impersonate(fleet, 'publish a key of his own over NATS, and sign with it', ofThief));
   // His own token, once he has seen it, works for him as for its owner.
   attempts.push({
-    attempt: 'send a token that a user has sent to this instance',
+    attempt: 'act as a user of this instance, with a token that came in',
     succeeded: (await fleet.me(good)) === 'ann',
   });
   return attempts;
