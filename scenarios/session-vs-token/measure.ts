@@ -4,7 +4,7 @@ import { bytesPerRequest, lookUpsPerRequest } from './experiments/cost.js';
 import { instanceDies, logInUsers, plainRoundRobin, whileAway } from './experiments/failure.js';
 import { dayWithoutLogouts, type Ghosts } from './experiments/ghost-rows.js';
 import { logOut, type Logout } from './experiments/logout.js';
-import { ACTIVE, memoryOfLogouts, memoryOfUsers, type Memory } from './experiments/memory.js';
+import { memoryOfLogouts, memoryOfUsers, type Memory } from './experiments/memory.js';
 import { race, type Lane, type Speed, type SpeedPlan } from './experiments/speed.js';
 import { attack, type Attempt } from './experiments/stolen-instance.js';
 import type { Fleet } from './fleet/fleet.js';
@@ -36,7 +36,7 @@ export interface Results {
 }
 
 const plan = { users: 300, logouts: 20, loginsPerHour: 999, logoutsForMemory: 10_000 };
-const speedPlan: SpeedPlan = { rounds: 5, seconds: 1, timedRequests: 2_000 };
+const speedPlan: SpeedPlan = { rounds: 7, seconds: 1, timedRequests: 1_000 };
 
 export async function measure(lab: Lab, log: (line: string) => void): Promise<Results> {
   const each = async <T>(what: string, run: (fleet: Fleet) => Promise<T>): Promise<Record<WayName, T>> => {
@@ -109,7 +109,7 @@ async function lanesOf({ fleets }: Lab): Promise<Record<LaneName, Lane>> {
     'public-key': await lane(fleets['public-key']),
     'public-key, new tokens': {
       url: `${instances[1]!.url}/me`,
-      credentials: () => Array.from({ length: ACTIVE }, (_, i) => issuer!.logIn(`user-${i}`)),
+      credentials: (count) => Array.from({ length: count }, (_, i) => issuer!.logIn(`user-${i}`)),
     },
   };
 }

@@ -1,11 +1,9 @@
 /** What 100,000 users take: in the memory of an instance, and in the store. */
 import type { Fleet } from '../fleet/fleet.js';
 import type { Lab } from '../fleet/lab.js';
-import { timesOf } from './speed.js';
+import { MANY, timesOf } from './speed.js';
 
 export const USERS = 100_000;
-/** How many of them send a request. It is more than the 10,000 tokens that the verifier of Signet remembers. */
-export const ACTIVE = 12_000;
 
 export interface Memory {
   /** Bytes in one instance. */
@@ -14,7 +12,7 @@ export interface Memory {
   readonly store: number;
 }
 
-/** Users log in, and some of them send a request. */
+/** Users log in, and so many of them send a request that no verifier can remember more tokens. */
 export async function memoryOfUsers(lab: Lab, fleet: Fleet): Promise<Memory> {
   const [instance] = fleet.instances;
   const url = `${instance!.url}/me`;
@@ -23,7 +21,7 @@ export async function memoryOfUsers(lab: Lab, fleet: Fleet): Promise<Memory> {
   const storeBefore = await lab.storeBytes();
   const before = await instance!.ask<number>({ ask: 'memory' });
   const credentials = await logIn(lab, fleet, USERS);
-  await timesOf({ url, credentials: credentials.slice(0, ACTIVE) }, ACTIVE);
+  await timesOf({ url, credentials: credentials.slice(0, MANY) }, MANY);
   const server = (await instance!.ask<number>({ ask: 'memory' })) - before;
   return { server, store: fleet.way === 'store' ? (await lab.storeBytes()) - storeBefore : 0 };
 }
@@ -37,9 +35,9 @@ async function logIn(lab: Lab, { way, instances, issuer }: Fleet, users: number)
       return lab.storeSessions(accounts);
     // The client alone keeps a token. So tokens that are not sent need not be made.
     case 'shared-secret':
-      return instances[0]!.ask<string[]>({ ask: 'logIn', accounts: accounts.slice(0, ACTIVE) });
+      return instances[0]!.ask<string[]>({ ask: 'logIn', accounts: accounts.slice(0, MANY) });
     case 'public-key':
-      return accounts.slice(0, ACTIVE).map((account) => issuer!.logIn(account));
+      return accounts.slice(0, MANY).map((account) => issuer!.logIn(account));
   }
 }
 
