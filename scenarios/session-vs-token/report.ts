@@ -58,7 +58,7 @@ export function attemptsOf({ ways }: Results): string {
       succeeded ? 'works' : 'refused',
     ]),
   );
-  return table(['a stolen instance', 'the thief tries to', 'result'], rows);
+  return table(['with one stolen instance, the thief tries to', 'the way', 'result'], rows);
 }
 
 /** Four small charts, one below the other. */

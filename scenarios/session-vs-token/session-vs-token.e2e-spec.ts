@@ -72,21 +72,21 @@ describe('scenario session-vs-token', () => {
       Object.fromEntries(attempts[way].map(({ attempt, succeeded }) => [attempt, succeeded]));
     expect(succeeded('memory')).toEqual({
       'act as a user of this instance, with an id out of its memory': true,
-      'act as somebody else, with an id that he invents': false,
+      'act as somebody else, with an invented id': false,
     });
     expect(succeeded('store')).toEqual({
       'act as a user of any instance, with an id out of the store': true,
-      'act as the administrator, with a row that he writes': true,
+      'act as the administrator, with a row written into the store': true,
     });
     expect(succeeded('shared-secret')).toEqual({
-      'act as the administrator, with a token that he signs': true,
+      'act as the administrator, with a token signed with the secret': true,
     });
     expect(succeeded('public-key')).toEqual({
-      'sign a token with a key of his own': false,
-      'use the public key as the secret of HS256': false,
-      'leave the signature out (alg none)': false,
-      'change the claims of a good token': false,
-      'publish a key of his own over NATS, and sign with it': false,
+      'act as the administrator, with a token signed with another key': false,
+      'the same, with the public key as the secret of HS256': false,
+      'the same, without a signature (alg none)': false,
+      'the same, with a good token whose claims are changed': false,
+      'the same, after publishing another key over NATS': false,
       'act as a user of this instance, with a token that came in': true,
     });
   });

@@ -1,6 +1,6 @@
 /**
- * What a thief can do who has stolen one instance: its settings and its memory. Each attempt is really made. The thief
- * wants another instance to take him for somebody else.
+ * What a thief can do with one stolen instance: its settings and its memory. Each attempt is really made. Another
+ * instance, which is not stolen, judges the forged credentials.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
@@ -12,7 +12,7 @@ import type { Fleet } from '../fleet/fleet.js';
 import { SERVICE } from '../ways/public-key.js';
 import type { FactsOf } from '../ways/way.js';
 
-/** Somebody who has not logged in, so no credential of his can be stolen. */
+/** Nobody logs in with this name, so no credential can be stolen: it must be forged. */
 const VICTIM = 'administrator';
 
 export interface Attempt {
@@ -47,7 +47,7 @@ async function attackMemory(fleet: Fleet): Promise<Attempt[]> {
     },
     await impersonate(
       fleet,
-      'act as somebody else, with an id that he invents',
+      'act as somebody else, with an invented id',
       `2.${randomBytes(32).toString('base64url')}`,
     ),
   ];
@@ -64,7 +64,7 @@ async function attackStore(fleet: Fleet, { postgres }: FactsOf<'store'>): Promis
     await client.query(`INSERT INTO sessions VALUES ($1, $2, now() + interval '30 min')`, [id, VICTIM]);
     return [
       { attempt: 'act as a user of any instance, with an id out of the store', succeeded: answer === 'ann' },
-      await impersonate(fleet, 'act as the administrator, with a row that he writes', id),
+      await impersonate(fleet, 'act as the administrator, with a row written into the store', id),
     ];
   } finally {
     await client.end();
@@ -73,7 +73,7 @@ async function attackStore(fleet: Fleet, { postgres }: FactsOf<'store'>): Promis
 
 async function attackSharedSecret(fleet: Fleet, { secret }: FactsOf<'shared-secret'>): Promise<Attempt[]> {
   const forged = jsonwebtoken.sign({}, secret, { subject: VICTIM, expiresIn: '10 years' });
-  return [await impersonate(fleet, 'act as the administrator, with a token that he signs', forged)];
+  return [await impersonate(fleet, 'act as the administrator, with a token signed with the secret', forged)];
 }
 
 async function attackPublicKey(fleet: Fleet, facts: FactsOf<'public-key'>): Promise<Attempt[]> {
@@ -83,18 +83,20 @@ async function attackPublicKey(fleet: Fleet, facts: FactsOf<'public-key'>): Prom
   const thief = createTestIssuer({ issuer });
   const claims = { sub: VICTIM, aud: SERVICE };
   const tokens: Record<string, string> = {
-    'sign a token with a key of his own': thief.token(claims, { header: { kid } }),
-    'use the public key as the secret of HS256': signedWith(anchor, thief.claims(claims), kid),
-    'leave the signature out (alg none)': `${segment({ alg: 'none', typ: 'at+jwt', kid })}.${segment(thief.claims(claims))}.`,
-    'change the claims of a good token': withClaims(good, thief.claims(claims)),
+    'act as the administrator, with a token signed with another key': thief.token(claims, {
+      header: { kid },
+    }),
+    'the same, with the public key as the secret of HS256': signedWith(anchor, thief.claims(claims), kid),
+    'the same, without a signature (alg none)': `${segment({ alg: 'none', typ: 'at+jwt', kid })}.${segment(thief.claims(claims))}.`,
+    'the same, with a good token whose claims are changed': withClaims(good, thief.claims(claims)),
   };
   const attempts: Attempt[] = [];
   for (const [attempt, token] of Object.entries(tokens))
     attempts.push(await impersonate(fleet, attempt, token));
   await publish(facts, thief.statement({ epoch: 1_000_000 }));
   const ofThief = thief.token(claims);
-  attempts.push(await impersonate(fleet, 'publish a key of his own over NATS, and sign with it', ofThief));
-  // His own token, once he has seen it, works for him as for its owner.
+  attempts.push(await impersonate(fleet, 'the same, after publishing another key over NATS', ofThief));
+  // A token is good for whoever holds it.
   attempts.push({
     attempt: 'act as a user of this instance, with a token that came in',
     succeeded: (await fleet.me(good)) === 'ann',
