@@ -2,15 +2,17 @@
  * What a thief can do with one stolen instance: its settings and its memory. Each attempt is really made. Another
  * instance, which is not stolen, judges the forged credentials.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createPublicKey, randomBytes, type JsonWebKey } from 'node:crypto';
 import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import jsonwebtoken from 'jsonwebtoken';
 import { Client } from 'pg';
-import { KEYSET_SUBJECT } from '#statements';
+import { KEYSET_PATH, KEYSET_SUBJECT } from '#statements';
 import { createTestIssuer, segment } from '#testing';
+import { exchange } from '../../../infra/tour/exchange.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { SERVICE } from '../ways/public-key.js';
 import type { FactsOf } from '../ways/way.js';
+import { logOut } from './logout.js';
 
 /** Nobody logs in with this name, so no credential can be stolen: it must be forged. */
 const VICTIM = 'administrator';
@@ -77,7 +79,7 @@ async function attackSharedSecret(fleet: Fleet, { secret }: FactsOf<'shared-secr
 }
 
 async function attackPublicKey(fleet: Fleet, facts: FactsOf<'public-key'>): Promise<Attempt[]> {
-  const { issuer, anchor } = facts;
+  const { issuer } = facts;
   const good = await fleet.logIn('ann');
   const kid = headerOf(good)['kid'];
   const thief = createTestIssuer({ issuer });
@@ -86,7 +88,11 @@ async function attackPublicKey(fleet: Fleet, facts: FactsOf<'public-key'>): Prom
     'act as the administrator, with a token signed with another key': thief.token(claims, {
       header: { kid },
     }),
-    'the same, with the public key as the secret of HS256': signedWith(anchor, thief.claims(claims), kid),
+    'the same, with the public key as the secret of HS256': signedWith(
+      await publicPemOf(issuer),
+      thief.claims(claims),
+      kid,
+    ),
     'the same, without a signature (alg none)': `${segment({ alg: 'none', typ: 'at+jwt', kid })}.${segment(thief.claims(claims))}.`,
     'the same, with a good token whose claims are changed': withClaims(good, thief.claims(claims)),
   };
@@ -94,6 +100,8 @@ async function attackPublicKey(fleet: Fleet, facts: FactsOf<'public-key'>): Prom
   for (const [attempt, token] of Object.entries(tokens))
     attempts.push(await impersonate(fleet, attempt, token));
   await publish(facts, thief.statement({ epoch: 1_000_000 }));
+  // NATS keeps the order: when this logout is seen, the message of the thief has arrived, if NATS let it pass.
+  await logOut(fleet, { waitMs: 10_000 });
   const ofThief = thief.token(claims);
   attempts.push(await impersonate(fleet, 'the same, after publishing another key over NATS', ofThief));
   // A token is good for whoever holds it.
@@ -109,8 +117,17 @@ async function impersonate(fleet: Fleet, attempt: string, credential: string): P
   return { attempt, succeeded: (await fleet.me(credential, fleet.instances[1]!.url)) === VICTIM };
 }
 
-const headerOf = (token: string) =>
-  JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()) as Record<string, unknown>;
+const headerOf = (token: string) => partOf(token, 0) as Record<string, unknown>;
+
+const partOf = (jws: string, part: number): unknown =>
+  JSON.parse(Buffer.from(jws.split('.')[part]!, 'base64url').toString());
+
+/** Reads the signing key out of the statement, which everybody may read. */
+async function publicPemOf(issuer: string): Promise<string> {
+  const { text } = await exchange('GET', issuer + KEYSET_PATH);
+  const { keys } = partOf(text, 1) as { keys: JsonWebKey[] };
+  return createPublicKey({ key: keys[0]!, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString();
+}
 
 function signedWith(publicPem: string, claims: unknown, kid: unknown): string {
   const input = `${segment({ alg: 'HS256', typ: 'at+jwt', kid })}.${segment(claims)}`;

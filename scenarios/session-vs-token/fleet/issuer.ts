@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, type NatsLink } from '#service-kit';
-import { KEYSET_PATH, KEYSET_SUBJECT, revocationSubject } from '#statements';
+import { KEYSET_MEDIA_TYPE, KEYSET_PATH, KEYSET_SUBJECT, revocationSubject } from '#statements';
 import { createTestIssuer, serve, type TestIssuer, type TestNats } from '#testing';
 import { SERVICE } from '../ways/public-key.js';
 import { TOKEN_SECONDS, type FactsOf } from '../ways/way.js';
@@ -77,8 +77,9 @@ export class Issuer {
   }
 
   private readonly listener: RequestListener = (request, response) => {
+    const type = request.url === KEYSET_PATH ? KEYSET_MEDIA_TYPE : 'application/json';
     this.answer(request).then(
-      (body) => response.writeHead(200, { 'content-type': 'application/json' }).end(body),
+      (body) => response.writeHead(200, { 'content-type': type }).end(body),
       () => response.writeHead(400).end(),
     );
   };
