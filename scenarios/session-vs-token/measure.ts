@@ -35,8 +35,8 @@ export interface Results {
   readonly logoutBytes: number;
 }
 
-const plan = { users: 300, logouts: 20, loginsPerHour: 999, logoutsForMemory: 10_000 };
-const speedPlan: SpeedPlan = { rounds: 7, seconds: 1, timedRequests: 1_000 };
+const plan = { users: 300, logouts: 20, loginsPerHour: 999, logoutsForMemory: 5_000 };
+const speedPlan: SpeedPlan = { rounds: 5, seconds: 1, timedRequests: 1_000 };
 
 export async function measure(lab: Lab, log: (line: string) => void): Promise<Results> {
   const each = async <T>(what: string, run: (fleet: Fleet) => Promise<T>): Promise<Record<WayName, T>> => {
@@ -56,6 +56,7 @@ export async function measure(lab: Lab, log: (line: string) => void): Promise<Re
   const memory = await each('memory of 100,000 users', (fleet) => memoryOfUsers(lab, fleet));
   const speed = await race(await lanesOf(lab), speedPlan, log);
   const logoutBytes = await memoryOfLogouts(lab.fleets['public-key'], plan.logoutsForMemory);
+  log(`memory of ${plan.logoutsForMemory} logouts`);
   const death = await each('one instance of three is killed', (fleet) => instanceDies(fleet, plan.users));
   const away = await withoutStoreAndIssuer(lab);
   log('the store and the issuer are stopped');

@@ -53,8 +53,8 @@ export function tableOf({ ways, speed, logoutBytes }: Results): string {
 export function attemptsOf({ ways }: Results): string {
   const rows = wayNames.flatMap((way) =>
     ways[way].attempts.map(({ attempt, succeeded }) => [
-      titles[way],
       attempt,
+      titles[way],
       succeeded ? 'works' : 'refused',
     ]),
   );
