@@ -63,49 +63,71 @@ export function attemptsOf({ ways }: Results): string {
 
 /** Four small charts, one below the other. */
 export function chartOf({ ways, speed }: Results): string {
-  const memoryRate = spreadOf(speed.memory.perSecond).p50;
-  const longest = Math.max(...wayNames.map((way) => ways[way].bytes.request));
-  const charts = [
-    chart('Users logged out when one of three instances is killed', (way) => {
-      const { loggedOut, users } = ways[way].death;
-      return { value: loggedOut / users, label: share(loggedOut, users) };
-    }),
-    chart('Requests a second of one instance', (way) => {
-      const rate = spreadOf(speed[way].perSecond).p50;
-      return { value: rate / memoryRate, label: count(Math.round(rate)) };
-    }),
-    chart('Bytes of a request', (way) => {
-      const { request } = ways[way].bytes;
-      return { value: request / longest, label: count(request) };
-    }),
-    chart(`How late all instances see a logout, of the ${TOKEN_SECONDS} s that a token lives`, (way) => {
-      const { logouts } = ways[way];
-      const seen = spreadOf(logouts.map(({ seenMs }) => seenMs ?? Infinity)).p50;
-      return {
-        value: Math.min(1, seen / (TOKEN_SECONDS * 1000)),
-        label: Number.isFinite(seen) ? milliseconds(seen) : 'never',
-      };
-    }),
-  ];
-  return stacked(charts);
+  const rates = wayNames.map((way) => bar(way, spreadOf(speed[way].perSecond).p50));
+  const newTokens = spreadOf(speed['public-key, new tokens'].perSecond).p50;
+  return stacked([
+    chart(
+      `Users logged out when one of three instances is killed, of ${ways.memory.death.users}`,
+      wayNames.map((way) => bar(way, ways[way].death.loggedOut)),
+      ways.memory.death.users,
+    ),
+    chart('Requests a second of one instance', [
+      ...rates,
+      { ...bar('public-key', newTokens), title: `${titles['public-key']}, each token is new` },
+    ]),
+    chart(
+      'Bytes of a request',
+      wayNames.map((way) => bar(way, ways[way].bytes.request)),
+    ),
+    chart(
+      `Milliseconds until all instances see a logout, of the ${TOKEN_SECONDS} s that a token lives`,
+      wayNames.map((way) => {
+        const seenMs = spreadOf(ways[way].logouts.map(({ seenMs = Infinity }) => seenMs)).p50;
+        return Number.isFinite(seenMs)
+          ? bar(way, seenMs)
+          : { ...bar(way, TOKEN_SECONDS * 1000), label: 'never' };
+      }),
+    ),
+  ]);
 }
 
-type Point = (way: WayName) => { value: number; label: string };
+interface Labelled {
+  readonly title: string;
+  readonly value: number;
+  readonly label: string;
+  readonly highlighted: boolean;
+}
 
-function chart(heading: string, point: Point): string {
+const bar = (way: WayName, value: number): Labelled => ({
+  title: titles[way],
+  value,
+  label: count(Math.round(value)),
+  highlighted: way === 'public-key',
+});
+
+/** @param whole the value of a bar with the full length; default: the greatest one */
+function chart(
+  heading: string,
+  bars: readonly Labelled[],
+  whole = Math.max(...bars.map(({ value }) => value)),
+): string {
   return barChart(
     heading,
-    wayNames.map((way) => ({ title: titles[way], highlighted: way === 'public-key', ...point(way) })),
+    bars.map((one) => ({ ...one, value: one.value / whole })),
   );
 }
 
 /** Puts SVG documents one below the other. */
 function stacked(documents: readonly string[]): string {
-  const [, width, height] = /width="(\d+)" height="(\d+)"/.exec(documents[0]!)!.map(Number);
-  const placed = documents.map((svg, i) => svg.replace('<svg ', `<svg y="${i * height!}" `));
-  const size = `width="${width}" height="${height! * documents.length}"`;
-  const view = `viewBox="0 0 ${width} ${height! * documents.length}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${view}>\n${placed.join('\n')}\n</svg>`;
+  let height = 0;
+  const placed = documents.map((svg) => {
+    const y = height;
+    height += Number(/ height="(\d+)"/.exec(svg)![1]);
+    return svg.replace('<svg ', `<svg y="${y}" `);
+  });
+  const width = / width="(\d+)"/.exec(documents[0]!)![1];
+  const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${placed.join('\n')}\n</svg>`;
 }
 
 const share = (part: number, whole: number): string => `${count(part)} of ${count(whole)}`;

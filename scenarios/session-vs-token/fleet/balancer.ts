@@ -1,4 +1,4 @@
-/** A load balancer in 70 lines: one instance after the other, and none that is dead. */
+/** A small load balancer: one instance after the other, and none that is dead. */
 import { Agent, request as send, type IncomingMessage, type RequestListener } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { serve } from '#testing';
