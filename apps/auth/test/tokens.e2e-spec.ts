@@ -21,6 +21,10 @@ const adminKeys = (token: string) => auth.send('GET', '/admin/keys', { token });
 describe('an access token (RFC 9068)', () => {
   it('has a header of exactly typ, alg and kid, and the claims of its kind', async () => {
     const { id, email, password } = await auth.account();
+    const [{ since }] = await auth.owner.query<[{ since: number }]>(
+      'SELECT floor(extract(epoch FROM created_at))::int AS since FROM account WHERE id = $1',
+      [id],
+    );
     const { body } = await auth.send('POST', '/auth/login', { body: { email, password } });
     const jwks = createLocalJWKSet((await auth.send('GET', '/.well-known/jwks.json')).body);
     const { payload, protectedHeader } = await jwtVerify(body.access_token, jwks, {
@@ -40,6 +44,7 @@ describe('an access token (RFC 9068)', () => {
       jti: expect.any(String),
       iat: expect.any(Number),
       exp: payload.iat! + 300,
+      'https://issuer.test/claims/account_since': since,
     });
     expect(Math.abs(payload.iat! - Date.now() / 1000)).toBeLessThan(5);
   });

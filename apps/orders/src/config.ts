@@ -35,6 +35,16 @@ export const ordersSettings = defineSettings({
     unit: 'ms',
     default: 2000,
   }),
+  newAccountSeconds: setting(wholeNumber(0), {
+    doc: 'how long an account counts as new; 0: never',
+    unit: 's',
+    default: 24 * 3600,
+  }),
+  newAccountMaxCents: setting(wholeNumber(0), {
+    doc: 'the greatest total of one order of a new account, in the currency of the order',
+    unit: 'cents',
+    default: 500_00,
+  }),
 });
 
 export type OrdersSettings = Settings<typeof ordersSettings>;

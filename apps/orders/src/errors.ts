@@ -4,6 +4,7 @@ export type OrdersErrorCode =
   | 'order_not_found'
   | 'unknown_sku'
   | 'mixed_currencies'
+  | 'new_account_limit'
   | 'inventory_unavailable'
   | 'idempotency_key_in_flight'
   | 'idempotency_key_reused';
@@ -15,6 +16,10 @@ export const ordersProblems = defineProblems<OrdersErrorCode>({
   order_not_found: { status: 404, title: 'You have no order with this id' },
   unknown_sku: { status: 422, title: 'The order names a product that does not exist' },
   mixed_currencies: { status: 422, title: 'All products of an order must have the same currency' },
+  new_account_limit: {
+    status: 422,
+    title: 'The order is too large for a new account; place a smaller one, or wait',
+  },
   inventory_unavailable: {
     status: 503,
     title: 'The prices of the products cannot be fetched now; try again',

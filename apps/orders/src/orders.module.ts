@@ -4,6 +4,7 @@ import { Catalogue } from './catalogue/catalogue.js';
 import { SERVICE, type OrdersSettings } from './config.js';
 import { entities } from './database/index.js';
 import { IdempotentRequests } from './idempotency/idempotent-requests.js';
+import { NewAccountLimit } from './orders/new-account-limit.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { OrdersService } from './orders/orders.service.js';
 
@@ -19,6 +20,7 @@ export class OrdersModule {
       providers: [
         OrdersService,
         IdempotentRequests,
+        { provide: NewAccountLimit, useFactory: () => new NewAccountLimit(settings) },
         { provide: Catalogue, useFactory: () => new Catalogue(new ServiceClient({ baseUrl, timeoutMs })) },
       ],
     };

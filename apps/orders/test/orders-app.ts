@@ -20,7 +20,13 @@ export async function startOrders({ statements = true, ...settings }: Options = 
     schema,
     problems: ordersProblems,
     moduleOf: OrdersModule.forRoot,
-    settings: { inventoryUrl: inventory.url, inventoryTimeoutMs: 1000, ...settings },
+    settings: {
+      inventoryUrl: inventory.url,
+      inventoryTimeoutMs: 1000,
+      newAccountSeconds: 24 * 3600,
+      newAccountMaxCents: 500_00,
+      ...settings,
+    },
     statements,
   });
   const close = async () => {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { json, lamp, startOrders, type OrdersApp } from './orders-app.js';
 
+const oldAccount = { 'https://issuer.test/claims/account_since': 0 };
+
 describe('the orders of a user', () => {
   let app: OrdersApp;
   const place = (lines: unknown[], claims = {}) =>
@@ -42,12 +44,24 @@ describe('the orders of a user', () => {
   it('may be as large as can be, and stay exact', async () => {
     app.inventory.behave = (sku, response) => json(response, 200, { ...lamp, sku, priceCents: 100_000_000 });
     const lines = Array.from({ length: 50 }, (_value, index) => ({ sku: `S-${index}`, quantity: 1000 }));
-    const { status, body } = await place(lines, { sub: 'rich' });
+    const { status, body } = await place(lines, { sub: 'rich', ...oldAccount });
     app.inventory.reset();
     expect(status).toBe(201);
     expect(body.totalCents).toBe(5_000_000_000_000);
     const found = await app.send('GET', `/orders/${body.id}`, { token: app.token({ sub: 'rich' }) });
     expect(found.body).toEqual(body);
+  });
+
+  it('422 for a large order of a new account, by the claim of its token', async () => {
+    const lines = [{ sku: 'LAMP', quantity: 26 }];
+    const now = Math.floor(Date.now() / 1000);
+    const since = (accountSince: unknown) => ({ 'https://issuer.test/claims/account_since': accountSince });
+    const refused = { status: 422, body: { code: 'new_account_limit' } };
+    expect(await place(lines, since(now))).toMatchObject(refused);
+    expect(await place(lines, { 'https://other.test/claims/account_since': 0 })).toMatchObject(refused);
+    expect(await place([{ sku: 'LAMP', quantity: 25 }], since(now))).toMatchObject({ status: 201 });
+    expect(await place(lines, since(now - 24 * 3600))).toMatchObject({ status: 201 });
+    expect(await place(lines, since('0'))).toMatchObject({ status: 401, body: { code: 'invalid_token' } });
   });
 
   it('422 for products that there are not, naming their lines', async () => {

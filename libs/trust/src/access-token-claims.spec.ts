@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readClaims } from './access-token-claims.js';
+import { accountSince, accountSinceClaim, readClaims } from './access-token-claims.js';
 import { TrustError } from './trust-error.js';
 
 const CLAIMS = { iss: 'i', sub: 's', aud: 'orders', exp: 2, iat: 1, jti: 'j', client_id: 'web' };
@@ -54,6 +54,8 @@ describe('readClaims (RFC 9068 §2.2)', () => {
     ['act', {}],
     ['act', null],
     ['act', { sub: 'a', act: { sub: '' } }],
+    ['i/claims/account_since', '1'],
+    ['i/claims/account_since', null],
   ])('%s, where present, must not be %p', (name, value) => {
     expect(() => readClaims({ ...CLAIMS, [name]: value })).toThrow(
       new TrustError('invalid_claim', `${name} is of a wrong type`),
@@ -76,6 +78,11 @@ describe('readClaims (RFC 9068 §2.2)', () => {
     expect(() => (claims['https://example.test/plan'] as { seats: number[] }).seats.push(2)).toThrow(
       TypeError,
     );
+  });
+
+  test('accountSince reads the claim that is named by the issuer of the token', () => {
+    expect(accountSince(readClaims({ ...CLAIMS, [accountSinceClaim('i')]: 7 }))).toBe(7);
+    expect(accountSince(readClaims({ ...CLAIMS, [accountSinceClaim('other')]: 'not ours' }))).toBeUndefined();
   });
 
   test('a member named __proto__ stands in for nothing', () => {

@@ -7,6 +7,13 @@ interface Actor {
   readonly act?: Actor;
 }
 
+/**
+ * The name of the claim that says when the account was made. It is a public claim (RFC 7519 §4.2): nobody else uses the
+ * name for something else, because it begins with the URI of the issuer.
+ */
+type AccountSinceClaim = `${string}/claims/account_since`;
+export const accountSinceClaim = (issuer: string): AccountSinceClaim => `${issuer}/claims/account_since`;
+
 /** The claims of a verified access token (RFC 9068 §2.2 and Signet's own), frozen; times are NumericDates. */
 export interface AccessTokenClaims {
   readonly iss: string;
@@ -25,7 +32,17 @@ export interface AccessTokenClaims {
   /** The first token's jti, for a token that was exchanged. */
   readonly txn?: string;
   readonly act?: Actor;
+  /** Read it with {@link accountSince}; absent for a service's own token. */
+  readonly [accountSince: AccountSinceClaim]: number | undefined;
   readonly [claim: string]: unknown;
+}
+
+/**
+ * When the account of the token was made, as a NumericDate. Undefined if the token does not say it: then do not treat
+ * the account as an old one.
+ */
+export function accountSince(claims: AccessTokenClaims): number | undefined {
+  return claims[accountSinceClaim(claims.iss)];
 }
 
 type Check = (value: unknown) => boolean;
@@ -66,7 +83,8 @@ export function readClaims(payload: JsonObject): AccessTokenClaims {
   for (const [name, check] of REQUIRED) {
     if (!check(payload[name])) throw new TrustError('invalid_claim', `${name} is missing or of a wrong type`);
   }
-  for (const [name, check] of OPTIONAL) {
+  const optional = [...OPTIONAL, [accountSinceClaim(payload['iss'] as string), isTime] as const];
+  for (const [name, check] of optional) {
     if (Object.hasOwn(payload, name) && !check(payload[name])) {
       throw new TrustError('invalid_claim', `${name} is of a wrong type`);
     }

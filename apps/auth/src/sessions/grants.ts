@@ -164,8 +164,8 @@ export class Grants {
     { sid, audience }: { sid: string; audience: string },
   ) {
     const scope = this.scopeOf(account, audience);
-    const { id: sub, roles } = account;
-    const claims = { sub, aud: audience, client_id: WEB_CLIENT, scope, sid, roles };
+    const { id: sub, roles, createdAt } = account;
+    const claims = { sub, aud: audience, client_id: WEB_CLIENT, scope, sid, roles, accountSince: createdAt };
     const { token: accessToken, expiresIn, expiredAt } = await this.signer.sign(tx, claims);
     return { accessToken, expiresIn, scope, expiredAt };
   }

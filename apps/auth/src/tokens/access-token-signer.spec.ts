@@ -84,6 +84,14 @@ describe('AccessTokenSigner', () => {
     });
   });
 
+  it('names the age of an account by a URI of the issuer', async () => {
+    const accountSince = new Date(1_700_000_000_999);
+    const { token } = await signer().sign(transaction(await keyFor('ES256')).tx, { ...claims, accountSince });
+    const { 'https://issuer.test/claims/account_since': since, ...rest } = decodeJwt(token);
+    expect(since).toBe(1_700_000_000);
+    expect(rest).not.toHaveProperty('accountSince');
+  });
+
   it('gives every token another jti', async () => {
     const [subject, { tx }] = [signer(), transaction(await keyFor('ES256'))];
     const jtis = await Promise.all(

@@ -2,7 +2,7 @@ import { randomUUID, type KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import type { EntityManager } from 'typeorm';
-import { MAX_CLOCK_SKEW_SECONDS } from '#trust';
+import { accountSinceClaim, MAX_CLOCK_SKEW_SECONDS } from '#trust';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
@@ -19,6 +19,8 @@ export interface TokenClaims {
   readonly scope: string;
   readonly sid?: string;
   readonly roles?: readonly string[];
+  /** When the account was made. The claim has a name of the issuer, in whole seconds. */
+  readonly accountSince?: Date;
 }
 
 export interface SignedToken {
@@ -56,7 +58,7 @@ export class AccessTokenSigner {
    *
    * @throws AuthError `no_signing_key` · `database_went_back`
    */
-  async sign(tx: EntityManager, claims: TokenClaims): Promise<SignedToken> {
+  async sign(tx: EntityManager, { accountSince, ...claims }: TokenClaims): Promise<SignedToken> {
     const begun = performance.now();
     await shareSigning(tx);
     const key = await this.lockActiveKey(tx);
@@ -64,7 +66,8 @@ export class AccessTokenSigner {
     const now = Math.floor(time.getTime() / 1000);
     const { issuer, accessTokenSeconds, encryptFor } = this.settings;
     const exp = now + accessTokenSeconds;
-    const payload = { iss: issuer, ...claims, iat: now, exp, jti: randomUUID() };
+    const since = accountSince && { [accountSinceClaim(issuer)]: Math.floor(accountSince.getTime() / 1000) };
+    const payload = { iss: issuer, ...claims, ...since, iat: now, exp, jti: randomUUID() };
     const signed = this.jwt.sign(payload, {
       algorithm: key.alg,
       header: { typ: 'at+jwt', alg: key.alg, kid: key.kid },

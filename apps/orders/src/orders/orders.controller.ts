@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { pageQuery, type Page, type PageQuery } from '#service-kit';
+import { accountSince } from '#trust';
 import { CurrentCaller, Scopes, type Caller } from '#trust/nest';
 import { ApiProblems } from '../errors.js';
 import { IdempotencyKey } from '../idempotency/idempotency-key.js';
@@ -33,16 +34,17 @@ export class OrdersController {
   @ApiProblems(
     'unknown_sku',
     'mixed_currencies',
+    'new_account_limit',
     'idempotency_key_in_flight',
     'idempotency_key_reused',
     'inventory_unavailable',
   )
   place(
-    @CurrentCaller() { sub }: Caller,
+    @CurrentCaller() caller: Caller,
     @Body({ schema: orderRequest }) body: OrderRequest,
     @IdempotencyKey() key: string | undefined,
   ): Promise<OrderView> {
-    return this.orders.place(sub, body, key);
+    return this.orders.place({ userId: caller.sub, accountSince: accountSince(caller) }, body, key);
   }
 
   @Scopes('orders:read')

@@ -7,8 +7,16 @@ import { Catalogue } from '../catalogue/catalogue.js';
 import { Order, OrderLine } from './order.entity.js';
 import { OrdersError } from '../errors.js';
 import { IdempotentRequests } from '../idempotency/idempotent-requests.js';
+import { NewAccountLimit } from './new-account-limit.js';
 import type { OrderRequest, OrderView } from './order.schemas.js';
 import { lineTotalCents, priceOrder, type PricedOrder } from './pricing.js';
+
+/** Who places an order. */
+interface Customer {
+  readonly userId: string;
+  /** When the account was made (NumericDate), if the token says it. */
+  readonly accountSince: number | undefined;
+}
 
 /** Places, lists and cancels orders. Every method acts for one user and finds only the orders of this user. */
 @Injectable()
@@ -17,13 +25,19 @@ export class OrdersService {
     @InjectRepository(Order) private readonly orders: Repository<Order>,
     private readonly catalogue: Catalogue,
     private readonly idempotent: IdempotentRequests,
+    private readonly newAccountLimit: NewAccountLimit,
   ) {}
 
   /** Places an order at the present prices. @throws OrdersError any code but `order_not_found` */
-  place(userId: string, request: OrderRequest, key: string | undefined): Promise<OrderView> {
+  place(
+    { userId, accountSince }: Customer,
+    request: OrderRequest,
+    key: string | undefined,
+  ): Promise<OrderView> {
     return this.idempotent.once<OrderView>({ userId, key, request }, async (complete) => {
       const offers = await this.catalogue.offers(request.lines.map(({ sku }) => sku));
       const priced = priceOrder(request.lines, offers);
+      this.newAccountLimit.check(priced, accountSince);
       return this.orders.manager.transaction(async (manager) => {
         const order = view(await insert(manager, userId, priced));
         await complete(manager, order);
