@@ -44,6 +44,7 @@ const infraRooms = {
   image: ['system', 'compose'],
   generate: ['system', 'compose'],
   tour: ['system', 'local'],
+  pages: ['system', 'local'],
   checks: ['system', 'local', 'generate'],
 };
 
