@@ -58,4 +58,4 @@ class PlainModule {}
 
 const app = await NestFactory.create(PlainModule, new FastifyAdapter(), { logger: ['error'] });
 await app.listen(PORT, '127.0.0.1');
-console.log(`http://localhost:${PORT}/work accepts tokens of ${ISSUER} for ${AUDIENCE}`);
+process.stdout.write(`http://localhost:${PORT}/work accepts tokens of ${ISSUER} for ${AUDIENCE}\n`);
