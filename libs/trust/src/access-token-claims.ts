@@ -83,13 +83,14 @@ export function readClaims(payload: JsonObject): AccessTokenClaims {
   for (const [name, check] of REQUIRED) {
     if (!check(payload[name])) throw new TrustError('invalid_claim', `${name} is missing or of a wrong type`);
   }
-  const optional = [...OPTIONAL, [accountSinceClaim(payload['iss'] as string), isTime] as const];
-  for (const [name, check] of optional) {
-    if (Object.hasOwn(payload, name) && !check(payload[name])) {
-      throw new TrustError('invalid_claim', `${name} is of a wrong type`);
-    }
-  }
+  for (const [name, check] of OPTIONAL) requireType(payload, name, check);
+  requireType(payload, accountSinceClaim(payload['iss'] as string), isTime);
   return deepFreeze(payload) as AccessTokenClaims;
+}
+
+function requireType(payload: JsonObject, name: string, check: Check): void {
+  if (Object.hasOwn(payload, name) && !check(payload[name]))
+    throw new TrustError('invalid_claim', `${name} is of a wrong type`);
 }
 
 function deepFreeze<T>(value: T): T {
