@@ -32,6 +32,7 @@ const authRooms = [
   'rotation',
   'accounts',
   'sessions',
+  'oauth',
   'statements',
   'recovery',
 ];

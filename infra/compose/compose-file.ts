@@ -230,7 +230,10 @@ ${list(folders.map((path) => mount(path)))}
       : [
           once(
             'seed',
-            [...(row.seed === 'accounts' ? [stateDir] : []), secretPaths.of(stateDir, name)],
+            [
+              ...(row.seed === 'accounts' ? [stateDir, secretPaths.public(stateDir)] : []),
+              secretPaths.of(stateDir, name),
+            ],
             after({ [migrate]: 'done' }),
           ),
         ]),

@@ -84,7 +84,10 @@ export function planRunningFile(
   };
 }
 
-/** A digest of everything that `migrate` and `seed` of a service depend on: its built code, its settings and the logins. */
+/**
+ * A digest of everything that `migrate` and `seed` of a service depend on: its built code, its settings, the logins, and
+ * for auth the keys of its clients.
+ */
 export function digestOfPreparation(
   row: ServiceRow,
   appsDir: string,
@@ -93,6 +96,10 @@ export function digestOfPreparation(
 ): string {
   const folder = join(appsDir, row.name, 'src');
   const hash = createHash('sha256').update(readSecret(secretPaths.credentials(stateDir)));
+  if (row.seed === 'accounts') {
+    const clients = readdirSync(secretPaths.public(stateDir)).filter((file) => file.endsWith('.client.json'));
+    for (const file of clients.sort()) hash.update(readSecret(join(secretPaths.public(stateDir), file)));
+  }
   hash.update(JSON.stringify(settings));
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.js'),

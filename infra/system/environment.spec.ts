@@ -57,6 +57,15 @@ describe('the environment of a program', () => {
     expect(privateTo).toEqual([auth]);
   });
 
+  it('auth gets the URL of each other service, and those do not', () => {
+    const urlsOf = (row: (typeof services)[number]) => environmentFor(row, 'main', system)['RESOURCE_URLS'];
+    expect(services.map(urlsOf)).toEqual([
+      'orders=http://127.0.0.1:4001,inventory=http://127.0.0.1:4002',
+      undefined,
+      undefined,
+    ]);
+  });
+
   it('migrations run as the owner, and get nothing but the database', () => {
     const environment = environmentFor(auth!, 'migrate', system);
     expect(environment).toMatchObject({
@@ -73,6 +82,7 @@ describe('the environment of a program', () => {
     expect(environmentFor(auth!, 'seed', system)).toMatchObject({
       DATABASE_USER: 'auth',
       SEED_CREDENTIALS_FILE: '/state/credentials.json',
+      SEED_CLIENT_FILES: '/state/public/orders.client.json,/state/public/inventory.client.json',
     });
   });
 

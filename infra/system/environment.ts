@@ -7,7 +7,7 @@ export type Program = 'main' | 'migrate' | 'seed';
 
 /** True if this module sets the variable. For such a variable `.env` is ignored: addresses, names, and files of secrets. */
 export function isGenerated(variable: string): boolean {
-  return /^(NODE_ENV|ISSUER)$|(^|_)(HOST|PORT|URL|NAME|USER|FILES?)$/.test(variable);
+  return /^(NODE_ENV|ISSUER)$|(^|_)(HOST|PORT|URLS?|NAME|USER|FILES?)$/.test(variable);
 }
 
 /** Where the parts of one system are. */
@@ -56,7 +56,13 @@ export function environmentFor(
   if (program === 'migrate') return common;
   if (program === 'seed') {
     return row.seed === 'accounts'
-      ? { ...common, SEED_CREDENTIALS_FILE: secretPaths.credentials(stateDir) }
+      ? {
+          ...common,
+          SEED_CREDENTIALS_FILE: secretPaths.credentials(stateDir),
+          SEED_CLIENT_FILES: otherServices(row, system)
+            .map((name) => secretPaths.client(stateDir, name))
+            .join(','),
+        }
       : common;
   }
   return { ...common, ...serverEnvironment(row, system) };
@@ -78,11 +84,19 @@ function serverEnvironment(row: ServiceRow, system: SystemAddresses): Record<str
   if (row.trust === 'issuer') {
     environment['TRUST_ANCHOR_PRIVATE_FILE'] = join(own, 'trust-anchor.private.pem');
     environment['KEY_ENCRYPTION_KEY_FILES'] = join(own, 'key-encryption-key');
+    environment['RESOURCE_URLS'] = otherServices(row, system)
+      .map((name) => `${name}=${known(system.urls, name)}`)
+      .join(',');
     // Third parties cache the plain JWKS for this time. With a short time a rotation can be watched from outside.
     if (system.nodeEnv !== 'production') environment['JWKS_MAX_AGE_SECONDS'] = '10';
   }
   for (const callee of row.calls) environment[`${callee.toUpperCase()}_URL`] = known(system.urls, callee);
   return environment;
+}
+
+/** The services of the system but this one. At auth, each is a client and a resource. */
+function otherServices(row: ServiceRow, { urls }: SystemAddresses): string[] {
+  return Object.keys(urls).filter((name) => name !== row.name);
 }
 
 function known<T>(table: Readonly<Record<string, T>>, service: string): T {

@@ -7,6 +7,9 @@ import { fromSeed } from '@nats-io/nkeys';
 import { makeSecrets, makeSuccessor, publicNkeys, readCredentials } from './secrets.js';
 import { services } from './services.js';
 
+/** Every service but the issuer is a client of it. */
+const clients = ['orders', 'inventory'];
+
 describe('the secrets of an installation', () => {
   let dir: string;
   const read = (file: string) => readFileSync(join(dir, file), 'utf8');
@@ -31,6 +34,10 @@ describe('the secrets of an installation', () => {
           `secrets/${name}/database-password`,
           `secrets/${name}/nats.nk`,
           `secrets/${name}-owner/database-password`,
+        ]),
+        ...clients.flatMap((name) => [
+          `public/${name}.client.json`,
+          `secrets/${name}/client-key.private.pem`,
         ]),
         'secrets/auth/key-encryption-key',
         'secrets/auth/trust-anchor.private.pem',
@@ -88,9 +95,23 @@ describe('the secrets of an installation', () => {
     for (const { password } of [admin, demo]) expect(password.length).toBeGreaterThanOrEqual(20);
   });
 
+  it('each client has a key pair, and its public half is what auth must know about it', () => {
+    for (const name of clients) {
+      const key = createPrivateKey(read(`secrets/${name}/client-key.private.pem`));
+      expect(key.asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' });
+      const jwk = createPublicKey(key).export({ format: 'jwk' });
+      expect(JSON.parse(read(`public/${name}.client.json`))).toEqual({
+        client_id: name,
+        jwks: { keys: [{ ...jwk, alg: 'ES256', use: 'sig' }] },
+      });
+      expect(jwk).not.toHaveProperty('d');
+    }
+  });
+
   it('are never overwritten, and a missing one is made', () => {
     const before = Object.fromEntries(all().map((file) => [file, read(file)]));
     rmSync(join(dir, 'public/trust-anchor.pem'));
+    rmSync(join(dir, 'public/orders.client.json'));
     rmSync(join(dir, 'secrets/orders/database-password'));
     makeSecrets(dir, services);
     const after = Object.fromEntries(all().map((file) => [file, read(file)]));
@@ -100,11 +121,13 @@ describe('the secrets of an installation', () => {
     ]);
   });
 
-  it.each(['secrets/auth/trust-anchor.private.pem', 'secrets/orders/nats.nk', 'credentials.json'])(
-    'an empty %s is an error, and no new secret is made',
-    (file) => {
-      writeFileSync(join(dir, file), '');
-      expect(() => makeSecrets(dir, services)).toThrow(expect.objectContaining({ code: 'state_damaged' }));
-    },
-  );
+  it.each([
+    'secrets/auth/trust-anchor.private.pem',
+    'secrets/orders/client-key.private.pem',
+    'secrets/orders/nats.nk',
+    'credentials.json',
+  ])('an empty %s is an error, and no new secret is made', (file) => {
+    writeFileSync(join(dir, file), '');
+    expect(() => makeSecrets(dir, services)).toThrow(expect.objectContaining({ code: 'state_damaged' }));
+  });
 });

@@ -4,8 +4,9 @@
  *   secrets/<service>/         nats.nk  database-password  statements/ (the service writes this folder)
  *   secrets/<service>-owner/   database-password of the role that migrates; the service itself does not get it
  *   secrets/auth/              also trust-anchor.private.pem and key-encryption-key
+ *   secrets/<other service>/   also client-key.private.pem, by which it authenticates at auth
  *   secrets/postgres/          superuser-password
- *   public/                    trust-anchor.pem  <service>.nkey
+ *   public/                    trust-anchor.pem  <service>.nkey  <other service>.client.json
  *   credentials.json           the logins of the first administrator and of the demo user
  */
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -34,6 +35,11 @@ export const secretPaths = {
    */
   statements: (stateDir: string, service: string) => join(stateDir, 'secrets', service, 'statements'),
   public: (stateDir: string) => join(stateDir, 'public'),
+  /** The private half of the key by which a service authenticates at auth. */
+  clientKey: (stateDir: string, service: string) =>
+    join(stateDir, 'secrets', service, 'client-key.private.pem'),
+  /** The public half: what auth must know about this client, in the form of RFC 7591 §2 (`client_id`, `jwks`). */
+  client: (stateDir: string, service: string) => join(stateDir, 'public', `${service}.client.json`),
   superuserPassword: (stateDir: string) => join(stateDir, 'secrets/postgres/superuser-password'),
   credentials: (stateDir: string) => join(stateDir, 'credentials.json'),
 };
@@ -120,22 +126,36 @@ function makeServiceSecrets(stateDir: string, row: ServiceRow): void {
   writeOnce(join(publicFolder, `${row.name}.nkey`), () =>
     orDamaged(join(folder, 'nats.nk'), () => fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey()),
   );
-  if (row.trust !== 'issuer') return;
+  if (row.trust !== 'issuer') return makeClient(stateDir, row.name);
   makeAnchor(folder, publicFolder, 'trust-anchor');
   writeOnce(join(folder, 'key-encryption-key'), keyEncryptionKey);
+}
+
+function makeClient(stateDir: string, service: string): void {
+  const privateFile = secretPaths.clientKey(stateDir, service);
+  const key = writeOnce(privateFile, privateKey);
+  writeOnce(secretPaths.client(stateDir, service), () =>
+    orDamaged(privateFile, () => {
+      const jwk = { ...createPublicKey(key).export({ format: 'jwk' }), alg: 'ES256', use: 'sig' };
+      return `${JSON.stringify({ client_id: service, jwks: { keys: [jwk] } })}\n`;
+    }),
+  );
 }
 
 function makeAnchor(folder: string, publicFolder: string, name: string) {
   const privateFile = join(folder, `${name}.private.pem`);
   const publicFile = join(publicFolder, `${name}.pem`);
-  const anchor = writeOnce(privateFile, () => {
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-  });
+  const anchor = writeOnce(privateFile, privateKey);
   writeOnce(publicFile, () =>
     orDamaged(privateFile, () => createPublicKey(anchor).export({ type: 'spki', format: 'pem' }) as string),
   );
   return { privateFile, publicFile };
+}
+
+/** A new P-256 key, as PEM (PKCS#8). */
+function privateKey(): string {
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
 function keyEncryptionKey(): string {

@@ -1,6 +1,7 @@
 /**
  * Registers the first administrator and, with DEMO_DATA, the demo account. Passwords come from SEED_CREDENTIALS_FILE.
- * It is safe to run again.
+ * Registers the services as OAuth clients, with the public keys of SEED_CLIENT_FILES. It is safe to run again. A client
+ * with a new key gets it beside its old ones.
  */
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -9,6 +10,7 @@ import {
   dataSourceOptions,
   defineSettings,
   secretFile,
+  secretFiles,
   seedSettings,
   settingsOrExit,
 } from '#service-kit';
@@ -16,6 +18,7 @@ import { Account } from './accounts/account.entity.js';
 import { PasswordHasher } from './accounts/password-hasher.js';
 import { SERVICE } from './config.js';
 import { entities } from './database/index.js';
+import { clientRegistration, registerClient } from './oauth/client-registration.js';
 import type { Role } from './accounts/scopes.js';
 
 const credentials = z.object({ email: z.email().toLowerCase(), password: z.string().min(20) });
@@ -40,6 +43,11 @@ const settings = settingsOrExit(
         .transform(jsonOf)
         .pipe(z.object({ admin: credentials, demo: credentials })),
     }),
+    seedClients: secretFiles({
+      env: 'SEED_CLIENT_FILES',
+      doc: 'JSON files, separated by commas, each with the public half of one client: {client_id, jwks: {keys}}',
+      schema: z.string().transform(jsonOf).pipe(clientRegistration),
+    }),
   }),
 );
 
@@ -61,5 +69,8 @@ for (const [name, roles] of people) {
   });
   seeded.push(email);
 }
+const addedKeys: string[] = [];
+for (const registration of settings.seedClients)
+  addedKeys.push(...(await registerClient(dataSource.manager, registration)));
 await dataSource.destroy();
-createLogger({ service: SERVICE, level: 'info' }).info({ accounts: seeded }, 'seeded');
+createLogger({ service: SERVICE, level: 'info' }).info({ accounts: seeded, clientKeys: addedKeys }, 'seeded');

@@ -1,5 +1,7 @@
 /** The entities of the database, and the migrations that make their tables. */
 import { Account } from '../accounts/account.entity.js';
+import { ClientKey } from '../oauth/client-key.entity.js';
+import { Client } from '../oauth/client.entity.js';
 import { KeySetState } from '../key-set/key-set-state.entity.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 import { RevocationRecord } from '../revocations/revocation.entity.js';
@@ -15,6 +17,7 @@ import { SessionExpiry1700000000006 } from './migrations/6-session-expiry.js';
 import { RotationWaits1700000000007 } from './migrations/7-rotation-waits.js';
 import { KeyHistory1700000000008 } from './migrations/8-key-history.js';
 import { RefreshTokens1700000000009 } from './migrations/9-refresh-tokens.js';
+import { Clients1700000000010 } from './migrations/10-clients.js';
 
 export const entities = [
   Account,
@@ -24,6 +27,8 @@ export const entities = [
   KeySetState,
   Rotation,
   RevocationRecord,
+  Client,
+  ClientKey,
 ];
 
 /** In their order. A released migration never changes. */
@@ -37,4 +42,5 @@ export const migrations = [
   RotationWaits1700000000007,
   KeyHistory1700000000008,
   RefreshTokens1700000000009,
+  Clients1700000000010,
 ];
