@@ -18,6 +18,7 @@ import { EpochGuard } from './key-set/epoch-guard.js';
 import { ProvenStatement } from './key-set/proven-statement.js';
 import { keySetCheck } from './key-set/key-set-check.js';
 import { KeySetModule } from './key-set/key-set.module.js';
+import { OAuthModule } from './oauth/oauth.module.js';
 import { RecoveryModule } from './recovery/recovery.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { KeyCustodianService } from './rotation/key-custodian.service.js';
@@ -39,6 +40,7 @@ const rooms = [
   RotationModule,
   AccountsModule,
   SessionsModule,
+  OAuthModule,
   StatementsModule,
   RecoveryModule,
 ];
@@ -99,7 +101,7 @@ function issuer(
         // auth fetches nothing over HTTP. Its own statements go to its key ring directly. The database has the others.
         issuerFetchUrl: 'none',
         refresh: () => currentStatement.compareWithDatabase(),
-        furtherCheck: (claims) => sessions.confirm(claims),
+        furtherCheck: (claims) => sessions.confirmCaller(claims),
       }),
     }),
   ];

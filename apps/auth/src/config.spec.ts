@@ -59,6 +59,23 @@ describe('the settings of auth', () => {
     expect(settings.keyEncryptionKey).toEqual([kek]);
   });
 
+  it('map the URLs of services to their names', () => {
+    const env = { ...usable, RESOURCE_URLS: 'orders=http://o:1, inventory=https://i.test/base' };
+    expect(loadSettings(authSettings, env).resources).toEqual([
+      { audience: 'orders', url: 'http://o:1' },
+      { audience: 'inventory', url: 'https://i.test/base' },
+    ]);
+    for (const text of [
+      'orders',
+      'orders=',
+      '=http://o:1',
+      'orders=http://o:1/',
+      'Orders=http://o:1',
+      'orders=ftp://o',
+    ])
+      expect(faults({ RESOURCE_URLS: text })).toMatch(/^RESOURCE_URLS: not an audience and a base URL/);
+  });
+
   it('have an anchor whose public half verifiers can have', () => {
     const other = anchorFiles();
     expect(faults({ TRUST_ANCHOR_PRIVATE_FILE: other.privateFile })).toMatch(/^TRUST_ANCHOR_PRIVATE_FILE: /);

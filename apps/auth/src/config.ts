@@ -1,9 +1,11 @@
 /** Every setting of auth. A duration is in seconds unless its name says otherwise. */
 import { algorithmNames, type AlgorithmName } from '#jws';
 import {
+  baseUrl,
   databaseSettings,
   defineSettings,
   httpSettings,
+  listOf,
   natsSettings,
   secretFile,
   secretFiles,
@@ -22,6 +24,15 @@ import { readEncryptFor } from './tokens/token-encryption.js';
 export const LONGEST_TOKEN_SECONDS = 3600;
 
 const seconds = wholeNumber(1);
+
+/** Reads `inventory=https://inventory.example`. */
+const resource = z.string().transform((text, context) => {
+  const [, audience, url] = /^([a-z][a-z0-9-]*)=(.*)$/.exec(text) ?? [];
+  const { success, data } = baseUrl.safeParse(url);
+  if (audience !== undefined && success) return { audience, url: data };
+  context.addIssue(`not an audience and a base URL with "=" between them`);
+  return z.NEVER;
+});
 const algorithm = z.enum(algorithmNames as [AlgorithmName]);
 
 export const authSettings = defineSettings(
@@ -143,6 +154,11 @@ export const authSettings = defineSettings(
     refreshesPerAddress: setting(wholeNumber(1), {
       doc: 'how many refreshes one network address may send in a minute',
       default: 600,
+    }),
+    resources: listOf(resource, {
+      env: 'RESOURCE_URLS',
+      doc: 'the base URLs of services, e.g. inventory=http://127.0.0.1:3002, separated by commas; a client may name a service by this URL as `resource` when it asks for a token',
+      default: [],
     }),
   },
   [

@@ -17,6 +17,7 @@ import { SERVICE, type AuthSettings } from '../src/config.js';
 import { entities, migrations } from '../src/database/index.js';
 import { authProblems } from '../src/errors.js';
 import type { Role } from '../src/accounts/scopes.js';
+import { oauthEndpoints } from '../src/oauth/token.controller.js';
 import { CSRF_HEADER, REFRESH_COOKIE } from '../src/sessions/refresh-cookie.js';
 import { openGate } from './tcp-gate.js';
 
@@ -114,6 +115,7 @@ async function startReplica(settings: AuthSettings, lines: string[]) {
     settings,
     problems: authProblems,
     cookies: { name: REFRESH_COOKIE, csrfHeader: CSRF_HEADER },
+    oauth: oauthEndpoints,
     logger: createLogger({ service: SERVICE, level: 'trace', destination }),
   });
   await app.listen(0, '127.0.0.1');
@@ -172,6 +174,10 @@ export function freshSettings(): AuthSettings {
     failedLoginWindowSeconds: 900,
     registrationsPerAddress: 1_000,
     registrationWindowSeconds: 900,
+    resources: [
+      { audience: 'orders', url: 'https://orders.test' },
+      { audience: 'inventory', url: 'https://inventory.test' },
+    ],
   };
 }
 

@@ -5,6 +5,7 @@ import { securityEvents, type SecurityEvent } from '#service-kit';
 import { eventually } from '#testing';
 import { RecoveryService } from '../src/recovery/recovery.service.js';
 import { PASSWORD, startAuth, type AuthFixture } from './auth-fixture.js';
+import { registerClient } from './oauth-client.js';
 
 type Line = Record<string, unknown>;
 
@@ -199,6 +200,43 @@ describe('sessions', () => {
       { event: 'session.ended', account: id, session: oldest!.id, reason: 'too_many' },
       { event: 'login.succeeded' },
     ]);
+  });
+});
+
+describe('clients', () => {
+  let orders: Awaited<ReturnType<typeof registerClient>>;
+  beforeAll(async () => {
+    orders = await registerClient(auth, 'orders');
+  });
+  const id = { 'x-request-id': requestId };
+
+  it('client_token.issued', async () => {
+    const request = { grant_type: 'client_credentials', audience: 'inventory' };
+    const told = await eventsOf(() => orders.post(request, auth, id));
+    const expected = { client: 'orders', audience: 'inventory', scope: 'inventory:reserve', requestId };
+    expect(told).toEqual([expect.objectContaining({ event: 'client_token.issued', ...expected })]);
+    expect(JSON.stringify(told)).not.toContain('eyJ');
+  });
+
+  it('token.exchanged, with the first token’s jti', async () => {
+    const token = await auth.login();
+    const { sub, jti } = decodeJwt(token);
+    const told = await eventsOf(() => orders.exchange(token));
+    expect(told).toEqual([
+      expect.objectContaining({
+        ...{ event: 'token.exchanged', client: 'orders', audience: 'inventory', scope: 'inventory:reserve' },
+        ...{ account: sub, session: sidOf(token), txn: jti, requestId: uuid },
+      }),
+    ]);
+    expect(JSON.stringify(told)).not.toContain('eyJ');
+  });
+
+  it('client.refused, with the reason that the client does not read', async () => {
+    const client_assertion = orders.assertion({ claims: { aud: 'https://other.test' } });
+    const told = await eventsOf(() => orders.post({ client_assertion }, auth, id));
+    const expected = { event: 'client.refused', client: 'orders', reason: 'wrong_audience', requestId };
+    expect(told).toEqual([expect.objectContaining(expected)]);
+    expect(JSON.stringify(told)).not.toContain('eyJ');
   });
 });
 

@@ -117,8 +117,13 @@ describe('the metadata (RFC 8414)', () => {
       jwks_uri: `${issuer}/.well-known/jwks.json`,
       signed_jwks_uri: `${issuer}/.well-known/keyset`,
       response_types_supported: [],
-      scopes_supported: expect.arrayContaining(['orders:read', 'keys:manage']),
+      scopes_supported: expect.arrayContaining(['orders:read', 'keys:manage', 'inventory:reserve']),
+      token_endpoint: `${issuer}/oauth/token`,
+      grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: ['ES256', 'ES384', 'ES512', 'RS256', 'PS256'],
     });
+    expect(new Set(oauth.body.scopes_supported).size).toBe(oauth.body.scopes_supported.length);
   });
 });
 

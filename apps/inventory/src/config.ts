@@ -11,9 +11,10 @@ import {
 /** inventory's own name: the audience of tokens for it, and the name of its NATS account. */
 export const SERVICE = 'inventory';
 
-/** The scopes that its routes require. */
+/** The scopes of its audience. `inventory:reserve` is what orders gets in exchange for the token of a customer. */
 declare module '#trust/nest' {
   interface ScopeRegistry {
+    'inventory:reserve': true;
     'inventory:write': true;
   }
 }

@@ -9,6 +9,7 @@ import { createHttpAdapter } from './http-server.js';
 import type { Logger } from './logging.js';
 import { createLogger, nestLogger } from './logging.js';
 import { MetricsModule, observeRequests, unparsedRequests } from './metrics.js';
+import type { OAuthEndpoints } from './oauth-errors.js';
 import { openApiDocument } from './openapi.js';
 import { ProblemFilter } from './problem-filter.js';
 import type { ReceiveTimes } from './receiving.js';
@@ -32,6 +33,8 @@ export interface HttpAppOptions {
     /** The header field by which a page shows that it is allowed to. */
     readonly csrfHeader: string;
   };
+  /** For an authorization server. */
+  readonly oauth?: OAuthEndpoints;
   readonly logger?: Logger;
   /** How long requests in flight may take to finish when the app closes. Milliseconds; default 10,000. */
   readonly drainTimeoutMs?: number;
@@ -51,13 +54,14 @@ export async function createHttpApp(
     settings,
     problems,
     cookies,
+    oauth,
     logger: given,
     drainTimeoutMs = 10_000,
     receiving,
   }: HttpAppOptions,
 ): Promise<NestFastifyApplication> {
   const logger = given ?? createLogger({ service, level: settings.logLevel });
-  const filter = new ProblemFilter(logger, problems);
+  const filter = new ProblemFilter(logger, problems, oauth);
   const registry = new Registry();
   const unparsed = unparsedRequests(registry);
   const adapter = createHttpAdapter({
@@ -68,6 +72,7 @@ export async function createHttpApp(
     receiving,
     logger,
     filter,
+    oauth,
     onUnparsed: (status) => unparsed.inc({ status }),
   });
   const root: DynamicModule = { module: class ServiceRoot {}, imports: [MetricsModule.of(registry), module] };
@@ -81,7 +86,7 @@ export async function createHttpApp(
   app.useGlobalPipes(new ValidationPipe());
   observeRequests(app.getHttpAdapter().getInstance(), registry);
   openToOrigins(app, settings.corsAllowedOrigins, cookies);
-  serveDocumentation(app, { service, version, problems: problems ?? {}, cookie: cookies?.name });
+  serveDocumentation(app, { service, version, problems: problems ?? {}, oauth, cookie: cookies?.name });
   return app;
 }
 

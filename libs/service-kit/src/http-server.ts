@@ -10,7 +10,8 @@ import { keepClientAddresses } from './client-address.js';
 import type { Logger } from './logging.js';
 import type { ProblemFilter } from './problem-filter.js';
 import { type ReceiveTimes, receiveTimes } from './receiving.js';
-import { readOnlyJson } from './request-bodies.js';
+import type { OAuthEndpoints } from './oauth-errors.js';
+import { readBodies } from './request-bodies.js';
 import { requestIdFor, requestIdHeader, withRequest } from './request-context.js';
 import { setCommonHeaders } from './response-headers.js';
 import { ServiceError } from './service-error.js';
@@ -30,6 +31,8 @@ interface ServerOptions {
   readonly receiving?: ReceiveTimes | undefined;
   readonly logger: Logger;
   readonly filter: ProblemFilter;
+  /** Their routes read forms. */
+  readonly oauth?: OAuthEndpoints | undefined;
   /** Receives the status of each answer to bytes that were not a request. */
   readonly onUnparsed: (status: number) => void;
 }
@@ -45,6 +48,7 @@ export function createHttpAdapter({
   receiving = receiveTimes,
   logger,
   filter,
+  oauth,
   onUnparsed,
 }: ServerOptions): FastifyAdapter {
   const unrouted = new UnroutedRequests({ filter, logger, onUnparsed });
@@ -80,7 +84,7 @@ export function createHttpAdapter({
   // A second time, because reading the body continues in the context of the socket.
   server.addHook('preValidation', (request, _reply, done) => withRequest(request, done));
   unrouted.watch(server);
-  readOnlyJson(server);
+  readBodies(server, oauth);
   drain(adapter, drainTimeoutMs);
   logRequests(server, logger);
   return adapter;

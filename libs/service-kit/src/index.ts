@@ -2,6 +2,7 @@
 export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
 export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';
+export type { Form } from './forms.js';
 export { ClientAddress } from './client-address.js';
 export type { HealthCheck } from './health.js';
 export { HealthModule } from './health.js';
@@ -13,6 +14,7 @@ export type { NatsLink, NatsOptions } from './nats.js';
 export { connectNats } from './nats.js';
 export { instanceName, NATS_LINK, natsCheck, NatsModule } from './nats.module.js';
 export { ResourceServiceModule, type ResourceServiceSettings } from './resource-service.module.js';
+export type { OAuthEndpoints } from './oauth-errors.js';
 export { apiProblems, openApiSchema } from './openapi.js';
 export type { Page, PageQuery } from './paging.js';
 export { keysetPage, pageQuery, pageQueryOf } from './paging.js';
@@ -36,6 +38,7 @@ export type { Settings, SettingsDefinition } from './settings.js';
 export {
   defineSettings,
   describeSettings,
+  listOf,
   loadSettings,
   secretFile,
   secretFiles,

@@ -10,6 +10,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { z } from 'zod';
 import { guardProblems, requirementsOf, type RouteContext } from '#trust/nest';
+import type { OAuthEndpoints } from './oauth-errors.js';
 import { kitProblems } from './problem.js';
 import type { ProblemDefinition, ProblemTable } from './service-error.js';
 import { trustFacts } from './trust-documentation.js';
@@ -44,12 +45,13 @@ interface DocumentOptions {
   readonly problems: ProblemTable;
   /** The name of the cookie that routes with `@ApiCookieAuth()` take in place of a token. */
   readonly cookie?: string | undefined;
+  readonly oauth?: OAuthEndpoints | undefined;
 }
 
 /** Describes every route that Nest serves (OpenAPI 3.0). @throws Error for a problem code that is in no table */
 export function openApiDocument(
   app: NestFastifyApplication,
-  { service, version, problems, cookie }: DocumentOptions,
+  { service, version, problems, cookie, oauth }: DocumentOptions,
 ): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle(service)
@@ -67,7 +69,11 @@ export function openApiDocument(
   };
   describeTrust(document);
   const routes = routesOf(app);
-  for (const operation of operationsOf(document)) {
+  for (const [path, operation] of operationsOf(document)) {
+    if (oauth?.paths.includes(path)) {
+      completeOAuth(operation, oauth.problems);
+      continue;
+    }
     // Nest numbers the operations of a route that has several paths: `metadata[1]`.
     const route = routes.get(operation.operationId?.replace(/\[\d+\]$/, '') ?? '');
     if (!route) throw new Error(`no controller has the operation ${operation.operationId}`);
@@ -111,11 +117,35 @@ function operationId(controller: string, method: string): string {
   return `${controller.replace(/Controller$/, '')}_${method}`;
 }
 
-function operationsOf(document: OpenAPIObject): Operation[] {
-  return Object.values(document.paths).flatMap((path) =>
-    methods.flatMap((method) => (path[method] ? [path[method]] : [])),
+function operationsOf(document: OpenAPIObject): [path: string, operation: Operation][] {
+  return Object.entries(document.paths).flatMap(([path, operations]) =>
+    methods.flatMap((method): [string, Operation][] => {
+      const operation = operations[method];
+      return operation ? [[path, operation]] : [];
+    }),
   );
 }
+
+/** Adds the errors of an endpoint of OAuth. OpenAPI has no name for client authentication in the form. */
+function completeOAuth(operation: Operation, problems: ProblemTable): void {
+  operation.security = [];
+  const content = { 'application/json': { schema: oauthErrorSchema } };
+  for (const [code, { status, title }] of Object.entries(problems)) {
+    const before = operation.responses[status];
+    const text = `\`${code}\`: ${title}`;
+    const description = before && 'description' in before ? `${before.description}; ${text}` : text;
+    operation.responses[status] = { description, content };
+  }
+  operation.responses['default'] = { description: 'Any other error', content };
+}
+
+/** RFC 6749 §5.2. */
+const oauthErrorSchema: SchemaObject = {
+  type: 'object',
+  required: ['error', 'error_description'],
+  additionalProperties: false,
+  properties: { error: { type: 'string' }, error_description: { type: 'string' } },
+};
 
 /** Adds who may call the route, and every problem that the route may answer with. */
 function complete(

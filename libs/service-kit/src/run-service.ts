@@ -11,7 +11,7 @@ type ServiceDefinition = SettingsDefinition<typeof httpSettings>;
 
 interface RunOptions<D extends ServiceDefinition> extends Pick<
   HttpAppOptions,
-  'service' | 'version' | 'problems' | 'cookies'
+  'service' | 'version' | 'problems' | 'cookies' | 'oauth'
 > {
   readonly settings: D;
 }
@@ -29,7 +29,7 @@ const shutdownTimeoutMs = 20_000;
  */
 export async function runService<D extends ServiceDefinition>(
   moduleOf: (settings: Settings<D>) => Type<unknown> | DynamicModule,
-  { service, version, problems, cookies, settings: definition }: RunOptions<D>,
+  { service, version, problems, cookies, oauth, settings: definition }: RunOptions<D>,
 ): Promise<void> {
   const settings = settingsOrExit(definition) as Settings<D> & HttpSettings;
   const logger = createLogger({ service, level: settings.logLevel });
@@ -41,6 +41,7 @@ export async function runService<D extends ServiceDefinition>(
       logger,
       ...(problems && { problems }),
       ...(cookies && { cookies }),
+      ...(oauth && { oauth }),
     };
     const app = await createHttpApp(moduleOf(settings), options);
     const stop = (signal: NodeJS.Signals) => {

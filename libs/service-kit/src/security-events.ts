@@ -16,6 +16,8 @@ interface Row {
 
 const account = 'id of the account';
 const session = 'sid of the session';
+const client = 'id of the client';
+const audience = 'the service that the token is for';
 const kid = 'kid of the key';
 const alg = 'its algorithm';
 const rotation = 'id of the rotation';
@@ -64,6 +66,30 @@ export const securityEvents = {
     meaning:
       'A session ended: its account asked for it, or had too many, or a refresh token was presented that had been used before. The last is a sign of theft.',
     fields: { account, session, reason: '`requested`, `too_many` or `refresh_token_reused`' },
+  },
+  'client.refused': {
+    meaning:
+      'A service could not authenticate as a client. `replayed` means that an assertion was used a second time: somebody may have copied it.',
+    fields: {
+      client: 'id of the client; null if the request names no known one',
+      reason:
+        'code of the first check that failed, such as `no_authentication`, `bad_signature`, `wrong_audience`, `expired`, `replayed` or `client_disabled`',
+    },
+  },
+  'client_token.issued': {
+    meaning: 'A client got a token for itself, without an account.',
+    fields: { client, audience, scope: 'scopes of the token' },
+  },
+  'token.exchanged': {
+    meaning: 'A client exchanged the token of an account for a token for another service.',
+    fields: {
+      client,
+      audience,
+      account,
+      session,
+      scope: 'scopes of the new token',
+      txn: 'jti of the first token, from the login or the refresh',
+    },
   },
   'key.prepared': {
     meaning: 'A key was prepared: it is published and does not sign yet.',

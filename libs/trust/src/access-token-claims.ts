@@ -2,7 +2,7 @@ import type { JsonObject } from '#jws';
 import { TrustError } from './trust-error.js';
 
 /** `act` (RFC 8693 §4.1): who acts for the subject, nested per hop. */
-interface Actor {
+export interface Actor {
   readonly sub: string;
   readonly act?: Actor;
 }
@@ -91,6 +91,13 @@ export function readClaims(payload: JsonObject): AccessTokenClaims {
 function requireType(payload: JsonObject, name: string, check: Check): void {
   if (Object.hasOwn(payload, name) && !check(payload[name]))
     throw new TrustError('invalid_claim', `${name} is of a wrong type`);
+}
+
+/** Who acts for the subject of a token: the `sub` of each `act`, the present actor first. Empty without `act`. */
+export function actorsOf({ act }: Pick<AccessTokenClaims, 'act'>): string[] {
+  const subs: string[] = [];
+  for (let actor = act; actor; actor = actor.act) subs.push(actor.sub);
+  return subs;
 }
 
 function deepFreeze<T>(value: T): T {

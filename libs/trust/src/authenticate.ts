@@ -88,7 +88,12 @@ export class Authenticator {
     }
   }
 
-  private async judge(token: string | DecryptedToken, expected: Expectation): Promise<AccessTokenClaims> {
+  /**
+   * Verifies a token that is not in the Authorization field. Makes no further check, and counts nothing.
+   *
+   * @throws TrustError
+   */
+  async judge(token: string | DecryptedToken, expected: Expectation): Promise<AccessTokenClaims> {
     try {
       return this.verify(token, expected);
     } catch (error) {

@@ -1,5 +1,11 @@
 /** Verifies access tokens with public keys only. Nothing here uses NestJS; `#trust/nest` makes a guard of it. */
-export { accountSince, accountSinceClaim, type AccessTokenClaims } from './access-token-claims.js';
+export {
+  accountSince,
+  accountSinceClaim,
+  actorsOf,
+  type AccessTokenClaims,
+  type Actor,
+} from './access-token-claims.js';
 export { numericDate } from './clock.js';
 export { ENCRYPTION, readEncryptionKey, type EncryptionKey } from './encryption-key.js';
 export { KeyRing, type KeyRingFacts } from './key-ring.js';

@@ -65,6 +65,27 @@ describe('add', () => {
   });
 });
 
+describe('a revoked client', () => {
+  const claims = (more: object) => ({ jti: 'j', client_id: 'web', sid: 's', ...more }) as AccessTokenClaims;
+  const chain = { sub: 'audit', act: { sub: 'inventory', act: { sub: 'orders' } } };
+
+  test.each(['audit', 'inventory', 'orders'])('refuses tokens that went through its hands: %s', (client) => {
+    const { issuer, view } = setUp();
+    expect(view.revokes(claims({ act: chain }))).toBeUndefined();
+    view.add(issuer.revocation(1, { client_id: client }));
+    expect(view.revokes(claims({ act: chain }))).toBe('act');
+    expect(view.revokes(claims({ client_id: client, act: chain }))).toBe('client_id');
+    expect(view.revokes(claims({}))).toBeUndefined();
+  });
+
+  test('is not found by a session or a token of the same name', () => {
+    const { issuer, view } = setUp();
+    view.add(issuer.revocation(1, { sid: 'orders' }));
+    view.add(issuer.revocation(2, { jti: 'orders' }));
+    expect(view.revokes(claims({ act: chain }))).toBeUndefined();
+  });
+});
+
 describe('what is missing', () => {
   test('is what the statement tells of and nobody brought', () => {
     const { view, revoke, expectRange } = setUp();

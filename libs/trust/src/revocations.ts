@@ -10,7 +10,7 @@ import {
   type RevokedKind,
   type StatementErrorCode,
 } from '#statements';
-import type { AccessTokenClaims } from './access-token-claims.js';
+import { actorsOf, type AccessTokenClaims } from './access-token-claims.js';
 import { numericDate, systemClock, type Clock } from './clock.js';
 
 interface RevocationViewOptions {
@@ -115,12 +115,17 @@ export class RevocationView {
     this.listeners.push(listener);
   }
 
-  /** Returns the claim by which a token is revoked, or undefined if it is not revoked. */
+  /**
+   * Returns the claim by which a token is revoked, or undefined if it is not revoked. A revoked client also refuses every
+   * token that went through its hands (`act`).
+   */
   revokes(claims: AccessTokenClaims): string | undefined {
-    return REVOCABLE.find(([claim, kind]) => {
+    const revoked = REVOCABLE.find(([claim, kind]) => {
       const value = claims[claim];
       return value !== undefined && this.names[kind].has(value);
     })?.[0];
+    if (revoked !== undefined || claims.act === undefined) return revoked;
+    return actorsOf(claims).some((client) => this.names.client_id.has(client)) ? 'act' : undefined;
   }
 
   /**

@@ -72,7 +72,7 @@ export interface VerifyAccessToken {
  * - `kid` is in the ring; `alg` is the algorithm of that key; the signature
  * - the required claims; `iss`; no `cnf`; `aud`
  * - `exp`, `nbf`, `iat`; the lifetime; the end of the key
- * - no revocation names its `jti`, `txn`, `sid` or `client_id`
+ * - no revocation names its `jti`, `txn`, `sid` or `client_id`, or an actor of `act`
  * - for a `strict` expectation: the revocation view is fresh
  * - scopes
  *

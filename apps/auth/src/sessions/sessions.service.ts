@@ -112,6 +112,17 @@ export class SessionsService {
   }
 
   /**
+   * Checks a good token that was sent to a route of auth. A token that was exchanged is only for the service that it names:
+   * that service must not use it to end sessions here.
+   *
+   * @throws TrustError `wrong_audience` · `revoked`
+   */
+  async confirmCaller(claims: AccessTokenClaims): Promise<void> {
+    if (claims.act) throw new TrustError('wrong_audience', 'a token that was exchanged is not for auth');
+    await this.confirm(claims);
+  }
+
+  /**
    * Checks a good token against the database. The session must be live and belong to the subject. The account must
    * still have the roles of the token. If the token is for auth, the roles of the account must give its scopes. So a
    * stolen signing key makes nobody an administrator.

@@ -9,6 +9,8 @@ import { SETTINGS, type AuthSettings } from '../config.js';
 import { ApiProblems, AuthError } from '../errors.js';
 import { NewestStatement, type IssuedStatement } from '../key-set/newest-statement.js';
 import { allScopes } from '../accounts/scopes.js';
+import { exchangedScopes } from '../oauth/exchange-policy.js';
+import { grantTypes, TOKEN_PATH } from '../oauth/token.controller.js';
 import { CurrentStatement } from './current-statement.js';
 import { jwks, metadata } from './well-known.schemas.js';
 
@@ -65,10 +67,13 @@ export class WellKnownController {
       issuer,
       jwks_uri: `${issuer}${JWKS_PATH}`,
       signed_jwks_uri: `${issuer}${KEYSET_PATH}`,
-      scopes_supported: allScopes,
-      // There is no OAuth grant yet, but RFC 8414 requires this member.
+      token_endpoint: `${issuer}${TOKEN_PATH}`,
+      grant_types_supported: grantTypes,
+      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: algorithmNames,
+      scopes_supported: [...allScopes, ...exchangedScopes],
+      // There is no authorization endpoint, but RFC 8414 requires this member.
       response_types_supported: [],
-      grant_types_supported: [],
       access_token_signing_alg_values_supported: algorithmNames,
       service_documentation: `${issuer}/docs`,
     };

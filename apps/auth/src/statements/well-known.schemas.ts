@@ -5,6 +5,9 @@ import { z } from 'zod';
 export const metadata = z.strictObject({
   issuer: z.url(),
   jwks_uri: z.url(),
+  token_endpoint: z.url(),
+  token_endpoint_auth_methods_supported: z.array(z.literal('private_key_jwt')),
+  token_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   signed_jwks_uri: z.url().describe('OpenID Federation 1.0: the key set, signed by the trust anchor'),
   scopes_supported: z.array(z.string()),
   response_types_supported: z.array(z.string()),

@@ -100,6 +100,19 @@ describe('AccessTokenSigner', () => {
     expect(new Set(jtis).size).toBe(2);
   });
 
+  it.each([
+    [now + 10, 10],
+    [now + 300, 300],
+    [now + 301, 300],
+    [now, 0],
+    [now - 5, -5],
+  ])('ends no token after %d', async (notAfter, life) => {
+    const { tx } = transaction(await keyFor('ES256'));
+    const { token, expiresIn } = await signer().sign(tx, claims, { notAfter });
+    expect(expiresIn).toBe(life);
+    expect(decodeJwt(token)).toMatchObject({ iat: now, exp: now + life });
+  });
+
   it('locks the row of the active key', async () => {
     const { tx, asked } = transaction(await keyFor('ES256'));
     await signer().sign(tx, claims);

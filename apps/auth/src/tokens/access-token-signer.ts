@@ -2,7 +2,7 @@ import { randomUUID, type KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import type { EntityManager } from 'typeorm';
-import { accountSinceClaim, MAX_CLOCK_SKEW_SECONDS } from '#trust';
+import { accountSinceClaim, MAX_CLOCK_SKEW_SECONDS, type Actor } from '#trust';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
@@ -21,12 +21,21 @@ export interface TokenClaims {
   readonly roles?: readonly string[];
   /** When the account was made. The claim has a name of the issuer, in whole seconds. */
   readonly accountSince?: Date;
+  /** The jti of the first token, in a token that was exchanged. */
+  readonly txn?: string;
+  /** Who acts for the subject, in a token that was exchanged. */
+  readonly act?: Actor;
+}
+
+export interface SigningOptions {
+  /** The latest `exp`, as a NumericDate. Default: the end of the usual life. */
+  readonly notAfter?: number;
 }
 
 export interface SignedToken {
   /** Encrypted, if its audience has an encryption key. */
   readonly token: string;
-  /** The life of the token, in seconds. */
+  /** The life of the token, in seconds. Not positive if `notAfter` has passed: then the token is good nowhere. */
   readonly expiresIn: number;
   /** The time at which it has expired at every verifier: `exp` plus twice the tolerated skew. */
   readonly expiredAt: Date;
@@ -58,14 +67,18 @@ export class AccessTokenSigner {
    *
    * @throws AuthError `no_signing_key` · `database_went_back`
    */
-  async sign(tx: EntityManager, { accountSince, ...claims }: TokenClaims): Promise<SignedToken> {
+  async sign(
+    tx: EntityManager,
+    { accountSince, ...claims }: TokenClaims,
+    { notAfter = Infinity }: SigningOptions = {},
+  ): Promise<SignedToken> {
     const begun = performance.now();
     await shareSigning(tx);
     const key = await this.lockActiveKey(tx);
     const { now: time } = await this.guard.refuseOldDatabase(tx);
     const now = Math.floor(time.getTime() / 1000);
     const { issuer, accessTokenSeconds, encryptFor } = this.settings;
-    const exp = now + accessTokenSeconds;
+    const exp = Math.min(now + accessTokenSeconds, notAfter);
     const since = accountSince && { [accountSinceClaim(issuer)]: Math.floor(accountSince.getTime() / 1000) };
     const payload = { iss: issuer, ...claims, ...since, iat: now, exp, jti: randomUUID() };
     const signed = this.jwt.sign(payload, {
@@ -79,7 +92,7 @@ export class AccessTokenSigner {
     const expiredAt = new Date((exp + 2 * MAX_CLOCK_SKEW_SECONDS) * 1000);
     const recipient = encryptFor?.get(claims.aud);
     const token = recipient ? await encryptToken(signed, recipient) : signed;
-    return { token, expiresIn: accessTokenSeconds, expiredAt };
+    return { token, expiresIn: exp - now, expiredAt };
   }
 
   private async lockActiveKey(tx: EntityManager): Promise<SigningKey> {
