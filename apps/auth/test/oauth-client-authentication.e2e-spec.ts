@@ -17,7 +17,8 @@ let other: AuthReplica;
 let orders: Awaited<ReturnType<typeof registerClient>>;
 let inventory: typeof orders;
 beforeAll(async () => {
-  auth = await startAuth();
+  // 20 requests at the same time may wait for a connection to the database.
+  auth = await startAuth({ settings: { databaseConnectTimeoutMs: 10_000 } });
   other = await auth.replica();
   orders = await registerClient(auth, 'orders');
   inventory = await registerClient(auth, 'inventory');

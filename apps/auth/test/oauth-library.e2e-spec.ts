@@ -13,8 +13,8 @@ let authentications: oauth.ClientAuth[];
 let foreign: oauth.ClientAuth;
 
 /** The issuer is a name here. Its host does not exist, so requests go to where auth listens. */
-const options: { [oauth.customFetch]: (url: string, init: RequestInit) => Promise<Response> } = {
-  [oauth.customFetch]: (url, init) => fetch(url.replace(auth.settings.issuer, auth.url), init),
+const options = {
+  [oauth.customFetch]: (url: string, init: object) => fetch(url.replace(auth.settings.issuer, auth.url), init),
 };
 
 beforeAll(async () => {

@@ -122,7 +122,7 @@ describe('the clients', () => {
   it.each<[string, () => string, string]>([
     [
       'a private key',
-      () => clientFile('orders', { publicJwk: keys.orders.privateKey.export({ format: 'jwk' }) as never }),
+      () => clientFile('orders', { publicJwk: keys.orders.privateKey.export({ format: 'jwk' }) }),
       'private or symmetric member',
     ],
     ['the client of logins with a key', () => clientFile('web', keys.orders), 'client_key_not_web'],

@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { algorithmNames } from '#jws';
-import { createTestKey, segment, signCompact, type TestAlg, type TestKey } from '#testing';
+import { createTestKey, segment, signCompact, type TestKey } from '#testing';
 import { parseAssertion, verifyAssertion, type AssertionExpectation } from './client-assertion.js';
 
 type Json = Record<string, unknown>;
@@ -51,7 +51,7 @@ describe('a client assertion is accepted', () => {
   });
 
   it.each(algorithmNames)('by a key for %s', (alg) => {
-    const other = createTestKey(alg as TestAlg);
+    const other = createTestKey(alg);
     expect(refusal(assertion({}, {}, other), { keys: [other.publicJwk] })).toMatchObject({ exp: now + 60 });
   });
 
