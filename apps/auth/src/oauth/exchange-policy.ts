@@ -2,7 +2,7 @@
 import type { Scope } from '#trust/nest';
 import { OAuthError } from './oauth-error.js';
 
-interface Permission {
+export interface Permission {
   /** The client that asks for the token. */
   readonly caller: string;
   /** The audience of the token. */
@@ -12,7 +12,7 @@ interface Permission {
   readonly grants: readonly Scope[];
 }
 
-const permissions: readonly Permission[] = [
+export const permissions: readonly Permission[] = [
   // To reserve the goods of an order, for the customer who places it.
   { caller: 'orders', callee: 'inventory', needs: 'orders:write', grants: ['inventory:reserve'] },
   // To confirm or release a reservation after the token of its customer has expired.
@@ -36,8 +36,11 @@ export interface ScopeRequest {
  *
  * @throws OAuthError `invalid_target` · `unauthorized_client` · `invalid_scope`
  */
-export function grantedScope({ caller, callee, held, asked }: ScopeRequest): string {
-  const ofPair = permissions.filter((row) => row.caller === caller && row.callee === callee);
+export function grantedScope(
+  { caller, callee, held, asked }: ScopeRequest,
+  rows: readonly Permission[] = permissions,
+): string {
+  const ofPair = rows.filter((row) => row.caller === caller && row.callee === callee);
   if (ofPair.length === 0) throw new OAuthError('invalid_target');
   const ofGrant = ofPair.filter(({ needs }) => (needs === null) === (held === undefined));
   if (ofGrant.length === 0) throw new OAuthError('unauthorized_client');
