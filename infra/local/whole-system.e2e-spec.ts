@@ -1,10 +1,11 @@
 /** Runs the three services as real processes, as `npm start` does. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createPrivateKey, randomUUID } from 'node:crypto';
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { eventually, freePortBase } from '#testing';
+import { eventually, freePortBase, signCompact } from '#testing';
 import { readCredentials, readSecret, secretPaths } from '../system/secrets.js';
 import { portClaims } from '../system/services.js';
 import { removePostgresData } from './postgres-home.js';
@@ -41,14 +42,36 @@ describe('the whole system', () => {
     expect(told.join('\n')).not.toContain(admin.password);
   }, 120_000);
 
-  it('verifies tokens while auth is stopped and its private keys and its database are gone', async () => {
-    const { demo } = readCredentials(stateDir);
-    const answer = await fetch(`${system.urls['auth']}/auth/login`, {
+  it('exchanges a token for orders with the client key of orders, and inventory accepts the new token', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const names = { iss: 'orders', sub: 'orders', aud: system.running.issuer };
+    const key = createPrivateKey(readSecret(secretPaths.clientKey(stateDir, 'orders')));
+    const answer = await fetch(`${system.urls['auth']}/oauth/token`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(demo),
+      body: new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: signCompact(
+          { alg: 'ES256', typ: 'client-authentication+jwt' },
+          { ...names, exp: now + 60, jti: randomUUID() },
+          { alg: 'ES256', privateKey: key },
+        ),
+        resource: system.urls['inventory']!,
+        subject_token: await logIn(),
+        subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      }),
     });
     const { access_token: token } = (await answer.json()) as { access_token: string };
+    // It is good at inventory, but it does not permit everything there.
+    expect(await putStock(token)).toBe(403);
+    const orders = await fetch(`${system.urls['orders']}/orders`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(orders.status).toBe(401);
+  });
+
+  it('verifies tokens while auth is stopped and its private keys and its database are gone', async () => {
+    const token = await logIn();
 
     await system.halt('auth');
     // This removes the key-encryption key and the private half of the anchor. The signing keys go with the database.
@@ -60,13 +83,8 @@ describe('the whole system', () => {
       fetch(`${system.urls['orders']}/orders`, { headers: { authorization } }).then(({ status }) => status);
     await eventually(async () => (await orders(`Bearer ${token}`)) === 200);
     expect(await orders(`Bearer ${token.slice(0, -6)}AAAAAA`)).toBe(401);
-    const product = await fetch(`${system.urls['inventory']}/products/WAX-RED/stock`, {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: '{"stock":1}',
-    });
     // The token is genuine, but it is for another audience.
-    expect(product.status).toBe(401);
+    expect(await putStock(token)).toBe(401);
     const { freshness, statements } = (await (await fetch(`${system.urls['orders']}/trust`)).json()) as {
       freshness: string;
       statements: { accepted: Record<string, number> };
@@ -75,6 +93,26 @@ describe('the whole system', () => {
     expect(statements.accepted).toMatchObject({ file: 1, http: 0 });
   }, 60_000);
 });
+
+/** A token for orders, of the demo user. */
+async function logIn(): Promise<string> {
+  const answer = await fetch(`${system.urls['auth']}/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(readCredentials(stateDir).demo),
+  });
+  return ((await answer.json()) as { access_token: string }).access_token;
+}
+
+/** Tries to change the stock of a product. Returns the status. */
+async function putStock(token: string): Promise<number> {
+  const answer = await fetch(`${system.urls['inventory']}/products/WAX-RED/stock`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{"stock":1}',
+  });
+  return answer.status;
+}
 
 async function dropDatabaseOf(service: string): Promise<void> {
   const client = new pg.Client({

@@ -45,9 +45,13 @@ describe('an assertion is accepted', () => {
     ['with the type JWT', { header: { typ: 'JWT' } }],
     ['without a type and a kid', { header: { typ: undefined, kid: undefined } }],
     ['without iat', { claims: { iat: undefined } }],
-    ['of a clock that is 4 s fast', { claims: { iat: seconds() + 4, exp: seconds() + 64 } }],
   ])('%s', async (_what, parts) => {
     expect(await withAssertion(parts)).toMatchObject({ status: 200 });
+  });
+
+  it('of a clock that is 4 s fast', async () => {
+    const now = seconds();
+    expect(await withAssertion({ claims: { iat: now + 4, exp: now + 64 } })).toMatchObject({ status: 200 });
   });
 
   it('with the issuer as a list of one, and with the client_id beside it', async () => {
@@ -82,7 +86,12 @@ describe('an assertion is refused with invalid_client, and only the log says why
   it.each<[string, () => string, string, string | null]>([
     ['unsigned', unsigned, 'alg_mismatch', 'orders'],
     ['signed with HS256 and the public key', hmac, 'alg_mismatch', 'orders'],
-    ['expired', made({ claims: { iat: seconds() - 60, exp: seconds() - 6 } }), 'expired', 'orders'],
+    [
+      'expired',
+      () => orders.assertion({ claims: { iat: seconds() - 60, exp: seconds() - 6 } }),
+      'expired',
+      'orders',
+    ],
     ['early', () => orders.assertion({ claims: { nbf: seconds() + 30 } }), 'not_yet_valid', 'orders'],
     [
       'for an hour',

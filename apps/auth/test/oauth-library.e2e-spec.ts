@@ -14,7 +14,8 @@ let foreign: oauth.ClientAuth;
 
 /** The issuer is a name here. Its host does not exist, so requests go to where auth listens. */
 const options = {
-  [oauth.customFetch]: (url: string, init: object) => fetch(url.replace(auth.settings.issuer, auth.url), init),
+  [oauth.customFetch]: (url: string, init: object) =>
+    fetch(url.replace(auth.settings.issuer, auth.url), init),
 };
 
 beforeAll(async () => {

@@ -346,6 +346,7 @@ describe('revocation', () => {
   test.each<[string, Parameters<Issuer['revocation']>[1], Record<string, unknown>]>([
     ['its jti', { jti: 'j' }, { jti: 'j' }],
     ['the jti of the token that it was exchanged for', { jti: 'j' }, { txn: 'j' }],
+    ['a client that exchanged it', { client_id: 'c' }, { act: { sub: 'b', act: { sub: 'c' } } }],
     ['its session', { sid: 's' }, { sid: 's' }],
     ['its client', { client_id: 'c' }, { client_id: 'c' }],
   ])('by %s', (_what, revoked, claims) => {
