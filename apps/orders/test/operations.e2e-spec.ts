@@ -50,6 +50,7 @@ describe('orders in operation', () => {
     expect(Object.keys(post.responses['422'].content['application/problem+json'].examples).sort()).toEqual([
       'idempotency_key_reused',
       'mixed_currencies',
+      'new_account_limit',
       'unknown_sku',
     ]);
     expect(body.paths['/orders/{id}'].get.parameters).toMatchObject([
