@@ -43,12 +43,12 @@ class SignetService {
         NatsModule.forRoot(serviceName, rest),
         TrustModule.forRootAsync({
           inject: [NATS_LINK],
-          useFactory: ({ connection }: NatsLink) => ({
+          useFactory: ({ connection, firstAttempt }: NatsLink) => ({
             issuer: rest.issuer,
             issuerFetchUrl: rest.issuerFetchUrl,
             audience,
             anchors: rest.trustAnchorPublic,
-            nats: { connection, service: serviceName, instance: instanceName },
+            nats: { connection, firstAttempt, service: serviceName, instance: instanceName },
           }),
         }),
         HealthModule.forRoot({ inject: [KeyRing], checks: (ring: KeyRing) => [trustCheck(ring)] }),

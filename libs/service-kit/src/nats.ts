@@ -24,6 +24,8 @@ type NatsState = 'connecting' | 'connected' | 'disconnected' | 'closed';
 export interface NatsLink {
   /** Resolves with the first connection, which then reconnects by itself. Rejects only if closed before. */
   readonly connection: Promise<NatsConnection>;
+  /** Whether the first attempt to connect succeeded. Resolves when it has ended, after 3 s for each address at most. */
+  readonly firstAttempt: Promise<boolean>;
   readonly state: () => NatsState;
   /**
    * Drains and closes within about 2 s; if an attempt to connect is under way, when that has failed (3 s for each address).
@@ -44,6 +46,8 @@ const drainTimeoutMs = 2000;
 export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): NatsLink {
   const stopped = new AbortController();
   let state: NatsState = 'connecting';
+  let endFirstAttempt!: (succeeded: boolean) => void;
+  const firstAttempt = new Promise<boolean>((resolve) => (endFirstAttempt = resolve));
 
   const attempt = () =>
     connect({
@@ -66,6 +70,7 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
         return await attempt();
       } catch (error) {
         const problem = (error as Error).message;
+        endFirstAttempt(false);
         if (problem !== told) logger.warn({}, `NATS cannot be reached; still trying: ${problem}`);
         told = problem;
       }
@@ -87,6 +92,7 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
   };
 
   const connection = firstConnection().then((connected) => {
+    endFirstAttempt(true);
     if (state === 'connecting') state = 'connected';
     logger.info(eventLine('nats.connected', { server: connected.getServer() }), 'NATS connected');
     void follow(connected);
@@ -106,5 +112,5 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
     await Promise.race([drained, delay(drainTimeoutMs, undefined, { ref: false })]);
     await connected.close();
   };
-  return { connection, state: () => state, close: () => (closing ??= close()) };
+  return { connection, firstAttempt, state: () => state, close: () => (closing ??= close()) };
 }

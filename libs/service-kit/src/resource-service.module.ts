@@ -42,7 +42,7 @@ export class ResourceServiceModule {
         NatsModule.forRoot(service, settings),
         TrustModule.forRootAsync({
           inject: [NATS_LINK],
-          useFactory: ({ connection }: NatsLink) => ({
+          useFactory: ({ connection, firstAttempt }: NatsLink) => ({
             issuer: settings.issuer,
             issuerFetchUrl: settings.issuerFetchUrl,
             audience: service,
@@ -50,7 +50,7 @@ export class ResourceServiceModule {
             maxLifetimeSeconds: settings.maxTokenSeconds,
             statementFile: settings.trustStatementFile,
             decryptionKey: settings.tokenDecryptionKey,
-            nats: { connection, service, instance: instanceName },
+            nats: { connection, firstAttempt, service, instance: instanceName },
           }),
         }),
         TrustMetricsModule,

@@ -1,6 +1,7 @@
 /**
  * Every security event of the system, in one table: the line that it makes in the log is typed by it, and
- * docs/security-events.md is generated from it. A line is one JSON object at level info (`nats.lost`: warn). It has
+ * docs/security-events.md is generated from it. A line is one JSON object at level info (`nats.lost` and
+ * `revocations.too_many`: warn). It has
  * `event`, the fields of its row, `requestId` within a request, and `by`: who caused it. Fields are ids, codes and numbers.
  * There is no field for an e-mail address, a token or a text that somebody typed.
  */
@@ -140,6 +141,11 @@ export const securityEvents = {
   'revocation.refused': {
     meaning: 'A revocation was refused. At most one line a minute for each reason.',
     fields: refused,
+  },
+  'revocations.too_many': {
+    meaning:
+      'There are more revocations than this process may hold. It is not ready and answers 503 until enough of them have expired.',
+    fields: { limit: 'how many it may hold' },
   },
   'keyset.kept_again': { meaning: 'auth can keep its key set up to date again, after a fault.', fields: {} },
   'revocations.published_again': {

@@ -4,11 +4,13 @@ import type { Channel } from './key-ring.js';
 const SILENT_MS = 60_000;
 
 /** The security events that a verifier logs. */
-export type TrustEvent = 'statement.refused' | 'revocation.refused';
+export type TrustEvent = RefusalEvent | 'revocations.too_many';
+
+type RefusalEvent = 'statement.refused' | 'revocation.refused';
 
 /** A refused statement or revocation, as the log shows it. */
 export interface Refusal {
-  readonly event: TrustEvent;
+  readonly event: RefusalEvent;
   readonly channel: Channel;
   /** Code of the refusal. */
   readonly reason: string;
@@ -25,7 +27,7 @@ export class Refusals {
   private readonly kinds = new Map<string, { toldAt: number; count: number }>();
 
   constructor(
-    private readonly event: TrustEvent,
+    private readonly event: RefusalEvent,
     private readonly tell: (refusal: Refusal) => void,
     private readonly clock: Clock,
   ) {}

@@ -15,6 +15,7 @@ import { onlyChanges } from './only-changes.js';
 import { Refusals, type Refusal } from './refusals.js';
 import type { RevocationView } from './revocations.js';
 import { shareRuns } from './shared-runs.js';
+import { inSlices } from './slices.js';
 
 const REQUEST_TIMEOUT_MS = 2_000;
 /** How many revocations are requested at once. */
@@ -78,6 +79,7 @@ export class RevocationFeed {
       const numbers = Array.from({ length: AHEAD }, (_n, index) => known + 1 + index);
       await this.fetch(numbers).catch((error: Error) => this.report(error.message));
     } while (this.view.highestKnown > known);
+    this.view.caughtUp();
   }
 
   async stop(): Promise<void> {
@@ -85,15 +87,10 @@ export class RevocationFeed {
     await this.repair.settled();
   }
 
+  /** Asks once for each number, so one that NATS lacks does not keep the others waiting. */
   private async fetchMissing(): Promise<void> {
-    const { view } = this;
-    for (;;) {
-      const missing = view.missing(BATCH);
-      if (missing.length === 0) return;
-      await this.fetch(missing);
-      const still = new Set(view.missing(BATCH));
-      if (missing.some((n) => still.has(n))) return;
-    }
+    const missing = this.view.missing();
+    for (let i = 0; i < missing.length; i += BATCH) await this.fetch(missing.slice(i, i + BATCH));
   }
 
   private async fetch(numbers: readonly number[]): Promise<void> {
@@ -108,8 +105,9 @@ export class RevocationFeed {
     );
     // If one request fails, the answers of the others still count. Status 404: the revocation is not stored yet, or is
     // lost. auth stores again what the stream lacks.
-    for (const answer of answers)
+    await inSlices(answers, (answer) => {
       if (answer.status === 'fulfilled' && !answer.value.headers?.code) this.offer(answer.value);
+    });
     const failed = answers.find(({ status }) => status === 'rejected');
     if (failed) throw (failed as PromiseRejectedResult).reason;
   }

@@ -12,6 +12,14 @@ import {
 } from '#statements';
 import { actorsOf, type AccessTokenClaims } from './access-token-claims.js';
 import { numericDate, systemClock, type Clock } from './clock.js';
+import { NumberSet } from './number-set.js';
+import { onlyChanges } from './only-changes.js';
+
+/**
+ * The greatest number of revocations that a view holds. They take some 40 MB. With tokens of 5 minutes, that is 800
+ * revocations a second.
+ */
+export const MAX_REVOCATIONS = 250_000;
 
 interface RevocationViewOptions {
   /** Exact value of `iss`. */
@@ -20,8 +28,16 @@ interface RevocationViewOptions {
   readonly anchors: readonly Anchor[];
   /** The greatest age at which the view is fresh. Seconds; default 15. */
   readonly freshSeconds?: number;
+  /** Default {@link MAX_REVOCATIONS}. */
+  readonly maxRevocations?: number;
   readonly clock?: Clock;
 }
+
+/**
+ * Why no token may be judged by a view. `incomplete`: this process has just started, NATS is there, and not all
+ * revocations are here yet. `too_many`: there are more revocations than a view may hold.
+ */
+export type ViewFault = 'incomplete' | 'too_many';
 
 /** The range of revocation numbers in a statement, and its `iat` as a NumericDate. */
 export interface RevocationRange {
@@ -45,6 +61,7 @@ export class RevocationView {
   private readonly issuer: string;
   private readonly anchors: readonly Anchor[];
   private readonly freshSeconds: number;
+  readonly maxRevocations: number;
   private readonly clock: Clock;
   /** Revoked names of each kind, with the number of their revocation. */
   private readonly names: Record<RevokedKind, Map<string, number>> = {
@@ -52,22 +69,42 @@ export class RevocationView {
     sid: new Map(),
     client_id: new Map(),
   };
-  private readonly held = new Set<number>();
-  private readonly lacking = new Set<number>();
+  private readonly held = new NumberSet();
+  /** How many numbers of the range are not held. */
+  private lacking = 0;
+  /** The highest number that was not taken in, because the view was full. */
+  private dropped = 0;
   private range: RevocationRange = { from: 1, to: 0, iat: 0 };
   /** `iat` of the newest pushed statement. While nothing is missing, the view is complete as of this time. */
   private pushedAt: number | undefined;
   private completeAt: number | undefined;
+  /** Whether no token may be judged before the view is complete. */
+  private mustComplete = false;
+  /** Whether there may be revocations that are newer than the last statement and were not asked for. */
+  private isBehind = false;
+  /** When NATS last brought something, as a NumericDate. */
+  private heardAt = -Infinity;
   private highest = 0;
   private changes = 0;
   private accepted = 0;
   private readonly refused = new Map<StatementErrorCode, number>();
   private readonly listeners: ((n: number, jws: string) => void)[] = [];
+  private readonly overflowListeners: (() => void)[] = [];
+  private readonly reportOverflow = onlyChanges<true>((isTooMany) => {
+    if (isTooMany) for (const listener of this.overflowListeners) listener();
+  });
 
-  constructor({ issuer, anchors, freshSeconds = 15, clock = systemClock }: RevocationViewOptions) {
+  constructor({
+    issuer,
+    anchors,
+    freshSeconds = 15,
+    maxRevocations = MAX_REVOCATIONS,
+    clock = systemClock,
+  }: RevocationViewOptions) {
     this.issuer = issuer;
     this.anchors = anchors;
     this.freshSeconds = freshSeconds;
+    this.maxRevocations = maxRevocations;
     this.clock = clock;
   }
 
@@ -80,7 +117,7 @@ export class RevocationView {
 
   /**
    * Verifies a revocation and adds it. Returns why it is refused. Returns undefined if the view holds it now, held it
-   * before, or does not need it any more.
+   * before, or does not need it any more. A full view does not take it in, and judges no token until it can.
    */
   add(jws: string): StatementErrorCode | undefined {
     const { issuer, anchors } = this;
@@ -88,15 +125,20 @@ export class RevocationView {
       const { n, kind, value } = verifyRevocation(jws, { issuer, anchors });
       if (n < this.range.from) return undefined;
       this.highest = Math.max(this.highest, n);
+      this.heardAt = numericDate(this.clock);
+      if (this.held.size >= this.maxRevocations && !this.held.has(n)) {
+        this.dropped = Math.max(this.dropped, n);
+        this.judgeCompleteness();
+        return undefined;
+      }
       const known = this.names[kind].get(value);
       this.names[kind].set(value, Math.max(n, known ?? 0));
       if (known === undefined) this.changes += 1;
-      const isHeld = this.held.has(n);
-      if (!isHeld) this.accepted += 1;
-      this.held.add(n);
-      this.lacking.delete(n);
+      const isNew = this.held.add(n);
+      if (isNew) this.accepted += 1;
+      if (isNew && n <= this.range.to) this.lacking -= 1;
       this.judgeCompleteness();
-      if (!isHeld || known === undefined) for (const listener of this.listeners) listener(n, jws);
+      if (isNew || known === undefined) for (const listener of this.listeners) listener(n, jws);
       return undefined;
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
@@ -138,16 +180,49 @@ export class RevocationView {
     const last = this.range;
     this.range = range;
     this.highest = Math.max(this.highest, to);
-    // A range that continues the last one adds only the numbers after its `to`. Any other range is looked at as a
-    // whole.
-    const continuesLast = from >= last.from && to >= last.to;
-    if (!continuesLast) this.lacking.clear();
-    for (let n = continuesLast ? Math.max(from, last.to + 1) : from; n <= to; n += 1) {
-      if (n > 0 && !this.held.has(n)) this.lacking.add(n);
-    }
     if (from > last.from) this.forget(from);
-    if (pushed) this.pushedAt = range.iat;
+    // Numbers of too wide a range are not looked at: there may be any number of them.
+    this.lacking = this.isTooWide() ? to - from + 1 : this.held.countAbsent(Math.max(1, from), to);
+    if (pushed) {
+      this.pushedAt = range.iat;
+      this.heardAt = numericDate(this.clock);
+    }
     this.judgeCompleteness();
+  }
+
+  /** Calls `listener` each time when there begin to be more revocations than the view may hold. */
+  onTooMany(listener: () => void): void {
+    this.overflowListeners.push(listener);
+  }
+
+  /**
+   * From now on no token is judged until the view is complete. For the start of a process that NATS feeds. It does not
+   * hold while NATS is away: then nobody knows what is missing.
+   */
+  requireComplete(): void {
+    this.mustComplete = true;
+    this.isBehind = true;
+    this.heardAt = numericDate(this.clock);
+  }
+
+  /** Notes that NATS was asked for all that it has. Without this, a start is not complete. */
+  caughtUp(): void {
+    this.isBehind = false;
+    this.judgeCompleteness();
+  }
+
+  /** Notes that NATS cannot be reached. The next pushed statement or revocation shows that it can. */
+  natsIsAway(): void {
+    this.heardAt = -Infinity;
+  }
+
+  /** Why no token may be judged now. Undefined if tokens may be judged. */
+  fault(): ViewFault | undefined {
+    if (this.isTooMany()) return 'too_many';
+    if (!this.mustComplete) return undefined;
+    // NATS that brought nothing for so long counts as away. The absolute value, because the clock may go back.
+    const silentSeconds = Math.abs(numericDate(this.clock) - this.heardAt);
+    return silentSeconds <= this.freshSeconds ? 'incomplete' : undefined;
   }
 
   /** The highest number that this view has seen. There may be higher ones. */
@@ -157,12 +232,9 @@ export class RevocationView {
 
   /** Returns the numbers of up to `limit` revocations that are in the range and not held. */
   missing(limit = Infinity): number[] {
-    const numbers: number[] = [];
-    for (const n of this.lacking) {
-      if (numbers.length >= limit) break;
-      numbers.push(n);
-    }
-    return numbers;
+    // What a full view lacks would find no place in it.
+    if (this.isTooMany()) return [];
+    return this.held.absent(Math.max(1, this.range.from), this.range.to, limit);
   }
 
   /** Seconds since the view was last known to be complete; infinite if it never was. */
@@ -183,7 +255,7 @@ export class RevocationView {
     return {
       from: this.range.from,
       to: this.range.to,
-      missing: this.lacking.size,
+      missing: this.lacking,
       age: Number.isFinite(age) ? Math.round(age * 1000) / 1000 : null,
       held: { jti: names.jti.size, sid: names.sid.size, client_id: names.client_id.size },
       accepted: this.accepted,
@@ -191,14 +263,28 @@ export class RevocationView {
     };
   }
 
+  private isTooWide(): boolean {
+    return this.range.to - this.range.from + 1 > this.maxRevocations;
+  }
+
+  private isTooMany(): boolean {
+    return this.isTooWide() || this.dropped > this.range.to;
+  }
+
   private judgeCompleteness(): void {
-    if (this.lacking.size === 0) this.completeAt = this.pushedAt;
+    if (this.isTooMany()) {
+      // What was not taken in is fetched as soon as there is a place. Until then it is missing.
+      this.mustComplete = true;
+      return this.reportOverflow(true);
+    }
+    this.reportOverflow(undefined);
+    if (this.lacking > 0 || this.pushedAt === undefined) return;
+    this.completeAt = this.pushedAt;
+    if (!this.isBehind) this.mustComplete = false;
   }
 
   private forget(before: number): void {
-    for (const numbers of [this.held, this.lacking]) {
-      for (const n of numbers) if (n < before) numbers.delete(n);
-    }
+    this.held.deleteBefore(before);
     for (const names of Object.values(this.names)) {
       for (const [value, n] of names) if (n < before) names.delete(value);
     }

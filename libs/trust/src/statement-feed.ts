@@ -21,6 +21,11 @@ const LAST_BACKOFF_MS = 30_000;
 export interface FeedNats {
   /** Resolves when NATS is first reached, which may never happen. Afterwards the connection reconnects by itself. */
   readonly connection: Promise<NatsConnection>;
+  /**
+   * Whether the first attempt to connect succeeded. If not, the verifier judges without the revocations that NATS has.
+   * Without this member it waits 15 s for them.
+   */
+  readonly firstAttempt?: Promise<boolean>;
   /** Parts of the acknowledgement subject `trust.ack.<service>.<instance>`. */
   readonly service: string;
   readonly instance: string;
@@ -76,6 +81,10 @@ export class StatementFeed {
   start(): void {
     if (this.nats) {
       this.ring.onAccepted(() => this.acknowledge());
+      this.ring.revocations.requireComplete();
+      void this.nats.firstAttempt?.then((succeeded) => {
+        if (!succeeded) this.ring.revocations.natsIsAway();
+      });
       this.nats.connection.then((connection) => this.attach(connection)).catch(this.natsFault);
     }
     void this.fetchNewest();
@@ -168,6 +177,7 @@ export class StatementFeed {
     if (this.ring.freshness() !== 'empty') this.acknowledge();
     await this.catchUp(connection);
     for await (const status of statuses) {
+      if (status.type === 'disconnect') this.ring.revocations.natsIsAway();
       if (status.type === 'reconnect') await this.catchUp(connection);
     }
   }

@@ -5,8 +5,6 @@
  *
  *   <file>                              the statement
  *   <file>.revocations.<last>.<id>      revocations, one a line; `last` is the highest number
- *   <file>                              the statement
- *   <file>.revocations.<last>.<id>      revocations, one a line; `last` is the highest number
  *   <file>.revoked-keys.<epoch>.<id>    an earlier statement that names a revoked key; later ones no longer name it
  *
  * The files beside the statement are written once and never changed. So replicas that share the folder overwrite
@@ -19,6 +17,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_REVOCATION_BYTES, MAX_STATEMENT_BYTES, type KeySetStatement } from '#statements';
 import type { KeyRing } from './key-ring.js';
 import { onlyChanges } from './only-changes.js';
+import { inSlices } from './slices.js';
 import { readBounded, StatementFile, syncFolder, writeNew } from './statement-file.js';
 
 /** How many revocations one file holds at most. */
@@ -97,10 +96,10 @@ export class TrustStore {
       const lines = (await readBounded(join(dirname(this.file), name), maxBytes)).split('\n');
       // If a writer was killed, the last line may be incomplete. The statement is a single line without a line end.
       if (lines.length > 1) lines.pop();
-      for (const line of lines) {
+      await inSlices(lines, (line) => {
         const reason = take(line);
         if (reason !== undefined) refused.add(reason);
-      }
+      });
     } catch (error) {
       const reason = reasonOf(error);
       // The file does not exist at the first start, or after another replica removed it because it is not needed any

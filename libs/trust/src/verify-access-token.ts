@@ -66,7 +66,7 @@ export interface VerifyAccessToken {
 
 /**
  * Makes the verify function for one key ring. It checks, in this order:
- * - the ring has a statement, and it has not expired
+ * - the ring has a statement, and it has not expired; its revocation view may be used
  * - with a decryption key: the token was encrypted ({@link createDecryptToken})
  * - size and form; `typ` is `at+jwt`; no `crit`, `b64`, `zip`
  * - `kid` is in the ring; `alg` is the algorithm of that key; the signature
@@ -210,6 +210,9 @@ function faultOfRing(ring: KeyRing, now: number): TrustError | undefined {
   const freshness = ring.freshness(now);
   if (freshness === 'empty') return new TrustError('trust_stale', 'no key-set statement yet');
   if (freshness === 'stale') return new TrustError('trust_stale', 'the key-set statement has expired');
+  const fault = ring.revocations.fault();
+  if (fault === 'incomplete') return new TrustError('trust_stale', 'not all revocations are here yet');
+  if (fault === 'too_many') return new TrustError('trust_stale', 'there are more revocations than may be held');
   return undefined;
 }
 

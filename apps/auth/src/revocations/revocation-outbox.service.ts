@@ -9,7 +9,7 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
 import { NATS_LINK, securityEvent, type NatsLink } from '#service-kit';
-import { KeyRing, onlyChanges, shareRuns } from '#trust';
+import { inSlices, KeyRing, onlyChanges, shareRuns } from '#trust';
 import { RevocationPublisher, type RevocationStream } from './revocation-publisher.js';
 import type { RevocationRecord } from './revocation.entity.js';
 import { RevocationsService } from './revocations.service.js';
@@ -46,12 +46,16 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   }
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => void this.run(), ROUND_MS);
+    this.timer = setInterval(() => {
+      void this.run();
+      void this.fill();
+    }, ROUND_MS);
   }
 
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
-    await this.run.settled();
+    this.timer = undefined;
+    await Promise.all([this.run.settled(), this.fill.settled()]);
   }
 
   private async announce(revoked: readonly RevocationRecord[]): Promise<void> {
@@ -88,20 +92,30 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   );
 
   private async round(): Promise<void> {
-    await this.fillOwnView();
     await this.forget();
     if (this.publisher && this.nats.state() === 'connected') await this.publish(this.publisher);
   }
 
-  /** Adds the revocations of other replicas that the last statement counts and this process lacks. */
+  /**
+   * Adds the revocations that the last statement counts and this process lacks: those of other replicas, and after a
+   * start all. It does not wait for NATS, and no revocation waits for it.
+   */
+  private readonly fill = shareRuns(() =>
+    this.fillOwnView().then(
+      () => this.reportFill(undefined),
+      (error: Error) => this.reportFill(error.message),
+    ),
+  );
+
   private async fillOwnView(): Promise<void> {
-    const missing = this.ring.revocations.missing(BATCH);
-    if (missing.length === 0) return;
-    const rows = await this.dataSource.query<{ jws: string }[]>(
-      'SELECT jws FROM revocation WHERE n = ANY($1)',
-      [missing],
-    );
-    for (const { jws } of rows) this.ring.revocations.add(jws);
+    const missing = this.ring.revocations.missing();
+    for (let i = 0; i < missing.length && this.timer; i += BATCH) {
+      const rows = await this.dataSource.query<{ jws: string }[]>(
+        'SELECT jws FROM revocation WHERE n = ANY($1)',
+        [missing.slice(i, i + BATCH)],
+      );
+      await inSlices(rows, ({ jws }) => this.ring.revocations.add(jws));
+    }
   }
 
   /** Deletes the revocations that no longer matter: no statement counts them. */
@@ -156,6 +170,10 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
     );
     return stream;
   }
+
+  private readonly reportFill = onlyChanges<string>((fault) => {
+    if (fault) this.log.warn(`this process lacks revocations and cannot read them now: ${fault}`);
+  });
 
   private readonly report = onlyChanges<string>((fault) => {
     if (fault) this.log.warn(`revocations cannot be published now: ${fault}`);

@@ -11,7 +11,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { readAnchor } from '#statements';
 import { Authenticator } from '../authenticate.js';
 import { KeyRing } from '../key-ring.js';
-import type { Refusal } from '../refusals.js';
+import type { Refusal, TrustEvent } from '../refusals.js';
 import { StatementFeed } from '../statement-feed.js';
 import { TrustStore } from '../trust-store.js';
 import { createVerifyAccessToken } from '../verify-access-token.js';
@@ -73,7 +73,11 @@ function createRing({ issuer, audience, anchors, clock }: TrustModuleOptions): K
   // For values that the compiler did not check. Without an audience, a token for any service would be accepted.
   if (!issuer) throw new Error('TrustModule needs the issuer');
   if (!audience) throw new Error('TrustModule needs the audience: the name of this service');
-  return new KeyRing({ issuer, anchors: anchors.map(readAnchor), ...(clock && { clock }) });
+  const ring = new KeyRing({ issuer, anchors: anchors.map(readAnchor), ...(clock && { clock }) });
+  const { revocations } = ring;
+  const event: TrustEvent = 'revocations.too_many';
+  revocations.onTooMany(() => new Logger('trust').warn({ event, limit: revocations.maxRevocations }));
+  return ring;
 }
 
 function createStore({ statementFile }: TrustModuleOptions, ring: KeyRing): TrustStore | null {
