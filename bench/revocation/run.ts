@@ -1,0 +1,97 @@
+/**
+ * `npm run bench:revocation`: how long a session is accepted after its logout, and what many live revocations cost.
+ * Prints the result, and puts it into bench/RESULTS.md. `-- --quick` is the same in small: it only prints. The exit code
+ * is 1 if a service judged a token wrongly.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { freePortBase } from '../../infra/local/ports.js';
+import { removePostgresData } from '../../infra/local/postgres-home.js';
+import { startSystem } from '../../infra/local/system.js';
+import { readCredentials } from '../../infra/system/secrets.js';
+import { portClaims } from '../../infra/system/services.js';
+import { circumstances } from '../circumstances.js';
+import { writeMeasured } from '../results-file.js';
+import { count } from '../summary.js';
+import { Bystander } from './bystander.js';
+import { logOutAll, showBeside } from './logouts.js';
+import { manyRevocations } from './many-revocations.js';
+import { lastAcceptances, manyReport, mistakes, parts, type Logouts } from './report.js';
+import { beginSessions, registerPeople, type Session } from './sessions.js';
+import { Client } from './show.js';
+
+const { quick } = parseArgs({ options: { quick: { type: 'boolean', default: false } } }).values;
+const plan = quick
+  ? { logouts: 40, live: 2_000, logoutsAfter: 10 }
+  : { logouts: 1_000, live: 100_000, logoutsAfter: 100 };
+/** Sessions that show their tokens beside the others and are not logged out. */
+const BESIDE = 10;
+const BASELINES = 50;
+
+const facts = circumstances(['fastify', '@nestjs/core', '@nats-io/transport-node', 'typeorm']);
+const begun = Date.now();
+const log = (line: string) => console.log(line);
+const stateDir = mkdtempSync(join(tmpdir(), 'bench-'));
+const portBase = await freePortBase(portClaims(0).map(({ port }) => port));
+// All people come from one address, and within a moment.
+const settings = { auth: { REFRESHES_PER_ADDRESS: String(10 * plan.logouts) } };
+const system = await startSystem({ stateDir, portBase, settings, log });
+const client = new Client(system.urls);
+let bystander: Bystander | undefined;
+let wrong = 0;
+try {
+  const [auth, seen] = [system.urls['auth']!, (bystander = await Bystander.start(system, stateDir))];
+  const people = await registerPeople(auth, readCredentials(stateDir), plan.logouts);
+  const begin = (sessions: number) => beginSessions(auth, people, sessions);
+
+  const [others, sessions] = [await begin(BESIDE), await begin(plan.logouts)];
+  log(`${count(sessions.length)} sessions have begun`);
+  const first = await measure(seen, sessions, others);
+  log(`${count(sessions.length)} logouts: done`);
+
+  const many = await manyRevocations(
+    { system, stateDir, bystander: seen },
+    { count: plan.live, token: others[0]!.tokens.orders, log },
+  );
+  const then = await measure(seen, await begin(plan.logoutsAfter), await begin(BESIDE));
+  log(`${count(plan.logoutsAfter)} logouts: done`);
+
+  wrong = mistakes(first) + mistakes(then) + first.wronglyRefused + then.wronglyRefused;
+  const seconds = Math.round((Date.now() - begun) / 1000);
+  const report = [
+    `Measured ${new Date().toISOString().slice(0, 10)} in ${seconds} s; load average at the end ${loadavg()[0]!.toFixed(2)}:`,
+    facts,
+    `### ${count(plan.logouts)} logouts`,
+    lastAcceptances(first),
+    'Where the time goes:',
+    parts(first, seen),
+    `Beside them, sessions that nobody logged out sent ${count(first.beside)} requests; ${count(first.wronglyRefused)} were not accepted.`,
+    `### ${count(plan.live)} live revocations`,
+    manyReport(many),
+    `${count(plan.logoutsAfter)} logouts while they are live:`,
+    lastAcceptances(then),
+    parts(then, seen),
+  ].join('\n\n');
+  log(`\n${report}\n`);
+  if (!quick) writeMeasured('revocation', report);
+} finally {
+  client.close();
+  await bystander?.stop().catch(() => undefined);
+  await system.stop();
+  removePostgresData(stateDir);
+  rmSync(stateDir, { recursive: true, force: true });
+}
+log(wrong === 0 ? 'No token was judged wrongly.' : `${wrong} answers were WRONG.`);
+process.exit(wrong === 0 ? 0 : 1);
+
+async function measure(seen: Bystander, sessions: readonly Session[], others: readonly Session[]) {
+  const traffic = showBeside(client, others);
+  const logouts = await logOutAll(client, sessions);
+  const commitAndDeliverMs: number[] = [];
+  for (let i = 0; i < BASELINES; i += 1) commitAndDeliverMs.push(await seen.commitAndDeliver());
+  const { accepted, refused, strange } = await traffic.stop();
+  const measured: Logouts = { logouts, commitAndDeliverMs, numberedAt: await seen.numberedAt() };
+  return { ...measured, beside: accepted + refused + strange, wronglyRefused: refused + strange };
+}
