@@ -2,7 +2,7 @@
 import { createPrivateKey, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
-import { ANCHOR_ALG, readAnchor, REVOCATION_TYP, revocationPayload } from '#statements';
+import { readAnchor, REVOCATION_TYP, revocationPayload } from '#statements';
 import { signCompact } from '#testing';
 import { readSecret, secretPaths } from '../../infra/system/secrets.js';
 
@@ -37,9 +37,9 @@ export async function storeRevocations(
 
 function signer(stateDir: string, issuer: string) {
   const pem = readSecret(join(secretPaths.of(stateDir, 'auth'), 'trust-anchor.private.pem'));
-  const key = { alg: ANCHOR_ALG, privateKey: createPrivateKey(pem) };
+  const key = { alg: 'ES256' as const, privateKey: createPrivateKey(pem) };
   const { thumbprint: kid } = readAnchor(readSecret(join(secretPaths.public(stateDir), 'trust-anchor.pem')));
-  const header = { alg: ANCHOR_ALG, typ: REVOCATION_TYP, kid };
+  const header = { alg: key.alg, typ: REVOCATION_TYP, kid };
   return (n: number) => {
     const value = randomUUID();
     const facts = { issuer, iat: Math.floor(Date.now() / 1000), jti: randomUUID(), n };

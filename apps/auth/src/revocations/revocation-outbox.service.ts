@@ -17,6 +17,12 @@ import { RevocationsService } from './revocations.service.js';
 const ROUND_MS = 1_000;
 const BATCH = 500;
 
+interface Stored {
+  readonly n: number;
+  /** Null if it was stored before. */
+  readonly sequence: number | null;
+}
+
 /**
  * Publishes revocations. The revocation view of this process gets them at once. NATS gets them until it has stored
  * them. Each row names the incarnation of the stream that stores it. So if the stream loses a revocation, or never gets
@@ -61,7 +67,24 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
   private async announce(revoked: readonly RevocationRecord[]): Promise<void> {
     for (const { jws } of revoked) this.ring.revocations.add(jws);
     if (this.nats.state() !== 'connected') return;
-    await this.run();
+    if (!(await this.publishNow(revoked))) await this.run();
+  }
+
+  /**
+   * Publishes new revocations beside the rounds, because every moment in which verifiers do not know them counts.
+   * Returns whether NATS has stored them. A row that is not marked afterwards is published again by the next round.
+   */
+  private async publishNow(revoked: readonly RevocationRecord[]): Promise<boolean> {
+    const { publisher, stream, losses } = this;
+    if (!publisher || !stream) return false;
+    try {
+      const stored = await storeAll(publisher, revoked);
+      if (this.losses !== losses) return false;
+      void this.mark(stream, stored).catch(() => undefined);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   private async attach(connection: NatsConnection): Promise<void> {
@@ -143,21 +166,24 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
           [id, BATCH],
         );
         if (rows.length === 0) return;
-        const stored = await Promise.all(
-          rows.map(async ({ n, jws }) => ({ n, sequence: await publisher.publish(n, jws) })),
-        );
+        const stored = await storeAll(publisher, rows);
         assertKept();
-        await this.dataSource.query(
-          `UPDATE revocation SET stream = $1, sequence = stored.sequence
-             FROM jsonb_to_recordset($2::jsonb) AS stored(n bigint, sequence bigint)
-            WHERE revocation.n = stored.n AND revocation.stream IS DISTINCT FROM $1`,
-          [id, JSON.stringify(stored)],
-        );
+        await this.mark(stream, stored);
       }
     } catch (error) {
       this.stream = undefined;
       throw error;
     }
+  }
+
+  /** Notes which incarnation of the stream stores these revocations. */
+  private async mark({ id }: RevocationStream, stored: readonly Stored[]): Promise<void> {
+    await this.dataSource.query(
+      `UPDATE revocation SET stream = $1, sequence = stored.sequence
+         FROM jsonb_to_recordset($2::jsonb) AS stored(n bigint, sequence bigint)
+        WHERE revocation.n = stored.n AND revocation.stream IS DISTINCT FROM $1`,
+      [id, JSON.stringify(stored)],
+    );
   }
 
   /** Opens the stream, and marks the revocations that it has lost. After a crash the last ones may be lost. */
@@ -179,4 +205,11 @@ export class RevocationOutbox implements OnModuleInit, OnApplicationBootstrap, O
     if (fault) this.log.warn(`revocations cannot be published now: ${fault}`);
     else securityEvent('revocations.published_again', {});
   });
+}
+
+function storeAll(
+  publisher: RevocationPublisher,
+  rows: readonly { readonly n: number; readonly jws: string }[],
+): Promise<Stored[]> {
+  return Promise.all(rows.map(async ({ n, jws }) => ({ n, sequence: await publisher.publish(n, jws) })));
 }
