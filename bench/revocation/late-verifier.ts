@@ -109,7 +109,8 @@ function watchEventLoop() {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   let longestCollectionMs = 0;
   const collections = new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) longestCollectionMs = Math.max(longestCollectionMs, duration);
+    for (const { duration } of list.getEntries())
+      longestCollectionMs = Math.max(longestCollectionMs, duration);
   });
   collections.observe({ entryTypes: ['gc'] });
   delay.enable();
@@ -133,7 +134,8 @@ function checkMicroseconds({ revocations }: KeyRing): number {
   const rounds = Array.from({ length: ROUNDS }, (_round, round) => {
     const fresh = Array.from({ length: CHECKS }, (_claims, index) => claimsOf(round * CHECKS + index));
     const begun = performance.now();
-    for (const claims of fresh) if (revocations.revokes(claims)) throw new Error('a check found a revocation');
+    for (const claims of fresh)
+      if (revocations.revokes(claims)) throw new Error('a check found a revocation');
     return ((performance.now() - begun) * 1000) / CHECKS;
   });
   return spreadOf(rounds).p50;

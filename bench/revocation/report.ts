@@ -41,7 +41,10 @@ export function parts({ logouts, numberedAt, commitAndDeliverMs }: Logouts, byst
     ['part', 'p50', 'p99', 'max'],
     [
       ['from sending until the revocation has its number', ...spans((each) => numbered(each) - each.sentAt)],
-      ['from there until it is on NATS: signed, committed', ...spans((each) => heardAt(each) - numbered(each))],
+      [
+        'from there until it is on NATS: signed, committed',
+        ...spans((each) => heardAt(each) - numbered(each)),
+      ],
       ...(['orders', 'inventory'] as const).map((place) => [
         `from there to the last acceptance, ${place}`,
         ...spans(afterHeard(place)),
@@ -54,7 +57,9 @@ export function parts({ logouts, numberedAt, commitAndDeliverMs }: Logouts, byst
 
 export function manyReport({ count: many, publishedMs, heldMs, late, auth }: ManyRevocations): string {
   const { full, empty } = late.checkMicroseconds;
-  const verdicts = Object.entries(late.verdictsBefore).map(([verdict, times]) => `${verdict} ${count(times)} ×`);
+  const verdicts = Object.entries(late.verdictsBefore).map(
+    ([verdict, times]) => `${verdict} ${count(times)} ×`,
+  );
   return table(
     ['what', 'measured'],
     [

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { REVOCATION_STREAM, REVOCATION_SUBJECTS, revocationSubject } from '#statements';
 import { createTestIssuer, eventually, freePort, startTestNats, type TestNats } from '#testing';
 import { startOrders, type OrdersApp } from './orders-app.js';
 
@@ -114,5 +116,45 @@ describe('orders fed by NATS alone', () => {
     const fresh = issuer.token({}, { signWith: issuer.standby });
     expect(await app.send('GET', '/orders', { token: fresh })).toMatchObject({ status: 200 });
     expect(await app.send('GET', '/orders', { token: ended })).toMatchObject({ status: 401 });
+  });
+
+  it('that starts late is not ready and judges nothing, until it has every revocation', async () => {
+    await app.close();
+    await nats.start();
+    // Again while NATS has only just come back.
+    await eventually(() => auth.flush());
+    const manager = await jetstreamManager(auth, { checkAPI: false });
+    await manager.streams.add({
+      name: REVOCATION_STREAM,
+      subjects: [REVOCATION_SUBJECTS],
+      allow_direct: true,
+      deny_delete: true,
+      deny_purge: true,
+    });
+    const revoke = (n: number) =>
+      auth.request(revocationSubject(n), issuer.revocation(n, { sid: `ended-${n}` }), { timeout: 2_000 });
+    const revocations = { from: 2, to: 601 };
+    for (let n = revocations.from; n < revocations.to; n += 1) await revoke(n);
+    app = await start();
+    await eventually(async () => {
+      auth.publish('trust.keyset', issuer.statement({ revocations }));
+      expect((await app.send('GET', '/trust')).body.revocations).toMatchObject({
+        ...revocations,
+        missing: 1,
+      });
+    });
+    const ready = async () => {
+      const { status, body } = await app.send('GET', '/health/ready');
+      return { status, reason: body.checks.trust.reason };
+    };
+    expect(await ready()).toEqual({ status: 503, reason: 'revocations_incomplete' });
+    expect(await read()).toMatchObject({ status: 503, body: { code: 'trust_stale' } });
+    await revoke(revocations.to);
+    await eventually(async () => expect(await ready()).toEqual({ status: 200, reason: undefined }));
+    expect(await read()).toMatchObject({ status: 200 });
+    for (const n of [revocations.from, revocations.to]) {
+      const ended = issuer.token({ sid: `ended-${n}` });
+      expect(await app.send('GET', '/orders', { token: ended })).toMatchObject({ status: 401 });
+    }
   });
 });

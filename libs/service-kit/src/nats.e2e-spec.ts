@@ -39,17 +39,19 @@ const open = (over: Partial<NatsOptions> = {}) =>
 
 describe('connectNats', () => {
   it('connects with the nkey of its account', async () => {
-    const { connection, state } = open();
+    const { connection, firstAttempt, state } = open();
     const connected = await connection;
     await connected.flush();
+    expect(await firstAttempt).toBe(true);
     expect(state()).toBe('connected');
     expect(messages).toEqual(['NATS connected']);
   });
 
   it('returns at once when the server is away, says so once, and connects when it is there', async () => {
     await server.stop();
-    const { connection, state } = open();
+    const { connection, firstAttempt, state } = open();
     expect(state()).toBe('connecting');
+    expect(await firstAttempt).toBe(false);
     await eventually(() => messages.length > 0);
     await server.start();
     await (await connection).flush();

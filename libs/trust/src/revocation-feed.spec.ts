@@ -5,6 +5,7 @@ import { createTestIssuer } from '#testing';
 import type { Refusal } from './refusals.js';
 import { RevocationFeed } from './revocation-feed.js';
 import { RevocationView } from './revocations.js';
+import { SLICE } from './slices.js';
 
 type Deliver = (error: Error | null, message: unknown) => void;
 const messageOf = (jws: string) => ({ data: Buffer.from(jws), string: () => jws, headers: undefined });
@@ -125,6 +126,47 @@ describe('what is missing', () => {
     await feed.repair();
     expect(view.facts()).toMatchObject({ missing: 0, accepted: 600 });
     expect(asked).toHaveLength(600);
+  });
+
+  test('is verified in slices, between which the process does other work', async () => {
+    const { view, feed, store, tell } = setUp();
+    for (let n = 1; n <= 256; n += 1) store(n);
+    tell(256);
+    const steps: number[] = [];
+    let before = 0;
+    const watch = () => {
+      const { accepted } = view.facts();
+      steps.push(accepted - before);
+      before = accepted;
+      if (accepted < 256) setImmediate(watch);
+    };
+    setImmediate(watch);
+    await feed.repair();
+    expect(view.facts().accepted).toBe(256);
+    expect(steps.length).toBeGreaterThanOrEqual(256 / SLICE - 1);
+    expect(Math.max(...steps)).toBe(SLICE);
+  });
+
+  test('does not wait for what NATS does not have', async () => {
+    const { view, feed, store, tell, asked } = setUp();
+    for (let n = 1; n <= 600; n += 1) if (n !== 3) store(n);
+    tell(600);
+    await feed.repair();
+    expect(view.missing()).toEqual([3]);
+    expect(asked).toHaveLength(600);
+  });
+
+  test('keeps a process that starts from judging, until the look ahead has ended', async () => {
+    const { view, feed, store, tell } = setUp();
+    view.requireComplete();
+    for (const n of [1, 2]) store(n);
+    tell(1);
+    await feed.repair();
+    expect(view.missing()).toEqual([]);
+    expect(view.fault()).toBe('incomplete');
+    await feed.catchUp();
+    expect(view.highestKnown).toBe(2);
+    expect(view.fault()).toBeUndefined();
   });
 
   test('is held although another request of its batch failed', async () => {

@@ -5,13 +5,14 @@ import { createTestIssuer, createTestKey, fakeClock } from '#testing';
 import type { AccessTokenClaims } from './access-token-claims.js';
 import { RevocationView } from './revocations.js';
 
-function setUp() {
+function setUp(options: { maxRevocations?: number } = {}) {
   const clock = fakeClock();
   const issuer = createTestIssuer({ clock: clock.now });
   const view = new RevocationView({
     issuer: issuer.issuer,
     anchors: issuer.anchors.map(readAnchor),
     clock: clock.now,
+    ...options,
   });
   const revoke = (n: number, sid = `s${n}`) => view.add(issuer.revocation(n, { sid }));
   const expectRange = (from: number, to: number, pushed = true) =>
@@ -216,5 +217,130 @@ describe('freshness', () => {
     const { clock, view } = setUp();
     view.expect({ from: 1, to: 0, iat: clock.now() / 1000 + 3600 }, { pushed: true });
     expect(view.isFresh()).toBe(false);
+  });
+});
+
+describe('a process that has just started', () => {
+  function start() {
+    const parts = setUp();
+    parts.view.requireComplete();
+    return parts;
+  }
+
+  test('judges no token until all that NATS has is here', () => {
+    const { view, revoke, expectRange } = start();
+    expect(view.fault()).toBe('incomplete');
+    expectRange(1, 2);
+    revoke(1);
+    view.caughtUp();
+    expect(view.fault()).toBe('incomplete');
+    revoke(2);
+    expect(view.fault()).toBeUndefined();
+  });
+
+  test('also waits until it has asked for what is newer than the last statement', () => {
+    const { view, expectRange } = start();
+    expectRange(1, 0);
+    expect(view.fault()).toBe('incomplete');
+    view.caughtUp();
+    expect(view.fault()).toBeUndefined();
+  });
+
+  test('is not content with a statement that came over HTTP', () => {
+    const { view, expectRange } = start();
+    expectRange(1, 0, false);
+    view.caughtUp();
+    expect(view.fault()).toBe('incomplete');
+  });
+
+  test('judges while NATS is away, and no more once NATS is there and something is missing', () => {
+    const { view, expectRange } = start();
+    view.natsIsAway();
+    expect(view.fault()).toBeUndefined();
+    expectRange(1, 1, false);
+    expect(view.fault()).toBeUndefined();
+    expectRange(1, 1);
+    expect(view.fault()).toBe('incomplete');
+  });
+
+  test.each(['a statement', 'a revocation'])('%s shows that NATS is there, for 15 s', (sign) => {
+    const { clock, view, revoke, expectRange } = start();
+    const hear = () => (sign === 'a statement' ? expectRange(1, 9) : revoke(9));
+    clock.advance(15_000);
+    expect(view.fault()).toBe('incomplete');
+    hear();
+    clock.advance(15_000);
+    expect(view.fault()).toBe('incomplete');
+    clock.advance(1);
+    expect(view.fault()).toBeUndefined();
+    clock.advance(-60_000);
+    expect(view.fault()).toBeUndefined();
+  });
+
+  test('goes on judging afterwards, although a revocation may be late', () => {
+    const { view, expectRange } = start();
+    expectRange(1, 0);
+    view.caughtUp();
+    expectRange(1, 1);
+    expect(view.missing()).toEqual([1]);
+    expect(view.fault()).toBeUndefined();
+  });
+});
+
+describe('more revocations than the view may hold', () => {
+  const overflowing = () => {
+    const parts = setUp({ maxRevocations: 3 });
+    const told: string[] = [];
+    parts.view.onTooMany(() => told.push('too many'));
+    return { ...parts, told };
+  };
+
+  test('a statement that counts more: no token is judged, and this is told once', () => {
+    const { view, expectRange, told } = overflowing();
+    expectRange(1, 3);
+    expect([view.fault(), told]).toEqual([undefined, []]);
+    for (const to of [4, 5]) expectRange(1, to);
+    expect(view.fault()).toBe('too_many');
+    expect([view.missing(), view.facts().missing]).toEqual([[], 5]);
+    expect(told).toEqual(['too many']);
+  });
+
+  test('a statement of any size costs nothing', () => {
+    const { view, expectRange } = overflowing();
+    expectRange(0, Number.MAX_SAFE_INTEGER);
+    expect([view.fault(), view.missing()]).toEqual(['too_many', []]);
+  });
+
+  test('what comes live takes no more room than there is', () => {
+    const { view, expectRange, revoke, isRevoked, told } = overflowing();
+    expectRange(1, 3);
+    for (let n = 1; n <= 5; n += 1) revoke(n);
+    expect(view.facts()).toMatchObject({ held: { sid: 3 }, accepted: 3 });
+    expect([isRevoked('s3'), isRevoked('s4')]).toEqual([true, false]);
+    expect([view.fault(), told]).toEqual(['too_many', ['too many']]);
+    revoke(3);
+    expect(view.facts()).toMatchObject({ held: { sid: 3 }, accepted: 3 });
+  });
+
+  test('a statement from before what was not taken in does not end it', () => {
+    const { view, expectRange, revoke } = overflowing();
+    for (let n = 1; n <= 4; n += 1) revoke(n);
+    expectRange(2, 3);
+    expect(view.fault()).toBe('too_many');
+    expectRange(2, 4);
+    expect([view.fault(), view.missing()]).toEqual(['incomplete', [4]]);
+  });
+
+  test('once enough have expired: the others are fetched, and then tokens are judged again', () => {
+    const { view, expectRange, revoke, told } = overflowing();
+    for (let n = 1; n <= 3; n += 1) revoke(n);
+    expectRange(1, 5);
+    revoke(4);
+    expectRange(3, 5);
+    expect([view.fault(), view.missing()]).toEqual(['incomplete', [4, 5]]);
+    for (const n of [4, 5]) revoke(n);
+    expect(view.fault()).toBeUndefined();
+    expectRange(1, 9);
+    expect(told).toEqual(['too many', 'too many']);
   });
 });

@@ -89,6 +89,7 @@ function fakeNats() {
     message: (jws: string, subject = 'trust.keyset') => deliver.get(subject)!(null, messageOf(jws)),
     fault: (error: Error) => deliver.get('trust.keyset')!(error, undefined),
     reconnect: () => tell({ type: 'reconnect' }),
+    disconnect: () => tell({ type: 'disconnect' }),
     connection: {
       subscribe(subject: string, { callback }: { callback: Deliver }) {
         calls.push(`subscribe ${subject}`);
@@ -183,6 +184,62 @@ describe('at boot', () => {
     await settle();
     expect(ring.freshness()).toBe('confirmed');
     expect(log).toContain('statements cannot be received over NATS: no route');
+  });
+});
+
+describe('at boot, the revocation view', () => {
+  const range = { from: 1, to: 1 };
+  const nowhere = new Promise<NatsConnection>(() => undefined);
+  const unreached = { connection: nowhere, service: 'orders', instance: 'a1' };
+
+  test('must be complete where there is NATS', async () => {
+    const { nats, feed: natsFeed } = fakeNats();
+    const { feed, issuer, ring } = setUp({ nats: natsFeed });
+    nats.last = issuer.statement({ revocations: range });
+    feed.start();
+    expect(ring.revocations.fault()).toBe('incomplete');
+    await settle();
+    expect(ring.revocations.fault()).toBe('incomplete');
+    nats.message(issuer.revocation(1), 'trust.revocation.>');
+    expect(ring.revocations.fault()).toBeUndefined();
+  });
+
+  test('need not be complete where nobody brings revocations', () => {
+    const { feed, ring } = setUp();
+    feed.start();
+    expect(ring.revocations.fault()).toBeUndefined();
+  });
+
+  test.each([
+    ['the first attempt failed', { ...unreached, firstAttempt: Promise.resolve(false) }, undefined],
+    [
+      'the first attempt is under way',
+      { ...unreached, firstAttempt: new Promise<never>(() => undefined) },
+      'incomplete',
+    ],
+    ['nobody tells of attempts', unreached, 'incomplete'],
+    ['there will be none', { ...unreached, connection: Promise.reject(new Error('no route')) }, undefined],
+  ] as const)('while NATS is not reached: %s', async (_what, nats, fault) => {
+    const { feed, ring, pass } = setUp({ nats });
+    feed.start();
+    await settle();
+    expect(ring.revocations.fault()).toBe(fault);
+    await pass(16);
+    expect(ring.revocations.fault()).toBeUndefined();
+  });
+
+  test('need not be complete while the connection is lost', async () => {
+    const { nats, feed: natsFeed } = fakeNats();
+    const { feed, issuer, ring } = setUp({ nats: natsFeed });
+    nats.last = issuer.statement({ revocations: range });
+    feed.start();
+    await settle();
+    nats.disconnect();
+    await settle();
+    expect(ring.revocations.fault()).toBeUndefined();
+    nats.reconnect();
+    await settle();
+    expect(ring.revocations.fault()).toBe('incomplete');
   });
 });
 

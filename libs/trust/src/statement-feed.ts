@@ -85,7 +85,12 @@ export class StatementFeed {
       void this.nats.firstAttempt?.then((succeeded) => {
         if (!succeeded) this.ring.revocations.natsIsAway();
       });
-      this.nats.connection.then((connection) => this.attach(connection)).catch(this.natsFault);
+      this.nats.connection
+        .then((connection) => this.attach(connection))
+        .catch((error: unknown) => {
+          this.ring.revocations.natsIsAway();
+          this.natsFault(error);
+        });
     }
     void this.fetchNewest();
     this.timer = setInterval(() => this.tick(), TICK_MS);

@@ -10,6 +10,7 @@ import {
   type TestAlg,
 } from '#testing';
 import { KeyRing } from './key-ring.js';
+import { MAX_REVOCATIONS } from './revocations.js';
 import { TrustError, type TrustErrorCode } from './trust-error.js';
 import { createVerifyAccessToken, type VerifyOptions } from './verify-access-token.js';
 
@@ -391,6 +392,22 @@ describe('revocation', () => {
     ring.revocations.add(issuer.revocation(1, { sid: 'other' }));
     for (let i = 0; i < 3; i += 1) expect(verify(token, { audience: 'orders' })).toBe(claims);
     expect(looks).toEqual([claims]);
+  });
+
+  test('a view that may not be used refuses every token, also one that was accepted before', () => {
+    const { issuer, ring, judge, verify, state } = setUp();
+    const token = issuer.token();
+    const expected = { audience: 'orders' };
+    expect(judge(token)).toBe('accepted');
+    ring.revocations.requireComplete();
+    expect([judge(token), judge(issuer.token())]).toEqual(['trust_stale', 'trust_stale']);
+    expect(verify.recall(token, expected)).toBeUndefined();
+    ring.revocations.caughtUp();
+    expect(judge(token)).toBe('accepted');
+    state({ revocations: { from: 1, to: MAX_REVOCATIONS + 1 } });
+    expect([judge(token), verify.recall(token, expected)]).toEqual(['trust_stale', undefined]);
+    state();
+    expect(judge(token)).toBe('accepted');
   });
 
   test('a strict expectation needs a fresh view, any other does not', () => {

@@ -212,7 +212,8 @@ function faultOfRing(ring: KeyRing, now: number): TrustError | undefined {
   if (freshness === 'stale') return new TrustError('trust_stale', 'the key-set statement has expired');
   const fault = ring.revocations.fault();
   if (fault === 'incomplete') return new TrustError('trust_stale', 'not all revocations are here yet');
-  if (fault === 'too_many') return new TrustError('trust_stale', 'there are more revocations than may be held');
+  if (fault === 'too_many')
+    return new TrustError('trust_stale', 'there are more revocations than may be held');
   return undefined;
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readAnchor } from '#statements';
 import { createTestIssuer, fakeClock } from '#testing';
 import { KeyRing } from '../key-ring.js';
+import { MAX_REVOCATIONS } from '../revocations.js';
 import { trustCheck } from './trust-check.js';
 
 describe('trustCheck', () => {
@@ -21,5 +22,18 @@ describe('trustCheck', () => {
     expect(check()).toEqual({ status: 'down', freshness: 'stale', epoch: 1 });
     ring.accept(issuer.statement(), 'local');
     expect(check()).toEqual({ status: 'up', freshness: 'confirmed', epoch: 2 });
+  });
+
+  it('is down while the revocation view may not be used', () => {
+    const issuer = createTestIssuer();
+    const ring = new KeyRing({ issuer: issuer.issuer, anchors: issuer.anchors.map(readAnchor) });
+    const { check } = trustCheck(ring);
+    ring.revocations.requireComplete();
+    ring.accept(issuer.statement(), 'nats');
+    expect(check()).toMatchObject({ status: 'down', reason: 'revocations_incomplete' });
+    ring.revocations.caughtUp();
+    expect(check()).toEqual({ status: 'up', freshness: 'confirmed', epoch: 1 });
+    ring.accept(issuer.statement({ revocations: { from: 1, to: MAX_REVOCATIONS + 1 } }), 'nats');
+    expect(check()).toMatchObject({ status: 'down', reason: 'too_many_revocations' });
   });
 });

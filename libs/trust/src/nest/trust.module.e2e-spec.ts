@@ -5,7 +5,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Controller, Get, Global, Logger, Module, type INestApplication } from '@nestjs/common';
 import { AuthModuleOptions } from '@nestjs/passport';
 import passport from 'passport';
@@ -22,6 +22,7 @@ import {
   type TestIssuer,
 } from '#testing';
 import { KeyRing } from '../key-ring.js';
+import { MAX_REVOCATIONS } from '../revocations.js';
 import { TrustError } from '../trust-error.js';
 import {
   AnyAudience,
@@ -492,6 +493,20 @@ test('a service without a decryption key refuses an encrypted token', async () =
     body: { code: 'invalid_token' },
   });
   expect((await get(`${url}/trust`)).body).toMatchObject({ requests: { malformed: 1 } });
+});
+
+test('more revocations than may be held: 503 on every closed route, an event in the log, and an end', async () => {
+  const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  const { url, issuer, token } = await setUp();
+  const ring = apps.get(url)!.get(KeyRing);
+  const state = (to: number) => ring.accept(issuer.statement({ revocations: { from: 1, to } }), 'local');
+  state(MAX_REVOCATIONS + 1);
+  expect(await get(`${url}/cats`, token())).toMatchObject({ status: 503, body: { code: 'trust_stale' } });
+  expect(await get(`${url}/cats/open`)).toMatchObject({ status: 200 });
+  expect(warn).toHaveBeenCalledWith({ event: 'revocations.too_many', limit: MAX_REVOCATIONS });
+  warn.mockRestore();
+  state(0);
+  expect(await get(`${url}/cats`, token())).toMatchObject({ status: 200 });
 });
 
 describe('a statement file', () => {
