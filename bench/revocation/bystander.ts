@@ -23,7 +23,10 @@ export class Bystander {
     nats.subscribe(REVOCATION_SUBJECTS, {
       callback: (error, message) => {
         const arrivedAt = performance.now();
-        if (!error) this.arrivals.set(sidOf(message.string()), arrivedAt);
+        if (error) return;
+        // auth may publish a revocation twice. Only the first time is news.
+        const sid = sidOf(message.string());
+        if (!this.arrivals.has(sid)) this.arrivals.set(sid, arrivedAt);
       },
     });
   }
