@@ -13,7 +13,7 @@ export { onlyChanges } from './only-changes.js';
 export type { TrustEvent } from './refusals.js';
 export type { RevocationRange } from './revocations.js';
 export { shareRuns, within } from './shared-runs.js';
-export { inSlices } from './slices.js';
+export { inSlices, SLICE } from './slices.js';
 export { StatementFeed } from './statement-feed.js';
 export { TrustError, type TrustErrorCode } from './trust-error.js';
 export { createVerifyAccessToken, MAX_CLOCK_SKEW_SECONDS } from './verify-access-token.js';

@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { NatsLink } from '#service-kit';
 import { readAnchor } from '#statements';
 import { createTestIssuer } from '#testing';
-import { KeyRing } from '#trust';
+import { KeyRing, SLICE } from '#trust';
 import { RevocationOutbox } from './revocation-outbox.service.js';
 import type { RevocationsService } from './revocations.service.js';
 
@@ -62,7 +62,7 @@ test('one round fills the own view, however much is missing, and lets the proces
   expect(view()).toMatchObject({ missing: 0, accepted: 1_200 });
   expect(asked).toEqual([500, 500, 200]);
   // Two slices can follow each other where one batch ends and the next begins.
-  expect(longest).toBeLessThanOrEqual(2 * 32);
+  expect(longest).toBeLessThanOrEqual(2 * SLICE);
   await outbox.onModuleDestroy();
 });
 
