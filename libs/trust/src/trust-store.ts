@@ -17,7 +17,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_REVOCATION_BYTES, MAX_STATEMENT_BYTES, type KeySetStatement } from '#statements';
 import type { KeyRing } from './key-ring.js';
 import { onlyChanges } from './only-changes.js';
-import { inSlices } from './slices.js';
 import { readBounded, StatementFile, syncFolder, writeNew } from './statement-file.js';
 
 /** How many revocations one file holds at most. */
@@ -96,10 +95,10 @@ export class TrustStore {
       const lines = (await readBounded(join(dirname(this.file), name), maxBytes)).split('\n');
       // If a writer was killed, the last line may be incomplete. The statement is a single line without a line end.
       if (lines.length > 1) lines.pop();
-      await inSlices(lines, (line) => {
+      for (const line of lines) {
         const reason = take(line);
         if (reason !== undefined) refused.add(reason);
-      });
+      }
     } catch (error) {
       const reason = reasonOf(error);
       // The file does not exist at the first start, or after another replica removed it because it is not needed any
