@@ -6,7 +6,13 @@ import { monitorEventLoopDelay, performance, PerformanceObserver } from 'node:pe
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectNats } from '#service-kit';
 import { readAnchor } from '#statements';
-import { createVerifyAccessToken, KeyRing, StatementFeed, TrustError, type AccessTokenClaims } from '#trust';
+import {
+  createVerifyAccessToken,
+  KeyRing,
+  StatementFeed,
+  type AccessTokenClaims,
+  type TrustError,
+} from '#trust';
 import { spreadOf } from '../summary.js';
 
 /** What the parent says. */

@@ -40,7 +40,7 @@ const settings = { auth: { REFRESHES_PER_ADDRESS: String(10 * plan.logouts) } };
 const system = await startSystem({ stateDir, portBase, settings, log });
 const client = new Client(system.urls);
 let bystander: Bystander | undefined;
-let wrong = 0;
+let wrong: number;
 try {
   const [auth, seen] = [system.urls['auth']!, (bystander = await Bystander.start(system, stateDir))];
   const people = await registerPeople(auth, readCredentials(stateDir), plan.logouts);

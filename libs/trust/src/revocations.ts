@@ -16,7 +16,7 @@ import { NumberSet } from './number-set.js';
 import { onlyChanges } from './only-changes.js';
 
 /**
- * The greatest number of revocations that a view holds. They take some 40 MB. With tokens of 5 minutes, that is 800
+ * The greatest number of revocations that a view holds. They take about 30 MB. With tokens of 5 minutes, that is 800
  * revocations a second.
  */
 export const MAX_REVOCATIONS = 250_000;

@@ -24,7 +24,7 @@ export const guardProblems = {
   },
   // Its challenge also names the scopes of the route.
   insufficient_scope: { status: 403, title: 'The access token lacks a scope that this route needs' },
-  trust_stale: { status: 503, title: 'This service has no current key set; try again' },
+  trust_stale: { status: 503, title: 'This service cannot check tokens at the moment; try again' },
 } as const satisfies Record<string, GuardProblem>;
 
 type GuardCode = keyof typeof guardProblems;
