@@ -14,7 +14,7 @@ export function authWithVerifier(settings: Partial<AuthSettings> = {}) {
     system.nats = await startTestNats();
     system.auth = await startAuth({ nats: system.nats, settings });
     system.orders = startVerifier(system.auth.settings, system.nats);
-    await eventually(() => system.orders.ring.revocations.isFresh());
+    await eventually(() => system.orders.isReady());
   }, 60_000);
   afterAll(async () => {
     await system.orders?.stop();

@@ -58,6 +58,8 @@ export function startVerifier(
         return (error as { code: string }).code;
       }
     },
+    /** Whether it has all revocations and judges tokens. */
+    isReady: () => ring.revocations.isFresh() && ring.revocations.fault() === undefined,
     epoch: () => ring.facts().epoch ?? 0,
     kids: () => ring.facts().keys.map((key) => key.kid),
     async stop() {
