@@ -12,12 +12,15 @@ import type { Bystander } from './bystander.js';
 import type { LateFacts, LateStart } from './late-verifier.js';
 import { storeRevocations } from './stored.js';
 
-export interface ManyRevocations {
+export interface Published {
   readonly count: number;
   /** From the commit that stores them until NATS has stored each. */
   readonly publishedMs: number;
   /** From then until every service that runs holds them. */
   readonly heldMs: number;
+}
+
+export interface LateStarts {
   readonly late: LateFacts;
   /** auth after a restart: from ready until its own view is complete, and its longest slice as /metrics shows it. */
   readonly auth: { readonly completeMs: number; readonly longestSliceMs: number };
@@ -27,10 +30,18 @@ const TIMEOUT_MS = 120_000;
 const SCRAPE_EVERY_MS = 250;
 const runs = ['auth', 'orders', 'inventory'] as const;
 
-export async function manyRevocations(
-  { system, stateDir, bystander }: { system: RunningSystem; stateDir: string; bystander: Bystander },
-  { count, token, log }: { count: number; token: string; log: (line: string) => void },
-): Promise<ManyRevocations> {
+interface Stage {
+  readonly system: RunningSystem;
+  readonly stateDir: string;
+  readonly bystander: Bystander;
+  readonly log: (line: string) => void;
+}
+
+/** Stores `count` revocations, and waits until every service that runs holds them. */
+export async function publishMany(
+  { system, stateDir, bystander, log }: Stage,
+  count: number,
+): Promise<Published> {
   await storeRevocations(bystander.database, { stateDir, issuer: system.running.issuer, count });
   const storedAt = performance.now();
   const unpublished = 'SELECT 1 FROM revocation WHERE stream IS NULL LIMIT 1';
@@ -45,11 +56,19 @@ export async function manyRevocations(
   await eventually(holdMany, { timeoutMs: TIMEOUT_MS, everyMs: 100 });
   const heldAt = performance.now();
   log('every service holds them');
+  return { count, publishedMs: publishedAt - storedAt, heldMs: heldAt - publishedAt };
+}
+
+/** Starts a verifier while they are live, and auth again. */
+export async function startLate(
+  { system, stateDir, log }: Stage,
+  { count, token }: { count: number; token: string },
+): Promise<LateStarts> {
   const late = await lateVerifier(system, stateDir, { token, revocations: count });
   log('a late verifier holds them');
   const auth = await restartAuth(system);
   log('auth holds them after a restart');
-  return { count, publishedMs: publishedAt - storedAt, heldMs: heldAt - publishedAt, late, auth };
+  return { late, auth };
 }
 
 /** How many revocations a service lacks. A service without a statement may lack any number. */
@@ -85,7 +104,7 @@ async function lateVerifier(
   }
 }
 
-async function restartAuth(system: RunningSystem): Promise<ManyRevocations['auth']> {
+async function restartAuth(system: RunningSystem): Promise<LateStarts['auth']> {
   await system.restart('auth');
   const begun = performance.now();
   // The first reading contains the start of the process, and begins the next.

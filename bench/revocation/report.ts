@@ -2,7 +2,7 @@
 import { count, milliseconds, spreadCells, spreadOf, table } from '../summary.js';
 import type { Bystander } from './bystander.js';
 import { acceptedAfter, acceptedAgain, lastAcceptedMs, type Logout } from './logouts.js';
-import type { ManyRevocations } from './many-revocations.js';
+import type { LateStarts, Published } from './many-revocations.js';
 import { places, type Place } from './sessions.js';
 
 /** What was measured of some logouts. */
@@ -55,7 +55,10 @@ export function parts({ logouts, numberedAt, commitAndDeliverMs }: Logouts, byst
   );
 }
 
-export function manyReport({ count: many, publishedMs, heldMs, late, auth }: ManyRevocations): string {
+export function manyReport(
+  { count: many, publishedMs, heldMs }: Published,
+  { late, auth }: LateStarts,
+): string {
   const { full, empty } = late.checkMicroseconds;
   const verdicts = Object.entries(late.verdictsBefore).map(
     ([verdict, times]) => `${verdict} ${count(times)} ×`,

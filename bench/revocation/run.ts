@@ -17,7 +17,7 @@ import { writeMeasured } from '../results-file.js';
 import { count } from '../summary.js';
 import { Bystander } from './bystander.js';
 import { logOutAll, showBeside } from './logouts.js';
-import { manyRevocations } from './many-revocations.js';
+import { publishMany, startLate } from './many-revocations.js';
 import { lastAcceptances, manyReport, mistakes, parts, type Logouts } from './report.js';
 import { beginSessions, registerPeople, type Session } from './sessions.js';
 import { Client } from './show.js';
@@ -51,12 +51,12 @@ try {
   const first = await measure(seen, sessions, others);
   log(`${count(sessions.length)} logouts: done`);
 
-  const many = await manyRevocations(
-    { system, stateDir, bystander: seen },
-    { count: plan.live, token: others[0]!.tokens.orders, log },
-  );
+  const stage = { system, stateDir, bystander: seen, log };
+  const published = await publishMany(stage, plan.live);
   const then = await measure(seen, await begin(plan.logoutsAfter), await begin(BESIDE));
   log(`${count(plan.logoutsAfter)} logouts: done`);
+  const [{ tokens }] = (await begin(1)) as [Session];
+  const late = await startLate(stage, { count: plan.live, token: tokens.orders });
 
   wrong = mistakes(first) + mistakes(then) + first.wronglyRefused + then.wronglyRefused;
   const seconds = Math.round((Date.now() - begun) / 1000);
@@ -69,7 +69,7 @@ try {
     parts(first, seen),
     `Beside them, sessions that nobody logged out sent ${count(first.beside)} requests; ${count(first.wronglyRefused)} were not accepted.`,
     `### ${count(plan.live)} live revocations`,
-    manyReport(many),
+    manyReport(published, late),
     `${count(plan.logoutsAfter)} logouts while they are live:`,
     lastAcceptances(then),
     parts(then, seen),
