@@ -3,6 +3,7 @@
  * brings signed statements (which keys are good) and signed revocations (which sessions have ended). The login and the
  * logout are at the issuer, because no instance can sign.
  */
+import { setTimeout } from 'node:timers/promises';
 import { connectNats } from '#service-kit';
 import { readAnchor } from '#statements';
 import { createVerifyAccessToken, KeyRing, StatementFeed, TrustError } from '#trust';
@@ -10,9 +11,11 @@ import type { FactsOf, Way } from './way.js';
 
 /** The name of the instances at NATS, and the audience of the tokens. */
 export const SERVICE = 'orders';
+const POLL_MS = 50;
+const START_TIMEOUT_MS = 15_000;
 const logger = { info: () => undefined, warn: () => undefined };
 
-/** Resolves when the first statement has arrived over NATS: from then on, no revocation is missed. */
+/** Resolves when it can judge tokens: a statement has arrived over NATS, and NATS was asked for earlier revocations. */
 export async function publicKey(
   { issuer, anchor, natsUrl, nkeySeed }: FactsOf<'public-key'>,
   instance: number,
@@ -22,9 +25,12 @@ export async function publicKey(
   const inboxPrefix = `_INBOX_${SERVICE}`;
   const { connection } = connectNats({ servers: natsUrl, nkeySeed, name: SERVICE, inboxPrefix, logger });
   const nats = { connection, service: SERVICE, instance: `instance-${instance}` };
-  const pushed = new Promise<void>((resolve) => ring.onAccepted(() => ring.isPushed() && resolve()));
   new StatementFeed({ ring, fetchUrl: issuer, nats }).start();
-  await pushed;
+  const giveUpAt = performance.now() + START_TIMEOUT_MS;
+  while (!ring.isPushed() || ring.revocations.fault() !== undefined) {
+    if (performance.now() > giveUpAt) throw new Error('no statement or not all revocations have arrived');
+    await setTimeout(POLL_MS);
+  }
   return {
     whoIs(token) {
       try {
