@@ -47,6 +47,8 @@ const settings = settingsOrExit(
       env: 'SEED_CLIENT_FILES',
       doc: 'JSON files, separated by commas, each with the public half of one client: {client_id, jwks: {keys}}',
       schema: z.string().transform(jsonOf).pipe(clientRegistration),
+      // A system without other services has no clients.
+      default: [],
     }),
   }),
 );
