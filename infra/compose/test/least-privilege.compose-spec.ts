@@ -62,7 +62,7 @@ describe('a service that only verifies', () => {
     expect(found).toEqual({ packages: [], code: [] });
   });
 
-  it.each(only)('%s can read its own secrets, and no private key', async (name) => {
+  it.each(only)('%s can read its own secrets, and no private key but that of its client', async (name) => {
     const found = await inside<{ folders: string[]; own: string[]; keys: string[] }>(
       containers[name]!,
       `${files}
@@ -72,7 +72,11 @@ describe('a service that only verifies', () => {
     );
     const secrets = found.own.filter((path) => !path.startsWith('statements/'));
     expect({ ...found, own: secrets }).toEqual({
-      ...{ folders: [name], own: ['database-password', 'nats.nk'], keys: [] },
+      ...{
+        folders: [name],
+        own: ['client-key.private.pem', 'database-password', 'nats.nk'],
+        keys: [`secrets/${name}/client-key.private.pem`],
+      },
     });
   });
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   Global,
   Inject,
@@ -21,6 +22,9 @@ import { ConfigurableModuleClass, TRUST_OPTIONS, type TrustModuleOptions } from 
 import { TrustController } from './trust.controller.js';
 
 export type { TrustModuleOptions } from './trust-options.js';
+
+/** With more revocations than can be fetched in this time, the service listens and answers 503 until it has them. */
+const START_WAIT_MS = 3_000;
 
 const FEED = Symbol('statement-feed');
 const STORE = Symbol('trust-store');
@@ -50,6 +54,7 @@ export class TrustModule
   constructor(
     @Inject(FEED) private readonly feed: StatementFeed | null,
     @Inject(STORE) private readonly store: TrustStore | null,
+    private readonly ring: KeyRing,
   ) {
     super();
   }
@@ -59,8 +64,14 @@ export class TrustModule
     await this.store?.load();
   }
 
-  onApplicationBootstrap(): void {
+  /**
+   * Starts the feed. Waits a short time until all revocations are here, because the service does not listen before: a
+   * proxy sends requests to a replica as soon as it listens, and this one would answer 503.
+   */
+  async onApplicationBootstrap(): Promise<void> {
     this.feed?.start();
+    const giveUpAt = performance.now() + START_WAIT_MS;
+    while (this.ring.revocations.fault() === 'incomplete' && performance.now() < giveUpAt) await delay(10);
   }
 
   async onApplicationShutdown(): Promise<void> {
