@@ -173,6 +173,10 @@ async function declare(executable: string): Promise<void> {
         'refresh: another account has logged in; load the page again',
       );
       expect(await isLoggedIn(mine)).toBe('no');
+      // Nor does a second try take the other account.
+      expect(await press(mine, 'refresh')).toBe(
+        'refresh: another account has logged in; load the page again',
+      );
       expect(await press(theirs, 'refresh')).toBe('refresh: a new access token');
       await second.close();
     });

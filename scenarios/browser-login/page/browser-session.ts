@@ -172,8 +172,9 @@ export class BrowserSession {
       expires_in: number;
     };
     const account = subjectOf(token);
+    // The account is not forgotten: until the page is loaded again or somebody logs in here, each try ends like this.
     if (this.account !== undefined && this.account !== account) {
-      this.forget();
+      this.tokens.clear();
       throw new AccountChanged();
     }
     this.account = account;
