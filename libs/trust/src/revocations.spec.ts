@@ -253,14 +253,15 @@ describe('a process that has just started', () => {
     expect(view.fault()).toBe('incomplete');
   });
 
-  test('judges while NATS is away, and no more once NATS is there and something is missing', () => {
+  test('judges while NATS is away, and goes on when NATS is there and something is missing', () => {
     const { view, expectRange } = start();
     view.natsIsAway();
     expect(view.fault()).toBeUndefined();
     expectRange(1, 1, false);
     expect(view.fault()).toBeUndefined();
     expectRange(1, 1);
-    expect(view.fault()).toBe('incomplete');
+    expect(view.missing()).toEqual([1]);
+    expect(view.fault()).toBeUndefined();
   });
 
   test.each(['a statement', 'a revocation'])('%s shows that NATS is there, for 15 s', (sign) => {

@@ -196,8 +196,8 @@ export class RevocationView {
   }
 
   /**
-   * From now on no token is judged until the view is complete. For the start of a process that NATS feeds. It does not
-   * hold while NATS is away: then nobody knows what is missing.
+   * From now on no token is judged until the view is complete. For the start of a process that NATS feeds. It ends
+   * when NATS is away: then nobody knows what is missing.
    */
   requireComplete(): void {
     this.mustComplete = true;
@@ -222,7 +222,10 @@ export class RevocationView {
     if (!this.mustComplete) return undefined;
     // NATS that brought nothing for so long counts as away. The absolute value, because the clock may go back.
     const silentSeconds = Math.abs(numericDate(this.clock) - this.heardAt);
-    return silentSeconds <= this.freshSeconds ? 'incomplete' : undefined;
+    if (silentSeconds <= this.freshSeconds) return 'incomplete';
+    // From now on tokens are judged. They still are when NATS is back: it would help nobody to stop again for a while.
+    this.mustComplete = false;
+    return undefined;
   }
 
   /** The highest number that this view has seen. There may be higher ones. */
