@@ -61,6 +61,8 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
       maxReconnectAttempts: -1,
       reconnectTimeWait: retryEveryMs,
       ignoreAuthErrorAbort: true,
+      // Otherwise each request makes two errors with their stacks, in case that it fails.
+      noAsyncTraces: true,
     });
 
   const firstConnection = async (): Promise<NatsConnection> => {

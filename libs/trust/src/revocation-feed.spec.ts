@@ -173,15 +173,15 @@ describe('what is missing', () => {
 
   test('is held although another request of its batch failed', async () => {
     const { view, feed, nats, store, tell, log } = setUp();
-    for (let n = 1; n <= 128; n += 1) store(n);
+    for (let n = 1; n <= 32; n += 1) store(n);
     nats.failing.add('trust.revocation.7');
-    tell(128);
+    tell(32);
     await feed.repair();
     expect(view.missing()).toEqual([7]);
     expect(log).toEqual(['missing revocations cannot be fetched: timeout']);
     nats.failing.clear();
     await feed.repair();
-    expect(view.facts()).toMatchObject({ missing: 0, accepted: 128 });
+    expect(view.facts()).toMatchObject({ missing: 0, accepted: 32 });
   });
 
   test('may be newer than the last statement: a verifier that was not listening looks ahead', async () => {

@@ -19,7 +19,7 @@ import { inSlices } from './slices.js';
 
 const REQUEST_TIMEOUT_MS = 2_000;
 /** How many revocations are requested at once. Their answers may all be received in one turn of the event loop. */
-const BATCH = 128;
+const BATCH = 32;
 /** How many numbers after the highest known one are requested at a time. */
 const AHEAD = 16;
 

@@ -1,7 +1,7 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 
-/** How many items are handled in a row. For 16 signatures that is 1 to 2 ms, and more before the code is compiled. */
-export const SLICE = 16;
+/** How many items are handled in a row. For 8 signatures that is about 1 ms, and more before the code is compiled. */
+export const SLICE = 8;
 
 /**
  * Runs `work` for each item, in slices. Before each slice, requests, messages and timers get their turn. So the first
