@@ -4,16 +4,18 @@ import { SERVICE, type InventorySettings } from './config.js';
 import { entities } from './database/index.js';
 import { ProductsController } from './products/products.controller.js';
 import { ProductsService } from './products/products.service.js';
+import { ReservationsController } from './reservations/reservations.controller.js';
+import { ReservationsService } from './reservations/reservations.service.js';
 
-/** The whole service: the parts of every resource service, and the products. */
+/** The whole service: the parts of every resource service, the products and the reservations. */
 @Module({})
 export class InventoryModule {
   static forRoot(settings: InventorySettings): DynamicModule {
     return {
       module: InventoryModule,
       imports: [ResourceServiceModule.forRoot({ service: SERVICE, settings, entities })],
-      controllers: [ProductsController],
-      providers: [ProductsService],
+      controllers: [ProductsController, ReservationsController],
+      providers: [ProductsService, ReservationsService],
     };
   }
 }

@@ -53,6 +53,10 @@ describe('the database of inventory', () => {
     `UPDATE products SET sku = 'STOLEN'`,
     'TRUNCATE products',
     'DROP TABLE products',
+    `UPDATE reservations SET user_id = 'thief'`,
+    'DELETE FROM reservations',
+    'UPDATE reservation_lines SET quantity = 1',
+    'DELETE FROM reservation_lines',
   ])('does not let the service do: %s', async (sql) => {
     await expect(runtime.query(sql)).rejects.toMatchObject({ driverError: { code: '42501' } });
   });

@@ -45,4 +45,5 @@ export {
   setting,
   SettingsError,
 } from './settings.js';
+export { refuseRepeated } from './validation.js';
 export { wholeNumber } from './whole-number.js';

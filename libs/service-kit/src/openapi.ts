@@ -154,13 +154,19 @@ function complete(
   table: Readonly<Record<string, ProblemDefinition>>,
 ): void {
   const required = requirementsOf(route, reflector, 'this service');
-  const scopes = required?.scopes ?? [];
+  const { scopes = [], actor } = required ?? {};
   operation.security = required ? [{ bearer: [] }] : (operation.security ?? []);
-  if (scopes.length > 0)
-    operation.description = `Requires the scopes: ${scopes.map((scope) => `\`${scope}\``).join(', ')}.`;
+  const conditions = [
+    ...(scopes.length > 0
+      ? [`Requires the scopes: ${scopes.map((scope) => `\`${scope}\``).join(', ')}.`]
+      : []),
+    ...(actor ? [`Requires a token that \`${actor}\` got in exchange for the token of a customer.`] : []),
+  ];
+  if (conditions.length > 0) operation.description = conditions.join(' ');
   const codes = new Set<string>([
     ...(required ? ['missing_token', 'invalid_token', 'trust_stale', 'invalid_request'] : []),
     ...(scopes.length > 0 ? ['insufficient_scope'] : []),
+    ...(actor ? ['wrong_actor'] : []),
     ...(operation.requestBody ? ['malformed_body', 'body_too_large', 'unsupported_media_type'] : []),
     ...(operation.requestBody || (operation.parameters ?? []).length > 0 ? ['invalid_request'] : []),
     ...(reflector.get<string[] | undefined>(PROBLEM_CODES, route.getHandler()) ?? []),

@@ -85,3 +85,17 @@ function faultOfText(text: string): string | undefined {
   if (text.includes('\0')) return 'must not contain a NUL character';
   return halfPair.test(text) ? 'must be well-formed Unicode' : undefined;
 }
+
+/** For `superRefine` of a list: refuses an item whose member has the same value as in an earlier item. */
+export function refuseRepeated<K extends string>(member: K) {
+  return (items: readonly Readonly<Record<K, unknown>>[], context: z.RefinementCtx): void => {
+    const seen = new Set<unknown>();
+    for (const [index, { [member]: value }] of items.entries()) {
+      if (seen.has(value)) {
+        const message = `An earlier line has the same ${member}`;
+        context.addIssue({ code: 'custom', path: [index, member], message });
+      }
+      seen.add(value);
+    }
+  };
+}

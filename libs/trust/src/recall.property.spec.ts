@@ -21,6 +21,7 @@ const EXPECTATIONS: readonly Expectation[] = [
   { audience: 'orders', scopes: ['orders:read', 'orders:write'], strict: true },
   { audience: 'inventory' },
   { audience: undefined, strict: true },
+  { audience: 'orders', actor: 'shop' },
 ];
 
 /** The ways in which a request carries a token, right and wrong. */
@@ -70,6 +71,7 @@ const step = fc.oneof(
       client_id: fc.constantFrom('web', 'app'),
       jti: fc.constantFrom('1', '2', '3', '4'),
       txn: fc.constantFrom('1', undefined),
+      act: fc.constantFrom(undefined, { sub: 'shop' }, { sub: 'other', act: { sub: 'shop' } }),
       lifetime: fc.constantFrom(1, 20, 300, 300, 300, 301),
       standby: fc.boolean(),
     }),
@@ -160,10 +162,10 @@ function createWorld(recipient: TestRecipient | undefined) {
   async function take(step: Step): Promise<number> {
     switch (step.do) {
       case 'issue': {
-        const { lifetime, standby, aud, scope, sid, client_id, jti, txn } = step;
+        const { do: _do, lifetime, standby, ...claims } = step;
         const exp = Math.floor(clock.now() / 1000) + lifetime;
         const signing = standby ? { signWith: issuer.standby } : {};
-        const token = issuer.token({ aud, scope, sid, client_id, jti, txn, exp }, signing);
+        const token = issuer.token({ ...claims, exp }, signing);
         tokens.push(recipient ? encryptCompact(token, recipient) : token);
         return 0;
       }

@@ -32,6 +32,7 @@ export type TrustErrorCode =
   // revoked by the issuer: a revocation names it, or the further check found so
   | 'revoked'
   // judged after the token was found good
+  | 'wrong_actor'
   | 'insufficient_scope'
   // the verifier's own state
   | 'trust_stale'

@@ -237,12 +237,25 @@ describe('audience and scopes', () => {
     expect(judge(issuer.token({ scope }), { audience: 'orders', scopes })).toBe(code);
   });
 
+  test.each<[object, string]>([
+    [{ act: { sub: 'orders' } }, 'accepted'],
+    [{ act: { sub: 'orders', act: { sub: 'shop' } } }, 'accepted'],
+    [{ act: { sub: 'shop', act: { sub: 'orders' } } }, 'wrong_actor'],
+    [{}, 'wrong_actor'],
+    [{ client_id: 'orders' }, 'wrong_actor'],
+    [{ act: { sub: 'orders' }, sid: undefined }, 'wrong_actor'],
+  ])('claims %j where orders must act for a session: %s', (claims, code) => {
+    const { issuer, judge } = setUp();
+    expect(judge(issuer.token(claims), { audience: 'orders', actor: 'orders' })).toBe(code);
+  });
+
   test('each is judged anew for a remembered token', () => {
     const { issuer, judge } = setUp();
     const token = issuer.token({ scope: 'orders:read' });
     expect(judge(token, { audience: undefined })).toBe('accepted');
     expect(judge(token, { audience: 'inventory' })).toBe('wrong_audience');
     expect(judge(token, { audience: 'orders', scopes: ['orders:write'] })).toBe('insufficient_scope');
+    expect(judge(token, { audience: 'orders', actor: 'shop' })).toBe('wrong_actor');
     expect(judge(token, { audience: 'orders', scopes: ['orders:read'] })).toBe('accepted');
   });
 });

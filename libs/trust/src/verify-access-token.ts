@@ -42,6 +42,11 @@ export interface Expectation {
   /** The token must grant all of these. */
   readonly scopes?: readonly string[];
   /**
+   * The token must belong to a session, and this client must be the one that acts: `act.sub` of the outermost `act` (RFC
+   * 8693 §4.1). Without it, the actor of a token does not matter.
+   */
+  readonly actor?: string | undefined;
+  /**
    * Refuses with `trust_stale` while the revocation view is not fresh: the token may have been revoked a moment ago.
    */
   readonly strict?: boolean;
@@ -74,7 +79,7 @@ export interface VerifyAccessToken {
  * - `exp`, `nbf`, `iat`; the lifetime; the end of the key
  * - no revocation names its `jti`, `txn`, `sid` or `client_id`, or an actor of `act`
  * - for a `strict` expectation: the revocation view is fresh
- * - scopes
+ * - the actor; scopes
  *
  * The function is synchronous, so nothing can change between its checks and its result.
  *
@@ -186,9 +191,11 @@ export function createVerifyAccessToken({
   }
 
   /** Finds what makes only this route refuse the token. */
-  function faultOfCall({ scopes }: VerifiedToken, expected: Expectation): TrustError | undefined {
+  function faultOfCall({ claims, scopes }: VerifiedToken, expected: Expectation): TrustError | undefined {
     if (expected.strict && !ring.revocations.isFresh())
       return new TrustError('trust_stale', 'the revocation view is not fresh');
+    if (expected.actor !== undefined && (claims.sid === undefined || claims.act?.sub !== expected.actor))
+      return new TrustError('wrong_actor', `${expected.actor} does not act for a session with it`);
     const missing = expected.scopes?.filter((scope) => !scopes.includes(scope));
     if (missing?.length) return new TrustError('insufficient_scope', `lacks ${missing.join(' ')}`);
     return undefined;

@@ -1,5 +1,6 @@
 /** The schemas of requests and answers about orders. */
 import { z } from 'zod';
+import { refuseRepeated } from '#service-kit';
 import { orderStatuses } from './order.entity.js';
 
 /** The same form as in inventory. */
@@ -16,7 +17,7 @@ const quantity = z.int().min(1).max(1000).meta({ example: 2 });
 const orderedLine = z.strictObject({ sku, quantity });
 
 export const orderRequest = z.strictObject({
-  lines: z.array(orderedLine).min(1).max(50).superRefine(refuseRepeatedSkus),
+  lines: z.array(orderedLine).min(1).max(50).superRefine(refuseRepeated('sku')),
 });
 export type OrderRequest = z.output<typeof orderRequest>;
 
@@ -43,12 +44,3 @@ export type OrderView = z.output<typeof order>;
 export const orderPage = z.strictObject({ items: z.array(order), nextCursor: z.string().nullable() });
 
 export const orderId = z.uuid();
-
-function refuseRepeatedSkus(lines: readonly { sku: string }[], context: z.RefinementCtx): void {
-  const seen = new Set<string>();
-  for (const [index, { sku }] of lines.entries()) {
-    if (seen.has(sku))
-      context.addIssue({ code: 'custom', path: [index, 'sku'], message: 'An earlier line has the same sku' });
-    seen.add(sku);
-  }
-}

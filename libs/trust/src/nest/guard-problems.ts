@@ -22,6 +22,7 @@ export const guardProblems = {
     title: 'The access token is not valid here',
     challenge: 'Bearer error="invalid_token"',
   },
+  wrong_actor: { status: 403, title: 'This route needs a token that another service got for its caller' },
   // Its challenge also names the scopes of the route.
   insufficient_scope: { status: 403, title: 'The access token lacks a scope that this route needs' },
   trust_stale: { status: 503, title: 'This service cannot check tokens at the moment; try again' },
@@ -37,6 +38,7 @@ const CODES: Partial<Record<TrustErrorCode, GuardCode>> = {
   missing_token: 'missing_token',
   repeated_authorization: 'invalid_request',
   too_many_fields: 'headers_too_large',
+  wrong_actor: 'wrong_actor',
   insufficient_scope: 'insufficient_scope',
   trust_stale: 'trust_stale',
 };

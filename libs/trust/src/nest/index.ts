@@ -5,7 +5,7 @@ export { Authenticator } from '../authenticate.js';
 export { CurrentCaller, type Caller } from './caller.js';
 export { guardProblems } from './guard-problems.js';
 export { Public } from './public.js';
-export { AnyAudience, requirementsOf, Scopes, Strict, type RouteContext } from './requirements.js';
+export { ActedBy, AnyAudience, requirementsOf, Scopes, Strict, type RouteContext } from './requirements.js';
 // With a star, because an application can merge declarations only into names that are exported in this way.
 export type * from './scope-registry.js';
 export { TokenGuard } from './token.guard.js';

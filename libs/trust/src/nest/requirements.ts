@@ -7,6 +7,7 @@ import type { Scope } from './scope-registry.js';
 const SCOPES = Symbol('scopes');
 const ANY_AUDIENCE = Symbol('any-audience');
 const STRICT = Symbol('strict');
+const ACTED_BY = Symbol('acted-by');
 
 /** Requires all of these scopes of the caller's token; without them the answer is 403 `insufficient_scope`. */
 export const Scopes = (...scopes: [Scope, ...Scope[]]) => SetMetadata(SCOPES, scopes);
@@ -23,6 +24,13 @@ export const AnyAudience = () => SetMetadata(ANY_AUDIENCE, true);
  * token until it expires.
  */
 export const Strict = () => SetMetadata(STRICT, true);
+
+/**
+ * Requires a token that this client got in exchange for the token of a customer (RFC 8693): it has a `sid`, and the
+ * outermost `act` names the client. A scope cannot say that: the client may have the same scope for itself. Any other
+ * good token gets 403 `wrong_actor`.
+ */
+export const ActedBy = (client: string) => SetMetadata(ACTED_BY, client);
 
 type Target = Parameters<Reflector['get']>[1];
 
@@ -71,6 +79,7 @@ export function requirementsOf(
     audience: reflector.getAllAndOverride<boolean>(ANY_AUDIENCE, targets) ? undefined : audience,
     scopes: reflector.getAllAndOverride<string[]>(SCOPES, targets) ?? [],
     strict: reflector.getAllAndOverride<boolean>(STRICT, targets) ?? false,
+    actor: reflector.getAllAndOverride<string>(ACTED_BY, targets),
   };
 }
 
@@ -82,7 +91,7 @@ export function requirementsOf(
 function isPublic(targets: readonly Target[], reflector: Reflector): boolean {
   const has = (key: symbol, target: Target) => reflector.get(key, target) !== undefined;
   for (const target of targets) {
-    if ([SCOPES, ANY_AUDIENCE, STRICT].some((key) => has(key, target))) return false;
+    if ([SCOPES, ANY_AUDIENCE, STRICT, ACTED_BY].some((key) => has(key, target))) return false;
     if (has(PUBLIC_ROUTE, target)) return true;
   }
   return false;
