@@ -145,8 +145,10 @@ async function accountWithTag(manager: EntityManager, tagHash: string): Promise<
   return found?.id;
 }
 
-/** The refresh tokens with this tag, with their session. Null if there are none, or the session has ended. */
-function familyWithTag(manager: EntityManager, tagHash: string): Promise<RefreshFamily | null> {
+/** The refresh tokens with this tag, with their session. Undefined if there are none, or the session has ended. */
+async function familyWithTag(manager: EntityManager, tagHash: string): Promise<RefreshFamily | undefined> {
   const where = { tagHash, session: { endedAt: IsNull() } };
-  return manager.findOne(RefreshFamily, { where, relations: { session: true } });
+  // Not findOne: with a relation, it asks the database twice.
+  const [family] = await manager.find(RefreshFamily, { where, relations: { session: true } });
+  return family;
 }

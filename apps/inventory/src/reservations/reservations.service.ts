@@ -75,15 +75,17 @@ async function insert(
   return (raw as object[]).length === 1;
 }
 
-function find(
+async function find(
   manager: EntityManager,
   where: Pick<Reservation, 'orderId' | 'userId'>,
-): Promise<Reservation | null> {
-  return manager.findOne(Reservation, {
+): Promise<Reservation | undefined> {
+  // Not findOne: with a relation, it asks the database twice.
+  const [found] = await manager.find(Reservation, {
     where,
     relations: { lines: true },
     order: { lines: { sku: 'ASC' } },
   });
+  return found;
 }
 
 function haveSameLines(kept: readonly Line[], wanted: readonly Line[]): boolean {

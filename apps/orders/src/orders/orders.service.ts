@@ -60,7 +60,8 @@ export class OrdersService {
 
   /** One order of the user. @throws OrdersError `order_not_found` */
   async get(userId: string, id: string): Promise<OrderView> {
-    const found = await this.orders.findOne({ where: { id, userId }, relations: { lines: true } });
+    // Not findOne: with a relation, it asks the database twice.
+    const [found] = await this.orders.find({ where: { id, userId }, relations: { lines: true } });
     if (!found) throw new OrdersError('order_not_found');
     return view(found);
   }
