@@ -160,10 +160,12 @@ export default {
     ),
     forbid(
       'only-auth-and-tests-use-jose',
-      'auth signs with jose. Everybody verifies with libs/jws.',
+      'auth signs with jose, and a client its assertions. Everybody verifies with libs/jws.',
       ours,
       '^node_modules/jose/',
-      { fromNot: `^apps/auth/|^libs/trust/src/token-decryption[.]ts$|${tests}` },
+      {
+        fromNot: `^apps/auth/|^libs/trust/src/token-decryption[.]ts$|^libs/service-kit/src/calls/client-assertion[.]ts$|${tests}`,
+      },
     ),
     forbid(
       'trust-only-decrypts-with-jose',

@@ -100,7 +100,8 @@ export default tseslint.config(
     },
   },
   {
-    files: ['apps/auth/**'],
+    // The second signs client assertions, with the service's own client key.
+    files: ['apps/auth/**', 'libs/service-kit/src/calls/client-assertion.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: [nestErrors, nestAddress] }] },
   },
   {

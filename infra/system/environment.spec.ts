@@ -39,6 +39,7 @@ describe('the environment of a program', () => {
       ISSUER_FETCH_URL: 'http://127.0.0.1:4000',
       TRUST_ANCHOR_PUBLIC_FILE: '/state/public/trust-anchor.pem',
       TRUST_STATEMENT_FILE: '/state/secrets/orders/statements/last-statement.jwt',
+      CLIENT_KEY_FILE: '/state/secrets/orders/client-key.private.pem',
       INVENTORY_URL: 'http://127.0.0.1:4002',
     });
   });
@@ -49,12 +50,16 @@ describe('the environment of a program', () => {
     expect(open.sort()).toEqual(['JWKS_MAX_AGE_SECONDS', 'LOG_LEVEL']);
   });
 
-  it('only auth gets the names of the files with private halves', () => {
+  it('only auth gets the names of the files with private halves; a service that calls another gets its own client key', () => {
     const isPrivate = (value: string) => /private|key-encryption/.test(value);
-    const privateTo = services.filter((row) =>
-      Object.values(environmentFor(row, 'main', system)).some(isPrivate),
+    const privateFiles = services.map((row) =>
+      Object.values(environmentFor(row, 'main', system)).filter(isPrivate),
     );
-    expect(privateTo).toEqual([auth]);
+    expect(privateFiles).toEqual([
+      ['/state/secrets/auth/trust-anchor.private.pem', '/state/secrets/auth/key-encryption-key'],
+      ['/state/secrets/orders/client-key.private.pem'],
+      [],
+    ]);
   });
 
   it('auth gets the URL of each other service, and those do not', () => {

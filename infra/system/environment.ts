@@ -90,6 +90,7 @@ function serverEnvironment(row: ServiceRow, system: SystemAddresses): Record<str
     // Third parties cache the plain JWKS for this time. With a short time a rotation can be watched from outside.
     if (system.nodeEnv !== 'production') environment['JWKS_MAX_AGE_SECONDS'] = '10';
   }
+  if (row.calls.length > 0) environment['CLIENT_KEY_FILE'] = secretPaths.clientKey(system.stateDir, row.name);
   for (const callee of row.calls) environment[`${callee.toUpperCase()}_URL`] = known(system.urls, callee);
   return environment;
 }

@@ -1,6 +1,7 @@
 /** Every setting of orders. */
 import {
   baseUrl,
+  callerSettings,
   databaseSettings,
   defineSettings,
   httpSettings,
@@ -27,11 +28,11 @@ export const ordersSettings = defineSettings({
   ...databaseSettings,
   ...natsSettings,
   ...verifierSettings,
+  ...callerSettings,
   inventoryUrl: setting(baseUrl, { doc: 'the base URL of inventory, e.g. http://127.0.0.1:3002' }),
-  // The slowest pricing that can succeed takes 7 rounds of two attempts. It must end before the claim of a key does (30
-  // s).
+  // The slowest pricing that can succeed takes 7 rounds. It must end before the claim of a key does (30 s).
   inventoryTimeoutMs: setting(wholeNumber(1, 2000), {
-    doc: 'the longest wait for one answer of inventory',
+    doc: 'the longest time of one call of inventory, with its repeats',
     unit: 'ms',
     default: 2000,
   }),

@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { ResourceServiceModule, ServiceClient } from '#service-kit';
+import { ResourceServiceModule, ServiceClients, ServiceClientsModule } from '#service-kit';
 import { Catalogue } from './catalogue/catalogue.js';
 import { SERVICE, type OrdersSettings } from './config.js';
 import { entities } from './database/index.js';
@@ -15,13 +15,24 @@ export class OrdersModule {
     const { inventoryUrl: baseUrl, inventoryTimeoutMs: timeoutMs } = settings;
     return {
       module: OrdersModule,
-      imports: [ResourceServiceModule.forRoot({ service: SERVICE, settings, entities })],
+      imports: [
+        ResourceServiceModule.forRoot({ service: SERVICE, settings, entities }),
+        ServiceClientsModule.forRoot({
+          service: SERVICE,
+          settings,
+          callees: { inventory: { baseUrl, timeoutMs } },
+        }),
+      ],
       controllers: [OrdersController],
       providers: [
         OrdersService,
         IdempotentRequests,
         { provide: NewAccountLimit, useFactory: () => new NewAccountLimit(settings) },
-        { provide: Catalogue, useFactory: () => new Catalogue(new ServiceClient({ baseUrl, timeoutMs })) },
+        {
+          provide: Catalogue,
+          inject: [ServiceClients],
+          useFactory: (clients: ServiceClients) => new Catalogue(clients.to('inventory')),
+        },
       ],
     };
   }

@@ -23,6 +23,8 @@ export async function startOrders({ statements = true, ...settings }: Options = 
     settings: {
       inventoryUrl: inventory.url,
       inventoryTimeoutMs: 1000,
+      // orders asks only for public products.
+      clientKeyFile: 'none',
       newAccountSeconds: 24 * 3600,
       newAccountMaxCents: 500_00,
       ...settings,

@@ -12,7 +12,7 @@ import type { ProblemFilter } from './problem-filter.js';
 import { type ReceiveTimes, receiveTimes } from './receiving.js';
 import type { OAuthEndpoints } from './oauth-errors.js';
 import { readBodies } from './request-bodies.js';
-import { requestIdFor, requestIdHeader, withRequest } from './request-context.js';
+import { contextOf, requestIdFor, requestIdHeader, withRequest } from './request-context.js';
 import { setCommonHeaders } from './response-headers.js';
 import { ServiceError } from './service-error.js';
 import { UnroutedRequests } from './unrouted-requests.js';
@@ -83,6 +83,10 @@ export function createHttpAdapter({
   keepClientAddresses(server);
   // A second time, because reading the body continues in the context of the socket.
   server.addHook('preValidation', (request, _reply, done) => withRequest(request, done));
+  server.addHook('preValidation', (request, _reply, done) =>
+    // The caller has given up already, so an answer would help nobody.
+    contextOf(request).deadline?.hasPassed ? done(new ServiceError('deadline_passed')) : done(),
+  );
   unrouted.watch(server);
   readBodies(server, oauth);
   drain(adapter, drainTimeoutMs);
@@ -154,6 +158,7 @@ function logRequests(server: FastifyInstance, logger: Logger): void {
     const route = request.routeOptions.url ?? request.originalUrl.split('?', 1)[0]?.slice(0, 200);
     const line = {
       requestId: request.id,
+      traceId: contextOf(request).trace.traceId,
       method: request.method,
       route,
       status: reply.statusCode,

@@ -2,6 +2,10 @@
 export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
 export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';
+export { ServiceClient } from './calls/service-client.js';
+export { ServiceClients, ServiceClientsModule } from './calls/service-clients.js';
+export type { Authority } from './calls/service-tokens.js';
+export { UpstreamError } from './calls/upstream.js';
 export type { Form } from './forms.js';
 export { ClientAddress } from './client-address.js';
 export type { HealthCheck } from './health.js';
@@ -22,11 +26,11 @@ export { withActor } from './request-context.js';
 export { runService, settingsOrExit } from './run-service.js';
 export type { SecurityEvent } from './security-events.js';
 export { SECURITY, securityEvent, securityEvents } from './security-events.js';
-export { ServiceClient } from './service-client.js';
 export type { FieldError } from './service-error.js';
 export { defineProblems, ServiceError } from './service-error.js';
 export {
   baseUrl,
+  callerSettings,
   databaseSettings,
   httpSettings,
   natsSettings,

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import type { DestinationStream, Logger } from 'pino';
 import { pino } from 'pino';
-import { currentRequestId } from './request-context.js';
+import { currentRequestId, currentTrace } from './request-context.js';
 
 export type { Logger } from 'pino';
 
@@ -26,8 +26,8 @@ interface LoggerOptions {
 }
 
 /**
- * Makes the logger of a process. Each entry is one JSON line on standard output, with the service and the request id.
- * Secrets must not be passed to the logger. As a second protection, fields with the name of a secret are redacted, at
+ * Makes the logger of a process. Each entry is one JSON line on standard output, with the service, the request id and the
+ * trace id. Secrets must not be passed to the logger. As a second protection, fields with the name of a secret are redacted, at
  * the top level and one level below.
  */
 export function createLogger({ service, level, destination }: LoggerOptions): Logger {
@@ -36,7 +36,7 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    mixin: () => ({ requestId: currentRequestId() }),
+    mixin: () => ({ requestId: currentRequestId(), traceId: currentTrace()?.traceId }),
     redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
     serializers: { err: describeError },
   };

@@ -64,7 +64,10 @@ export class ProblemFilter implements ExceptionFilter {
 
   private log(exception: unknown, { status, code }: Problem): void {
     if (status >= 500) {
-      this.logger[status === 503 ? 'warn' : 'error']({ err: exception, code }, 'request failed');
+      this.logger[status === 503 || status === 504 ? 'warn' : 'error'](
+        { err: exception, code },
+        'request failed',
+      );
     } else {
       // Nest's own refusals only repeat the code, and the URL with its query.
       const err = exception instanceof ServiceError ? exception : undefined;

@@ -7,6 +7,7 @@
 import { STATUS_CODES } from 'node:http';
 // Nest and its guards throw it. Only this file handles it.
 import { HttpException } from '@nestjs/common';
+import { guardProblems } from '#trust/nest';
 import { isDatabaseUnavailable } from './database-errors.js';
 import type { FieldError, ProblemTable } from './service-error.js';
 import { defineProblems, ServiceError } from './service-error.js';
@@ -41,7 +42,9 @@ export type KitCode =
   | 'upstream_unavailable'
   | 'upstream_timeout'
   | 'database_unavailable'
-  | 'shutting_down';
+  | 'shutting_down'
+  | 'deadline_passed'
+  | 'invalid_token';
 
 /** The problems that every service may answer with. The table of an app takes precedence. */
 export const kitProblems = defineProblems<KitCode>({
@@ -70,6 +73,9 @@ export const kitProblems = defineProblems<KitCode>({
   upstream_timeout: { status: 503, title: 'Another service did not answer in time; try again' },
   database_unavailable: { status: 503, title: 'The database cannot be reached; try again' },
   shutting_down: { status: 503, title: 'The service is shutting down; try again' },
+  deadline_passed: { status: 504, title: 'The time that the request allowed has passed' },
+  // As the guard answers: the caller must log in again, also if only the next service or the issuer refuses its token.
+  invalid_token: guardProblems.invalid_token,
 });
 
 /** The codes for refusals of the framework, by status. The framework's own error code comes first, see `problemOf`. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseJsonObject } from '#jws';
 import { readAnchor } from '#statements';
 import { readDecryptionKey } from '#trust/nest';
+import { holdsClientKey } from './calls/client-assertion.js';
 import type { Settings } from './settings.js';
 import { listOf, secretFile, secretFiles, setting } from './settings.js';
 import { wholeNumber } from './whole-number.js';
@@ -150,6 +151,13 @@ export const verifierSettings = {
       .string()
       .transform((text) => readDecryptionKey(parseJsonObject(Buffer.from(text), 'the file')).jwk)
       .optional(),
+  }),
+};
+
+/** For every service that calls another one. It also needs `trustSettings`. */
+export const callerSettings = {
+  clientKeyFile: setting(z.string().refine(holdsClientKey, 'not a PEM file with an RSA or EC private key'), {
+    doc: 'a PEM file (PKCS#8) with the private key by which this service authenticates at auth; it is read anew for each request to auth',
   }),
 };
 

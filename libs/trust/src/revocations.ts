@@ -57,6 +57,9 @@ const REVOCABLE = [
   ['client_id', 'client_id'],
 ] as const satisfies readonly (readonly [keyof AccessTokenClaims, RevokedKind])[];
 
+/** The claims by which a token can be revoked. */
+type RevocableClaims = Pick<AccessTokenClaims, 'jti' | 'txn' | 'sid' | 'client_id' | 'act'>;
+
 export class RevocationView {
   private readonly issuer: string;
   private readonly anchors: readonly Anchor[];
@@ -161,7 +164,7 @@ export class RevocationView {
    * Returns the claim by which a token is revoked, or undefined if it is not revoked. A revoked client also refuses every
    * token that went through its hands (`act`).
    */
-  revokes(claims: AccessTokenClaims): string | undefined {
+  revokes(claims: RevocableClaims): string | undefined {
     const revoked = REVOCABLE.find(([claim, kind]) => {
       const value = claims[claim];
       return value !== undefined && this.names[kind].has(value);

@@ -35,6 +35,17 @@ export interface VerifyOptions {
   readonly clock?: Clock;
 }
 
+/** The signed tokens that were in encrypted ones, by the claims object that {@link VerifyAccessToken} returned. */
+const signedForms = new WeakMap<AccessTokenClaims, string>();
+
+/**
+ * Returns the signed token that was in an encrypted one, by the claims object of the verified token. Undefined for a token
+ * that was not encrypted: it is signed as it was sent.
+ */
+export function decryptedForm(claims: AccessTokenClaims): string | undefined {
+  return signedForms.get(claims);
+}
+
 /** What a token must be for, beyond being genuine. */
 export interface Expectation {
   /** The service's own name; `undefined` accepts any audience of the issuer (auth's session routes). */
@@ -156,6 +167,7 @@ export function createVerifyAccessToken({
       if (claims.iss !== ring.issuer)
         throw new TrustError('wrong_issuer', 'iss is not the configured issuer');
       checkUnbound(claims);
+      if (decrypted) signedForms.set(claims, signed);
       return {
         token,
         decrypted,

@@ -2,6 +2,7 @@
  * `#trust` for NestJS: one module to import, a global guard that closes every route, and decorators that open routes.
  */
 export { Authenticator } from '../authenticate.js';
+export { Bearer, CurrentBearer } from './bearer.js';
 export { CurrentCaller, type Caller } from './caller.js';
 export { guardProblems } from './guard-problems.js';
 export { Public } from './public.js';
