@@ -149,7 +149,8 @@ ${list(rows.map((row) => `'127.0.0.1:${publishedPort(row)}:${portOf(row)}'`))}
       - ${mount(secretPaths.public(stateDir), 'rw')}
     depends_on: ${after({ setup: 'done' })}
 
-  # docker compose run --rm tour. It shares the network of the proxy, so it uses the same URLs as you do.
+  # docker compose run --rm tour. It shares the network of the proxy, so it uses the same URLs as you do. In one step it
+  # plays orders, so it gets the secrets of orders, too.
   tour:
     <<: [*tools, *once]
     profiles: [tools]
@@ -157,6 +158,7 @@ ${list(rows.map((row) => `'127.0.0.1:${publishedPort(row)}:${portOf(row)}'`))}
     network_mode: service:proxy
     volumes:
       - ${mount(stateDir)}
+      - ${mount(secretPaths.of(stateDir, 'orders'))}
     depends_on: ${after({ proxy: 'healthy' })}
 
 # From an internal network nothing outside can be reached. A service reaches the proxy on edge, NATS and other services on

@@ -37,8 +37,13 @@ describe('the whole system', () => {
     const { auth, orders, inventory } = system.urls as Record<'auth' | 'orders' | 'inventory', string>;
     const told: string[] = [];
     const { admin } = readCredentials(stateDir);
-    const print = (text: string) => void told.push(text);
-    for (const _round of [1, 2]) await runTour({ urls: { auth, orders, inventory }, admin, print });
+    const options = {
+      urls: { auth, orders, inventory },
+      admin,
+      clientKeyFile: secretPaths.clientKey(stateDir, 'orders'),
+      print: (text: string) => void told.push(text),
+    };
+    for (const _round of [1, 2]) await runTour(options);
     expect(told.join('\n')).not.toContain(admin.password);
   }, 120_000);
 

@@ -1,4 +1,4 @@
-/** Steps 9 to 11: keys change while the system is in use. First in rotations, then after a theft. Step 15: the summary. */
+/** Steps 9 to 11: keys change while the system is in use. First in rotations, then after a theft. Step 16: the summary. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guide } from './guide.js';
@@ -161,7 +161,7 @@ async function askWithEach(
   }
 }
 
-/** Step 15. */
+/** Step 16. */
 export const sumUp = (guide: Guide, adminToken: string) =>
   guide.step('Summary', 'This program has just seen all of this on this machine.', async () => {
     const { active, standby } = await untilStandbyIsHeld(guide, adminToken);

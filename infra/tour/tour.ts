@@ -28,7 +28,7 @@ try {
   process.exitCode = 1;
 }
 
-async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin' | 'replicas'>> {
+async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin' | 'replicas' | 'clientKeyFile'>> {
   const { portBase, stateDir, scheme, replicated } = readArguments();
   const urls = portBase === undefined ? urlsOfRunning(stateDir) : urlsAt(portBase, scheme);
   for (const url of Object.values(urls)) await requireAnswer(url);
@@ -38,7 +38,8 @@ async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin' | 'repli
     throw new SetupError('bad_argument', `${problem}. Give the state folder: ${usage}`);
   }
   const admin = readCredentials(stateDir).admin;
-  return replicated ? { urls, admin, replicas: await findReplicas() } : { urls, admin };
+  const clientKeyFile = secretPaths.clientKey(stateDir, 'orders');
+  return { urls, admin, clientKeyFile, ...(replicated && { replicas: await findReplicas() }) };
 }
 
 interface Arguments {

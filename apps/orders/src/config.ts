@@ -30,7 +30,8 @@ export const ordersSettings = defineSettings({
   ...verifierSettings,
   ...callerSettings,
   inventoryUrl: setting(baseUrl, { doc: 'the base URL of inventory, e.g. http://127.0.0.1:3002' }),
-  // The slowest pricing that can succeed takes 7 rounds. It must end before the claim of a key does (30 s).
+  // The slowest order takes 7 rounds of pricing, a reservation and its release. It must end before the claim of a key does
+  // (30 s).
   inventoryTimeoutMs: setting(wholeNumber(1, 2000), {
     doc: 'the longest time of one call of inventory, with its repeats',
     unit: 'ms',

@@ -1,10 +1,11 @@
-import { apiProblems, defineProblems, ServiceError } from '#service-kit';
+import { apiProblems, defineProblems, ServiceError, UpstreamError } from '#service-kit';
 
 export type OrdersErrorCode =
   | 'order_not_found'
   | 'unknown_sku'
   | 'mixed_currencies'
   | 'new_account_limit'
+  | 'out_of_stock'
   | 'inventory_unavailable'
   | 'idempotency_key_in_flight'
   | 'idempotency_key_reused';
@@ -20,9 +21,10 @@ export const ordersProblems = defineProblems<OrdersErrorCode>({
     status: 422,
     title: 'The order is too large for a new account; place a smaller one, or wait',
   },
+  out_of_stock: { status: 409, title: 'There is not enough of a product in stock' },
   inventory_unavailable: {
     status: 503,
-    title: 'The prices of the products cannot be fetched now; try again',
+    title: 'The products cannot be looked up or reserved now; try again',
   },
   idempotency_key_in_flight: {
     status: 409,
@@ -36,3 +38,15 @@ export const ordersProblems = defineProblems<OrdersErrorCode>({
 
 /** Documents the problems that a route itself can answer with. */
 export const ApiProblems = apiProblems<OrdersErrorCode>();
+
+const retryAfterSeconds = 2;
+
+/** Returns what a client gets if a call of inventory failed. Any other error stays as it is. */
+export function inventoryFault(error: unknown): unknown {
+  if (!(error instanceof UpstreamError)) return error;
+  return new OrdersError('inventory_unavailable', {
+    message: error.message,
+    cause: error,
+    retryAfterSeconds,
+  });
+}

@@ -7,6 +7,7 @@ import { IdempotentRequests } from './idempotency/idempotent-requests.js';
 import { NewAccountLimit } from './orders/new-account-limit.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { OrdersService } from './orders/orders.service.js';
+import { Stock } from './stock/stock.js';
 
 /** The whole service: the parts of every resource service, the orders, and the client of inventory. */
 @Module({})
@@ -32,6 +33,11 @@ export class OrdersModule {
           provide: Catalogue,
           inject: [ServiceClients],
           useFactory: (clients: ServiceClients) => new Catalogue(clients.to('inventory')),
+        },
+        {
+          provide: Stock,
+          inject: [ServiceClients],
+          useFactory: (clients: ServiceClients) => new Stock(clients.to('inventory')),
         },
       ],
     };

@@ -2,6 +2,7 @@
 export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
 export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';
+export { signAssertion } from './calls/client-assertion.js';
 export { ServiceClient } from './calls/service-client.js';
 export { ServiceClients, ServiceClientsModule } from './calls/service-clients.js';
 export type { Authority } from './calls/service-tokens.js';

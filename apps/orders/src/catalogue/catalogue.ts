@@ -1,8 +1,8 @@
 /** Fetches products and their present prices from inventory. */
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { ServiceError, type ServiceClient } from '#service-kit';
-import { OrdersError } from '../errors.js';
+import type { ServiceClient } from '#service-kit';
+import { inventoryFault } from '../errors.js';
 
 /** A product and its present price. */
 export interface Offer {
@@ -15,7 +15,6 @@ export interface Offer {
 
 /** How many products of one order are fetched at the same time, so that one order does not overload inventory. */
 const lookupsAtOnce = 8;
-const retryAfterSeconds = 2;
 
 /** 404 counts only with inventory's own code, so that a wrong base URL does not make every product unknown. */
 const noSuchProduct = z.object({ code: z.literal('product_not_found') });
@@ -32,10 +31,9 @@ export class Catalogue {
     const limit = pLimit(lookupsAtOnce);
     try {
       return await limit.map(skus, (sku) => this.offer(sku));
-    } catch (cause) {
+    } catch (error) {
       limit.clearQueue();
-      if (!(cause instanceof ServiceError)) throw cause;
-      throw new OrdersError('inventory_unavailable', { message: cause.message, cause, retryAfterSeconds });
+      throw inventoryFault(error);
     }
   }
 

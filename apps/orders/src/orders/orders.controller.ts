@@ -1,8 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { pageQuery, type Page, type PageQuery } from '#service-kit';
-import { accountSince } from '#trust';
-import { CurrentCaller, Scopes, type Caller } from '#trust/nest';
+import { CurrentBearer, CurrentCaller, Scopes, type Bearer, type Caller } from '#trust/nest';
 import { ApiProblems } from '../errors.js';
 import { IdempotencyKey } from '../idempotency/idempotency-key.js';
 import {
@@ -35,16 +34,17 @@ export class OrdersController {
     'unknown_sku',
     'mixed_currencies',
     'new_account_limit',
+    'out_of_stock',
     'idempotency_key_in_flight',
     'idempotency_key_reused',
     'inventory_unavailable',
   )
   place(
-    @CurrentCaller() caller: Caller,
+    @CurrentBearer() bearer: Bearer,
     @Body({ schema: orderRequest }) body: OrderRequest,
     @IdempotencyKey() key: string | undefined,
   ): Promise<OrderView> {
-    return this.orders.place({ userId: caller.sub, accountSince: accountSince(caller) }, body, key);
+    return this.orders.place(bearer, body, key);
   }
 
   @Scopes('orders:read')
@@ -72,8 +72,8 @@ export class OrdersController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Cancel one of your orders; a second call changes nothing' })
   @ApiOkResponse({ standardSchema: order })
-  @ApiProblems('order_not_found')
-  cancel(@CurrentCaller() { sub }: Caller, @Param('id', { schema: orderId }) id: string): Promise<OrderView> {
-    return this.orders.cancel(sub, id);
+  @ApiProblems('order_not_found', 'inventory_unavailable')
+  cancel(@CurrentBearer() bearer: Bearer, @Param('id', { schema: orderId }) id: string): Promise<OrderView> {
+    return this.orders.cancel(bearer, id);
   }
 }

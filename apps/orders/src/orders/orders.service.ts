@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, type EntityManager, type Repository } from 'typeorm';
 import { keysetPage, type Page, type PageQuery } from '#service-kit';
+import { accountSince } from '#trust';
+import type { Bearer } from '#trust/nest';
 import { Catalogue } from '../catalogue/catalogue.js';
 import { Order, OrderLine } from './order.entity.js';
 import { OrdersError } from '../errors.js';
@@ -10,40 +12,59 @@ import { IdempotentRequests } from '../idempotency/idempotent-requests.js';
 import { NewAccountLimit } from './new-account-limit.js';
 import type { OrderRequest, OrderView } from './order.schemas.js';
 import { lineTotalCents, priceOrder, type PricedOrder } from './pricing.js';
-
-/** Who places an order. */
-interface Customer {
-  readonly userId: string;
-  /** When the account was made (NumericDate), if the token says it. */
-  readonly accountSince: number | undefined;
-}
+import { Stock } from '../stock/stock.js';
 
 /** Places, lists and cancels orders. Every method acts for one user and finds only the orders of this user. */
 @Injectable()
 export class OrdersService {
+  private readonly log = new Logger('orders');
+
   constructor(
     @InjectRepository(Order) private readonly orders: Repository<Order>,
     private readonly catalogue: Catalogue,
+    private readonly stock: Stock,
     private readonly idempotent: IdempotentRequests,
     private readonly newAccountLimit: NewAccountLimit,
   ) {}
 
-  /** Places an order at the present prices. @throws OrdersError any code but `order_not_found` */
-  place(
-    { userId, accountSince }: Customer,
-    request: OrderRequest,
-    key: string | undefined,
-  ): Promise<OrderView> {
+  /**
+   * Places an order at the present prices, and reserves its goods.
+   *
+   * @throws OrdersError any code but `order_not_found`
+   * @throws ServiceError `invalid_token` if the token is no longer good
+   */
+  place(bearer: Bearer, request: OrderRequest, key: string | undefined): Promise<OrderView> {
+    const { sub: userId } = bearer.claims;
     return this.idempotent.once<OrderView>({ userId, key, request }, async (complete) => {
       const offers = await this.catalogue.offers(request.lines.map(({ sku }) => sku));
       const priced = priceOrder(request.lines, offers);
-      this.newAccountLimit.check(priced, accountSince);
-      return this.orders.manager.transaction(async (manager) => {
-        const order = view(await insert(manager, userId, priced));
-        await complete(manager, order);
-        return order;
-      });
+      this.newAccountLimit.check(priced, accountSince(bearer.claims));
+      const id = randomUUID();
+      try {
+        await this.stock.reserve({ bearer, orderId: id }, request.lines);
+        return await this.orders.manager.transaction(async (manager) => {
+          const order = view(await insert(manager, { id, userId, ...priced }));
+          await complete(manager, order);
+          return order;
+        });
+      } catch (error) {
+        if (!(error instanceof OrdersError && error.code === 'out_of_stock'))
+          await this.releaseUnlessPlaced(bearer, id);
+        throw error;
+      }
     });
+  }
+
+  /** Never rejects: the error of the order matters more. Goods that stay reserved are a line in the log. */
+  private async releaseUnlessPlaced(bearer: Bearer, id: string): Promise<void> {
+    try {
+      // The commit may have succeeded although its confirmation was lost.
+      if (!(await this.orders.existsBy({ id }))) await this.stock.release({ bearer, orderId: id });
+    } catch (error) {
+      this.log.error(
+        `the goods of the order ${id}, which failed, may stay reserved: ${(error as Error).message}`,
+      );
+    }
   }
 
   /** The orders of the user, the newest first. */
@@ -66,22 +87,30 @@ export class OrdersService {
     return view(found);
   }
 
-  /** Cancels a placed order. A cancelled order does not change. @throws OrdersError `order_not_found` */
-  async cancel(userId: string, id: string): Promise<OrderView> {
+  /**
+   * Cancels an order, and releases its goods. A cancelled order does not change, but a release that failed is repeated.
+   *
+   * @throws OrdersError `order_not_found` · `inventory_unavailable` if the order is cancelled but its goods may still be
+   * reserved
+   * @throws ServiceError `invalid_token` if the token is no longer good; then, too, the goods may still be reserved
+   */
+  async cancel(bearer: Bearer, id: string): Promise<OrderView> {
+    const { sub: userId } = bearer.claims;
     await this.orders.update(
       { id, userId, status: 'placed' },
       { status: 'cancelled', cancelledAt: () => 'now()' },
     );
-    return this.get(userId, id);
+    const order = await this.get(userId, id);
+    await this.stock.release({ bearer, orderId: id });
+    return order;
   }
 }
 
 async function insert(
   manager: EntityManager,
-  userId: string,
-  { lines, ...totals }: PricedOrder,
+  { lines, ...facts }: PricedOrder & Pick<Order, 'id' | 'userId'>,
 ): Promise<Order> {
-  const order = manager.create(Order, { id: randomUUID(), userId, status: 'placed', ...totals });
+  const order = manager.create(Order, { ...facts, status: 'placed' });
   await manager.insert(Order, order);
   order.lines = lines.map((line, position) =>
     manager.create(OrderLine, { ...line, orderId: order.id, position }),
