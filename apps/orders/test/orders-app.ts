@@ -1,6 +1,14 @@
 /** orders as specs run it, with an inventory that does as it is told. */
-import type { ServerResponse } from 'node:http';
-import { connectTestDatabase, serve, startTestService, type PostgresLogin } from '#testing';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { json as jsonOf } from 'node:stream/consumers';
+import {
+  connectTestDatabase,
+  createTestKey,
+  serve,
+  startTestService,
+  writeKeyFile,
+  type PostgresLogin,
+} from '#testing';
 import { SERVICE, type OrdersSettings } from '../src/config.js';
 import * as schema from '../src/database/index.js';
 import { ordersProblems } from '../src/errors.js';
@@ -15,6 +23,7 @@ export type OrdersApp = Awaited<ReturnType<typeof startOrders>>;
 /** Starts it with empty tables; with `statements: false` it has no key set. */
 export async function startOrders({ statements = true, ...settings }: Options = {}) {
   const inventory = await startFakeInventory();
+  const clientKey = await writeKeyFile(createTestKey());
   const app = await startTestService<OrdersSettings>({
     service: SERVICE,
     schema,
@@ -23,8 +32,7 @@ export async function startOrders({ statements = true, ...settings }: Options = 
     settings: {
       inventoryUrl: inventory.url,
       inventoryTimeoutMs: 1000,
-      // orders asks only for public products.
-      clientKeyFile: 'none',
+      clientKeyFile: clientKey.path,
       newAccountSeconds: 24 * 3600,
       newAccountMaxCents: 500_00,
       ...settings,
@@ -34,6 +42,7 @@ export async function startOrders({ statements = true, ...settings }: Options = 
   const close = async () => {
     await app.close();
     await inventory.close();
+    await clientKey.remove();
   };
   return { ...app, inventory, close };
 }
@@ -54,22 +63,54 @@ const sell: Behaviour = (sku, response) => {
   json(response, product ? 200 : 404, product ?? { code: 'product_not_found' });
 };
 
+/** A request about a reservation. */
+interface AboutStock {
+  readonly method: string;
+  readonly orderId: string;
+  readonly lines: unknown;
+  /** The claims of the token that came with it. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+type StockBehaviour = (about: AboutStock, response: ServerResponse) => unknown;
+
+const keep: StockBehaviour = ({ method, orderId, lines }, response) =>
+  method === 'DELETE'
+    ? response.writeHead(204).end()
+    : json(response, 201, { orderId, status: 'held', lines });
+
 async function startFakeInventory() {
   const fake = {
     /** The skus that were asked for, in their order. */
     asked: [] as string[],
     behave: sell,
+    /** The requests about reservations, in their order. */
+    stock: [] as AboutStock[],
+    behaveForStock: keep,
     reset() {
       fake.asked = [];
       fake.behave = sell;
+      fake.stock = [];
+      fake.behaveForStock = keep;
     },
   };
   const server = await serve((request, response) => {
+    if (request.url!.startsWith('/reservations')) return void answerForStock(request, response);
     const sku = decodeURIComponent(request.url!.replace('/products/', ''));
     fake.asked.push(sku);
     fake.behave(sku, response);
   });
-  return Object.assign(fake, { sell, ...server });
+  async function answerForStock(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = request;
+    const body =
+      method === 'POST' ? ((await jsonOf(request)) as { orderId: string; lines: unknown }) : undefined;
+    const orderId = body?.orderId ?? url.replace('/reservations/', '');
+    const payload = Buffer.from(headers.authorization?.split('.')[1] ?? '', 'base64url').toString();
+    const claims = JSON.parse(payload || '{}') as Record<string, unknown>;
+    const about = { method, orderId, lines: body?.lines, claims };
+    fake.stock.push(about);
+    fake.behaveForStock(about, response);
+  }
+  return Object.assign(fake, { sell, keep, ...server });
 }
 
 export function json(response: ServerResponse, status: number, body: unknown): void {

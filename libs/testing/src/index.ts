@@ -4,6 +4,7 @@ export type { RequestParts } from '../../../infra/tour/exchange.js';
 export { client, type Answer } from './http-client.js';
 export { serve } from './http-server.js';
 export { sharedPostgres } from './shared-servers.js';
+export { writeKeyFile, type TestKeyFile } from './test-client-key.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
 export { createTestRecipient, encryptCompact, type TestRecipient } from './test-encryption.js';
 export {

@@ -1,4 +1,6 @@
 /** A resource service for specs: the real application over HTTP, with a real database, and an issuer of the spec. */
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { DynamicModule } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import {
@@ -11,7 +13,7 @@ import {
 import { client } from './http-client.js';
 import { serve } from './http-server.js';
 import { createTestDatabase } from './test-database.js';
-import { createTestIssuer } from './test-issuer.js';
+import { createTestIssuer, type TestIssuer } from './test-issuer.js';
 import { testSettings } from './test-settings.js';
 import { eventually } from './time.js';
 import type { PostgresLogin } from '../../../infra/local/postgres.js';
@@ -42,14 +44,19 @@ export async function startTestService<S extends ResourceServiceSettings>(option
   const database = await createTestDatabase(service);
   await runMigrations(dataSourceOptions(testSettings(database.owner), schema));
   const issuer = createTestIssuer();
-  const keySets = await serve((_request, response) => {
-    if (statements) response.end(issuer.statement());
+  const tokenEndpoint: TestTokenEndpoint = { exchanges: 0, error: undefined };
+  const auth = await serve((request, response) => {
+    if (request.url === '/oauth/token')
+      void exchangeToken(request, { issuer, service, tokenEndpoint }).then(({ status, body }) =>
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
+      );
+    else if (statements) response.end(issuer.statement());
     else response.writeHead(503).end();
   });
   const settings = {
     ...testSettings(database.runtime),
     issuer: issuer.issuer,
-    issuerFetchUrl: keySets.url,
+    issuerFetchUrl: auth.url,
     trustAnchorPublic: issuer.anchors,
     ...options.settings,
   } as unknown as S;
@@ -62,15 +69,51 @@ export async function startTestService<S extends ResourceServiceSettings>(option
     url,
     settings,
     owner: database.owner,
+    tokenEndpoint,
     /** Makes a token for the service. It is a token of a customer, unless the claims say otherwise. */
     token: (claims = {}) => issuer.token({ aud: service, ...claims }),
     ...client(url, { documented: true }),
     async close() {
       await app.close();
-      await keySets.close();
+      await auth.close();
       await database.drop();
     },
   };
+}
+
+/** The token endpoint of the issuer. */
+interface TestTokenEndpoint {
+  /** How many exchanges were asked for. */
+  exchanges: number;
+  /** Answered instead of a token: an error of RFC 6749 §5.2. */
+  error: string | undefined;
+}
+
+/** Exchanges a token as auth does (RFC 8693), but checks nothing: the specs of auth are for that. */
+async function exchangeToken(
+  request: IncomingMessage,
+  {
+    issuer,
+    service,
+    tokenEndpoint,
+  }: { issuer: TestIssuer; service: string; tokenEndpoint: TestTokenEndpoint },
+): Promise<{ status: number; body: object }> {
+  const form = Object.fromEntries(new URLSearchParams(await text(request)));
+  tokenEndpoint.exchanges += 1;
+  const { error } = tokenEndpoint;
+  if (error !== undefined) return { status: 400, body: { error, error_description: error } };
+  const { audience: aud, scope, subject_token: subject = '' } = form;
+  const payload = Buffer.from(subject.split('.')[1] ?? '', 'base64url').toString();
+  const { sub, sid, jti, exp } = JSON.parse(payload) as Record<string, unknown>;
+  const exchanged = { aud, scope, sub, sid, exp, txn: jti, client_id: service, act: { sub: service } };
+  const body = {
+    access_token: issuer.token(exchanged),
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    token_type: 'Bearer',
+    expires_in: Number(exp) - Math.floor(Date.now() / 1000),
+    scope,
+  };
+  return { status: 200, body };
 }
 
 /** Opens a connection to the tables of a service. */

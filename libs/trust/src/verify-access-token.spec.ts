@@ -237,7 +237,7 @@ describe('audience and scopes', () => {
     expect(judge(issuer.token({ scope }), { audience: 'orders', scopes })).toBe(code);
   });
 
-  test.each<[object, string]>([
+  test.each<[Record<string, unknown>, string]>([
     [{ act: { sub: 'orders' } }, 'accepted'],
     [{ act: { sub: 'orders', act: { sub: 'shop' } } }, 'accepted'],
     [{ act: { sub: 'shop', act: { sub: 'orders' } } }, 'wrong_actor'],

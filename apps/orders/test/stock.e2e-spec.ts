@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { connect, json, startOrders, type OrdersApp } from './orders-app.js';
+
+const lines = [
+  { sku: 'LAMP', quantity: 2 },
+  { sku: 'CHAIR', quantity: 1 },
+];
+
+describe('the goods of an order', () => {
+  let app: OrdersApp;
+  const place = (claims = {}) => app.send('POST', '/orders', { token: app.token(claims), body: { lines } });
+  const ordersOf = async (sub: string) =>
+    (await app.send('GET', '/orders', { token: app.token({ sub }) })).body.items as {
+      id: string;
+      status: string;
+    }[];
+  const asked = () => app.inventory.stock.map(({ method }) => method);
+
+  beforeAll(async () => {
+    app = await startOrders({ inventoryTimeoutMs: 400 });
+  });
+  afterEach(() => {
+    app.inventory.reset();
+    app.tokenEndpoint.error = undefined;
+  });
+  afterAll(() => app.close());
+
+  it('are reserved in the name of the customer, with a token that is only for that', async () => {
+    const claims = { sub: 'user-7', sid: 'session-7', jti: randomUUID() };
+    const { status, body } = await place(claims);
+    expect(status).toBe(201);
+    expect(app.inventory.stock).toMatchObject([
+      {
+        method: 'POST',
+        orderId: body.id,
+        lines,
+        claims: {
+          aud: 'inventory',
+          scope: 'inventory:reserve',
+          sub: 'user-7',
+          sid: 'session-7',
+          txn: claims.jti,
+          act: { sub: 'orders' },
+        },
+      },
+    ]);
+  });
+
+  it('are reserved with one exchange for many orders with one token', async () => {
+    const token = app.token();
+    const before = app.tokenEndpoint.exchanges;
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => app.send('POST', '/orders', { token, body: { lines } })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(201));
+    expect(app.tokenEndpoint.exchanges - before).toBe(1);
+  });
+
+  it('409 if there are not enough: no order, and the line is named', async () => {
+    const errors = [{ field: 'lines.1.quantity', message: 'In stock: 0' }];
+    app.inventory.behaveForStock = (_about, response) =>
+      json(response, 409, { code: 'out_of_stock', errors });
+    expect(await place({ sub: 'unlucky' })).toMatchObject({
+      status: 409,
+      body: { code: 'out_of_stock', errors },
+    });
+    expect([asked(), await ordersOf('unlucky')]).toEqual([['POST'], []]);
+  });
+
+  it.each<[string, OrdersApp['inventory']['behaveForStock']]>([
+    ['500', (_about, response) => response.writeHead(500).end()],
+    ['nothing, in time', () => undefined],
+    ['another order', (_about, response) => json(response, 201, { orderId: randomUUID(), status: 'held' })],
+    ['that it was released', (_about, response) => json(response, 409, { code: 'reservation_released' })],
+    ['401 to each token', (_about, response) => response.writeHead(401).end()],
+    ['403', (_about, response) => json(response, 403, { code: 'wrong_actor' })],
+  ])('503 if inventory answers %s: no order, and they are released', async (_what, behaviour) => {
+    app.inventory.behaveForStock = (about, response) =>
+      about.method === 'DELETE' ? app.inventory.keep(about, response) : behaviour(about, response);
+    const sub = randomUUID();
+    expect(await place({ sub })).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
+    expect(await ordersOf(sub)).toEqual([]);
+    const [first, last] = [app.inventory.stock[0]!, app.inventory.stock.at(-1)!];
+    expect(last).toMatchObject({ method: 'DELETE', orderId: first.orderId, claims: { sub } });
+  });
+
+  it('401 if auth no longer accepts the token of the customer', async () => {
+    app.tokenEndpoint.error = 'invalid_grant';
+    const answer = await place({ sub: 'logged-out' });
+    expect(answer).toMatchObject({ status: 401, body: { code: 'invalid_token' } });
+    expect(answer.headers.get('www-authenticate')).toContain('error="invalid_token"');
+    expect([asked(), await ordersOf('logged-out')]).toEqual([[], []]);
+  });
+
+  it.each(['invalid_client', 'invalid_scope', 'temporarily_unavailable'])(
+    '503 if auth answers %s',
+    async (error) => {
+      app.tokenEndpoint.error = error;
+      const answer = await place({ sub: 'waiting' });
+      expect(answer).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
+      expect(JSON.stringify(answer.body)).not.toContain(error);
+    },
+  );
+
+  it('are released if the order cannot be stored', async () => {
+    const owner = await connect(app.owner);
+    await owner.query('ALTER TABLE orders ADD CONSTRAINT orders_none CHECK (false) NOT VALID');
+    try {
+      expect(await place({ sub: 'failed' })).toMatchObject({ status: 500 });
+    } finally {
+      await owner.query('ALTER TABLE orders DROP CONSTRAINT orders_none');
+      await owner.destroy();
+    }
+    const [reserved, released] = app.inventory.stock;
+    expect([asked(), released!.orderId]).toEqual([['POST', 'DELETE'], reserved!.orderId]);
+    expect(await ordersOf('failed')).toEqual([]);
+  });
+
+  it('are released when the order is cancelled; a release that failed can be repeated', async () => {
+    const { id } = (await place()).body;
+    const cancel = () => app.send('POST', `/orders/${id}/cancel`, { token: app.token() });
+    app.inventory.behaveForStock = (_about, response) => response.writeHead(500).end();
+    expect(await cancel()).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
+    const [order] = await ordersOf('user-1');
+    expect(order).toMatchObject({ id, status: 'cancelled' });
+    app.inventory.behaveForStock = app.inventory.keep;
+    expect(await cancel()).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+    expect(app.inventory.stock.at(-1)).toMatchObject({ method: 'DELETE', orderId: id });
+  });
+
+  it('stay reserved if somebody else wants to cancel the order', async () => {
+    const { id } = (await place()).body;
+    const answer = await app.send('POST', `/orders/${id}/cancel`, { token: app.token({ sub: 'another' }) });
+    expect(answer).toMatchObject({ status: 404, body: { code: 'order_not_found' } });
+    expect(asked()).toEqual(['POST']);
+  });
+});
