@@ -8,7 +8,7 @@ import type { RunningSystem } from '../../infra/local/system.js';
 import { projectRoot } from '../../infra/project.js';
 import { readSecret, secretPaths } from '../../infra/system/secrets.js';
 import { exchange } from '../../infra/tour/exchange.js';
-import type { Bystander } from './bystander.js';
+import type { Bystander } from '../bystander.js';
 import type { LateFacts, LateStart } from './late-verifier.js';
 import { storeRevocations } from './stored.js';
 
@@ -33,7 +33,7 @@ const runs = ['auth', 'orders', 'inventory'] as const;
 interface Stage {
   readonly system: RunningSystem;
   readonly stateDir: string;
-  readonly bystander: Bystander;
+  readonly bystander: Bystander<string>;
   readonly log: (line: string) => void;
 }
 

@@ -1,6 +1,6 @@
 /** The result as Markdown. */
+import type { Bystander } from '../bystander.js';
 import { count, milliseconds, spreadCells, spreadOf, table } from '../summary.js';
-import type { Bystander } from './bystander.js';
 import { acceptedAfter, acceptedAgain, lastAcceptedMs, type Logout } from './logouts.js';
 import type { LateStarts, Published } from './many-revocations.js';
 import { places, type Place } from './sessions.js';
@@ -31,7 +31,10 @@ export function lastAcceptances({ logouts }: Logouts): string {
   );
 }
 
-export function parts({ logouts, numberedAt, commitAndDeliverMs }: Logouts, bystander: Bystander): string {
+export function parts(
+  { logouts, numberedAt, commitAndDeliverMs }: Logouts,
+  bystander: Bystander<string>,
+): string {
   const spans = (span: (logout: Logout) => number) => spreadCells(spreadOf(logouts.map(span)));
   const heardAt = ({ sid }: Logout) => bystander.arrivedAt(sid) ?? NaN;
   const numbered = ({ sid }: Logout) => numberedAt.get(sid) ?? NaN;

@@ -7,20 +7,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { REVOCATION_SUBJECTS } from '#statements';
 import { freePortBase } from '../../infra/local/ports.js';
 import { removePostgresData } from '../../infra/local/postgres-home.js';
 import { startSystem } from '../../infra/local/system.js';
 import { readCredentials } from '../../infra/system/secrets.js';
 import { portClaims } from '../../infra/system/services.js';
+import { decode } from '../../infra/tour/tokens.js';
+import { Bystander } from '../bystander.js';
 import { circumstances } from '../circumstances.js';
 import { writeMeasured } from '../results-file.js';
 import { count } from '../summary.js';
-import { Bystander } from './bystander.js';
 import { logOutAll, showBeside } from './logouts.js';
 import { publishMany, startLate } from './many-revocations.js';
 import { lastAcceptances, manyReport, mistakes, parts, type Logouts } from './report.js';
 import { beginSessions, registerPeople, type Session } from './sessions.js';
 import { Client } from './show.js';
+import { numberedAt } from './stored.js';
 
 const { quick } = parseArgs({ options: { quick: { type: 'boolean', default: false } } }).values;
 const plan = quick
@@ -39,10 +42,18 @@ const portBase = await freePortBase(portClaims(0).map(({ port }) => port));
 const settings = { auth: { REFRESHES_PER_ADDRESS: String(10 * plan.logouts) } };
 const system = await startSystem({ stateDir, portBase, settings, log });
 const client = new Client(system.urls);
-let bystander: Bystander | undefined;
+let bystander: Bystander<string> | undefined;
 let wrong: number;
 try {
-  const [auth, seen] = [system.urls['auth']!, (bystander = await Bystander.start(system, stateDir))];
+  const auth = system.urls['auth']!;
+  const seen = (bystander = await Bystander.start({
+    stateDir,
+    postgresPort: system.running.postgres.port,
+    natsPort: system.running.nats.port,
+    account: 'orders',
+    subject: REVOCATION_SUBJECTS,
+    nameOf: sidOf,
+  }));
   const people = await registerPeople(auth, readCredentials(stateDir), plan.logouts);
   const begin = (sessions: number) => beginSessions(auth, people, sessions);
 
@@ -86,12 +97,16 @@ try {
 log(wrong === 0 ? 'No token was judged wrongly.' : `${wrong} answers were WRONG.`);
 process.exit(wrong === 0 ? 0 : 1);
 
-async function measure(seen: Bystander, sessions: readonly Session[], others: readonly Session[]) {
+function sidOf(jws: string): string {
+  return (decode(jws).claims['sub_id'] as { id: string }).id;
+}
+
+async function measure(seen: Bystander<string>, sessions: readonly Session[], others: readonly Session[]) {
   const traffic = showBeside(client, others);
   const logouts = await logOutAll(client, sessions);
   const commitAndDeliverMs: number[] = [];
   for (let i = 0; i < BASELINES; i += 1) commitAndDeliverMs.push(await seen.commitAndDeliver());
   const { accepted, refused, strange } = await traffic.stop();
-  const measured: Logouts = { logouts, commitAndDeliverMs, numberedAt: await seen.numberedAt() };
+  const measured: Logouts = { logouts, commitAndDeliverMs, numberedAt: await numberedAt(seen.database) };
   return { ...measured, beside: accepted + refused + strange, wronglyRefused: refused + strange };
 }

@@ -1,6 +1,10 @@
-/** Makes many revocations as auth would have made them: numbered, signed by the anchor, and stored in its table. */
+/**
+ * The revocations in auth's table. It stores many as auth would have made them: numbered, and signed by the anchor. It
+ * also reads when auth made each.
+ */
 import { createPrivateKey, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import type { DataSource } from 'typeorm';
 import { readAnchor, REVOCATION_TYP, revocationPayload } from '#statements';
 import { signCompact } from '#testing';
@@ -33,6 +37,14 @@ export async function storeRevocations(
       );
     }
   });
+}
+
+/** When auth had the lock of the counter of revocations, by session, on the clock of `performance.now()`. */
+export async function numberedAt(database: DataSource): Promise<ReadonlyMap<string, number>> {
+  const rows = await database.query<{ value: string; at: number }[]>(
+    'SELECT value, extract(epoch FROM created_at)::float8 * 1000 AS at FROM revocation',
+  );
+  return new Map(rows.map(({ value, at }) => [value, at - performance.timeOrigin]));
 }
 
 function signer(stateDir: string, issuer: string) {

@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KEYSET_SUBJECT } from '#statements';
 import { environmentFor } from '../../infra/system/environment.js';
 import {
   makeSecrets,
@@ -24,6 +25,8 @@ import { statePaths } from '../../infra/local/state-dir.js';
 import { planAddresses } from '../../infra/local/system-plan.js';
 import { startSystem, type RunningSystem } from '../../infra/local/system.js';
 import { projectRoot } from '../../infra/project.js';
+import { decode } from '../../infra/tour/tokens.js';
+import { Bystander } from '../bystander.js';
 import { Issuer } from './issuer.js';
 import type { Target } from './traffic.js';
 
@@ -122,20 +125,12 @@ export class BenchSystem {
     };
   }
 
-  /** The login of the owner of auth's database, in the form of the settings. */
-  ownerLogin() {
-    const { databaseHosts, postgresPort } = this.addresses();
-    return {
-      databaseHost: databaseHosts['auth']!,
-      databasePort: postgresPort,
-      databaseName: 'auth',
-      databaseUser: 'auth_owner',
-      databasePassword: readSecret(secretPaths.ownerPassword(this.stateDir, 'auth')).trim(),
-      databasePoolSize: 1,
-      databaseConnectTimeoutMs: 5_000,
-      databaseStatementTimeoutMs: 5_000,
-      databaseConnectionSeconds: 3_600,
-    };
+  /** Hears the statements as a guest with this name would, and sees auth's database. */
+  startBystander(account: string): Promise<Bystander<number>> {
+    const { postgresPort, natsPort } = this.addresses();
+    const { stateDir } = this;
+    const nameOf = (jws: string) => decode(jws).claims['epoch'] as number;
+    return Bystander.start({ stateDir, postgresPort, natsPort, account, subject: KEYSET_SUBJECT, nameOf });
   }
 
   async startNats(): Promise<void> {

@@ -2,8 +2,8 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '#testing';
+import type { Bystander } from '../bystander.js';
 import type { BenchSystem } from './bench-system.js';
-import type { Bystander } from './bystander.js';
 import type { Issuer, RevokeAnswer } from './issuer.js';
 import type { Tallies, Target, Traffic } from './traffic.js';
 import type { Generation } from './verdict.js';
@@ -66,7 +66,7 @@ export async function rotations(stage: Stage, times: number, everyMs: number): P
 /** Revokes the active key `times`, and uses a token of the next key as soon as there is one. */
 export async function revocations(
   stage: Stage,
-  bystander: Bystander,
+  bystander: Bystander<number>,
   times: number,
   everyMs: number,
 ): Promise<RevocationsResult & RevocationParts> {

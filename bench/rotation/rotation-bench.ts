@@ -3,8 +3,8 @@
  * the bound, nobody accepted wrongly. Two usual verifiers get the same traffic in the same run.
  */
 import { eventually } from '#testing';
+import type { Bystander } from '../bystander.js';
 import { BenchSystem } from './bench-system.js';
-import { Bystander, BYSTANDER } from './bystander.js';
 import { manyVerifiers, type StepResult } from './many-verifiers.js';
 import {
   revocations,
@@ -84,6 +84,8 @@ export interface TrafficResult {
 }
 
 const AUDIENCE = 'orders';
+/** The name of the bystander's account in NATS. */
+const BYSTANDER = 'bystander';
 
 /** Simulated verifiers, on a system of their own. */
 export function withManyVerifiers(plan: Plan, log: (line: string) => void): Promise<StepResult[]> {
@@ -96,7 +98,7 @@ export async function underTraffic(plan: Plan, log: (line: string) => void): Pro
   const guests = [...ourNames, ...Object.keys(peers), BYSTANDER];
   const bench = await BenchSystem.start({ guests, settings, durable, log });
   let traffic: Traffic | undefined;
-  let bystander: Bystander | undefined;
+  let bystander: Bystander<number> | undefined;
   try {
     await bench.issuer.loginAdmin();
     const ours = await Promise.all(
@@ -114,7 +116,7 @@ export async function underTraffic(plan: Plan, log: (line: string) => void): Pro
     // Who has not fetched a key before it is revoked cannot accept it afterwards, and nothing would be learned of them.
     const begun = traffic;
     await eventually(() => targets.every((target) => begun.hasAccepted(target)), { timeoutMs: 30_000 });
-    const beside = (bystander = await Bystander.start(bench));
+    const beside = (bystander = await bench.startBystander(BYSTANDER));
     const stage = { bench, traffic, ours };
     const phases = async () => {
       const watched = await watchedRevocation(stage, targets, plan.watchMs);

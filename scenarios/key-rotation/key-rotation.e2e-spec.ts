@@ -3,25 +3,12 @@ import { eventually } from '#testing';
 import { exchange } from '../../infra/tour/exchange.js';
 import { decode, kidOf } from '../../infra/tour/tokens.js';
 import { startExtraInstance, type ExtraInstance } from '../support/extra-instance.js';
+import { keyChangePeriods } from '../support/key-change-periods.js';
 import { scenario } from '../support/scenario.js';
 import type { Grant, Ring, ScenarioSystem } from '../support/scenario-system.js';
 import { expectOnly200, type Traffic } from '../support/traffic.js';
 
-const tokenSeconds = 15;
-const periods = {
-  auth: {
-    ACCESS_TOKEN_SECONDS: `${tokenSeconds}`,
-    MAX_TOKEN_SECONDS: `${tokenSeconds}`,
-    CLOCK_SKEW_SECONDS: '1',
-    STATEMENT_INTERVAL_SECONDS: '1',
-    STATEMENT_SECONDS: '60',
-    COUNTED_SECONDS: '4',
-    JWKS_MAX_AGE_SECONDS: '1',
-    ROTATION_SECONDS: '0',
-  },
-};
-
-scenario(import.meta.url, periods, (system, step) => {
+scenario(import.meta.url, keyChangePeriods(15), (system, step) => {
   let first: { kid: string; standby: string };
   /** Tokens of the key that is about to go, for each service. */
   let old: { orders: Grant; inventory: Grant };

@@ -8,27 +8,16 @@ import { startChild } from '../../infra/local/processes.js';
 import { exchange } from '../../infra/tour/exchange.js';
 import { kidOf } from '../../infra/tour/tokens.js';
 import { forge, openDatabase, stealKeys, type StolenKey, type Victim } from '../key-compromise/stolen-key.js';
+import { keyChangePeriods } from '../support/key-change-periods.js';
 import { scenario } from '../support/scenario.js';
 import type { ScenarioSystem } from '../support/scenario-system.js';
 
 const tokenSeconds = 10;
-const periods = {
-  auth: {
-    ACCESS_TOKEN_SECONDS: `${tokenSeconds}`,
-    MAX_TOKEN_SECONDS: `${tokenSeconds}`,
-    CLOCK_SKEW_SECONDS: '1',
-    STATEMENT_INTERVAL_SECONDS: '1',
-    STATEMENT_SECONDS: '60',
-    COUNTED_SECONDS: '4',
-    JWKS_MAX_AGE_SECONDS: '1',
-    ROTATION_SECONDS: '0',
-  },
-};
 
 /** Shows a token to a plain service, and returns the status. */
 type Plain = (token: string) => Promise<number>;
 
-scenario(import.meta.url, periods, (system, step) => {
+scenario(import.meta.url, keyChangePeriods(tokenSeconds), (system, step) => {
   let victim: Victim;
   let database: Client;
   let stolen: StolenKey;
