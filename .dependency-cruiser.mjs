@@ -4,7 +4,7 @@
 //
 // Only apps/auth imports code that signs. A new allowed import changes the security argument of README.md.
 const specs = '[.](e2e-|compose-)?spec[.]ts$';
-const tests = `${specs}|^(apps/[^/]+|infra/compose)/test/|^libs/testing/|^scenarios/|^bench/`;
+const tests = `${specs}|^((apps|libs)/[^/]+|infra/compose)/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
 // Files that no file imports: programs, configuration, and what jest loads.
 const entryPoints = [

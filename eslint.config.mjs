@@ -9,6 +9,7 @@ const tests = [
   '**/*.e2e-spec.ts',
   'infra/compose/test/**',
   'apps/*/test/**',
+  'libs/*/test/**',
   'libs/testing/**',
   'scenarios/**',
 ];

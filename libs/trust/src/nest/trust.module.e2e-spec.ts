@@ -1,28 +1,15 @@
-/** A service with three facts (issuer, audience, anchors), which fetches the statement from a local server. */
+/** A service with three facts: issuer, audience and anchors. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { Controller, Get, Global, Logger, Module, type INestApplication } from '@nestjs/common';
+import { describe, expect, test } from '@jest/globals';
+import { Controller, Get, Global, Logger, Module } from '@nestjs/common';
 import { AuthModuleOptions } from '@nestjs/passport';
 import passport from 'passport';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
-import {
-  createTestIssuer,
-  createTestKey,
-  createTestRecipient,
-  encryptCompact,
-  eventually,
-  fakeClock,
-  published,
-  type TestIssuer,
-} from '#testing';
-import { KeyRing } from '../key-ring.js';
-import { MAX_REVOCATIONS } from '../revocations.js';
+import { createTestIssuer, createTestKey, eventually, published, type TestIssuer } from '#testing';
+import { atEnd, get, ready, setUp as setUpCats, startService } from '../../test/cats-service.js';
 import { TrustError } from '../trust-error.js';
 import {
   AnyAudience,
@@ -44,18 +31,7 @@ declare module './index.js' {
 }
 
 @Controller('cats')
-class CatsController {
-  @Get()
-  mine(@CurrentCaller() caller: Caller) {
-    return { sub: caller.sub };
-  }
-
-  @Public()
-  @Get('open')
-  open() {
-    return { open: true };
-  }
-
+class RestrictedCatsController {
   @Scopes('cats:write', 'cats:groom')
   @Get('scoped')
   scoped() {
@@ -139,76 +115,14 @@ class LibraryController extends Shelves {}
 @Controller('archive')
 class ArchiveController extends Shelves {}
 
-const closers: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-/** Serves the present value of `statement`, or 503 while there is none. */
-async function serveStatement(holder: { statement?: string; gate?: Promise<void> }): Promise<string> {
-  const server: Server = createServer((request, response) => {
-    void Promise.resolve(holder.gate).then(() => {
-      response.statusCode = holder.statement && request.url === '/.well-known/keyset' ? 200 : 503;
-      response.end(holder.statement);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closers.push(() => new Promise((resolve) => server.close(resolve)).then(() => undefined));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-const apps = new Map<string, INestApplication>();
-
-async function startService(
-  options: TrustModuleOptions,
-  imports: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']> = [],
-) {
-  const module = await Test.createTestingModule({
-    imports: [TrustModule.forRoot(options), ...imports],
-    controllers: [CatsController, ShopController, BankController, LibraryController, ArchiveController],
-  }).compile();
-  const app: INestApplication = module.createNestApplication(new FastifyAdapter(), { logger: false });
-  await app.listen(0, '127.0.0.1');
-  closers.push(() => app.close());
-  const url = await app.getUrl();
-  apps.set(url, app);
-  return url;
-}
-
-async function setUp(overrides: Partial<TrustModuleOptions> = {}) {
-  const time = fakeClock();
-  const issuer = createTestIssuer({ clock: time.now });
-  const holder: { statement?: string; gate?: Promise<void> } = { statement: issuer.statement() };
-  const issuerFetchUrl = await serveStatement(holder);
-  const facts = {
-    issuer: issuer.issuer,
-    audience: 'cats',
-    anchors: issuer.anchors,
-    issuerFetchUrl,
-    clock: time.now,
-  };
-  const url = await startService({ ...facts, ...overrides });
-  const token = (claims = {}, signing = {}) =>
-    issuer.token({ aud: 'cats', scope: 'cats:read', ...claims }, signing);
-  await ready(url);
-  return { time, issuer, holder, facts, url, token };
-}
-
-const ready = (url: string) => eventually(async () => (await get(`${url}/trust`)).body['epoch'] !== null);
-
-async function get(url: string, token?: string, scheme = 'Bearer') {
-  const response = await fetch(
-    url,
-    token === undefined ? {} : { headers: { authorization: `${scheme} ${token}` } },
-  );
-  const content = await response.text();
-  return {
-    status: response.status,
-    headers: response.headers,
-    content,
-    body: JSON.parse(content) as Record<string, unknown>,
-  };
-}
+const controllers = [
+  RestrictedCatsController,
+  ShopController,
+  BankController,
+  LibraryController,
+  ArchiveController,
+];
+const setUp = (overrides: Partial<TrustModuleOptions> = {}) => setUpCats(overrides, { controllers });
 
 /** Returns the answer to a client that writes its own bytes. */
 async function raw(url: string, ...fields: string[]): Promise<string> {
@@ -402,8 +316,8 @@ describe('a service with three facts', () => {
 
 describe('revocation', () => {
   test('401 for a revoked token, and /trust tells of the view', async () => {
-    const { issuer, url, token } = await setUp();
-    const { revocations } = apps.get(url)!.get(KeyRing);
+    const { issuer, ring, url, token } = await setUp();
+    const { revocations } = ring;
     const revoked = token({ sid: 'ended' });
     expect((await get(`${url}/cats`, revoked)).status).toBe(200);
     revocations.add(issuer.revocation(1, { sid: 'ended' }));
@@ -419,8 +333,7 @@ describe('revocation', () => {
   });
 
   test('a strict route is 503 while the view is not fresh, and no other route is', async () => {
-    const { issuer, time, url, token } = await setUp();
-    const ring = apps.get(url)!.get(KeyRing);
+    const { issuer, ring, time, url, token } = await setUp();
     const strict = async () => {
       const { status, body } = await get(`${url}/cats/strict`, token());
       return [status, body['code']];
@@ -436,107 +349,33 @@ describe('revocation', () => {
   });
 });
 
-describe('a service with a decryption key', () => {
-  const recipient = createTestRecipient();
-  const encrypt = (token: string) => encryptCompact(token, recipient);
-
-  test('accepts an encrypted token, again and again, and refuses a signed one', async () => {
-    const { url, token } = await setUp({ decryptionKey: recipient.privateJwk });
-    const sent = encrypt(token({ sub: 'felix' }));
-    for (let time = 1; time <= 3; time += 1)
-      expect(await get(`${url}/cats`, sent)).toMatchObject({ status: 200, body: { sub: 'felix' } });
-    const { status, headers, body } = await get(`${url}/cats`, token());
-    expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
-    expect(body).toMatchObject({ code: 'invalid_token' });
-    expect((await get(`${url}/trust`)).body).toMatchObject({ requests: { accepted: 3, not_encrypted: 1 } });
-  });
-
-  test('tells nobody why an encrypted token is refused, and counts it by reason', async () => {
-    const { url, token } = await setUp({ decryptionKey: recipient.privateJwk });
-    const bad = [
-      encryptCompact(token(), createTestRecipient()),
-      encrypt(token()).slice(0, -2),
-      encrypt(encrypt(token())),
-      encryptCompact(token(), recipient, { header: { zip: 'DEF' } }),
-      encryptCompact(token(), recipient, { header: { enc: 'A128GCM' } }),
-    ];
-    const answers = await Promise.all(bad.map((each) => get(`${url}/cats`, each)));
-    for (const { status, body } of answers) expect([status, body]).toEqual([401, answers[0]!.body]);
-    expect((await get(`${url}/trust`)).body['requests']).toEqual({
-      undecryptable: 1,
-      malformed: 2,
-      unsupported_header: 1,
-      alg_mismatch: 1,
-    });
-  });
-
-  test('refuses a revoked token that it had accepted', async () => {
-    const { issuer, url, token } = await setUp({ decryptionKey: recipient.privateKey });
-    const sent = encrypt(token({ sid: 'ended' }));
-    expect((await get(`${url}/cats`, sent)).status).toBe(200);
-    apps
-      .get(url)!
-      .get(KeyRing)
-      .revocations.add(issuer.revocation(1, { sid: 'ended' }));
-    expect((await get(`${url}/cats`, sent)).status).toBe(401);
-  });
-
-  test('does not start with a key that cannot decrypt', async () => {
-    await expect(setUp({ decryptionKey: recipient.publicJwk })).rejects.toThrow('d is missing');
-  });
-});
-
-test('a service without a decryption key refuses an encrypted token', async () => {
-  const { url, token } = await setUp();
-  expect(await get(`${url}/cats`, encryptCompact(token(), createTestRecipient()))).toMatchObject({
-    status: 401,
-    body: { code: 'invalid_token' },
-  });
-  expect((await get(`${url}/trust`)).body).toMatchObject({ requests: { malformed: 1 } });
-});
-
-test('more revocations than may be held: 503 on every closed route, an event in the log, and an end', async () => {
-  const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
-  const { url, issuer, token } = await setUp();
-  const ring = apps.get(url)!.get(KeyRing);
-  const state = (to: number) => ring.accept(issuer.statement({ revocations: { from: 1, to } }), 'local');
-  state(MAX_REVOCATIONS + 1);
-  expect(await get(`${url}/cats`, token())).toMatchObject({ status: 503, body: { code: 'trust_stale' } });
-  expect(await get(`${url}/cats/open`)).toMatchObject({ status: 200 });
-  expect(warn).toHaveBeenCalledWith({ event: 'revocations.too_many', limit: MAX_REVOCATIONS });
-  warn.mockRestore();
-  state(0);
-  expect(await get(`${url}/cats`, token())).toMatchObject({ status: 200 });
-});
-
 describe('a statement file', () => {
   async function setUpWithFile() {
     const folder = await mkdtemp(join(tmpdir(), 'trust-module-'));
-    closers.push(() => rm(folder, { recursive: true, force: true }));
+    atEnd(() => rm(folder, { recursive: true, force: true }));
     const statementFile = join(folder, 'statement.jwt');
     return { ...(await setUp({ statementFile })), statementFile };
   }
 
   test('lets a restarted service serve while the issuer is away, for as long as the statement lives', async () => {
-    const { facts, holder, issuer, time, url, token, statementFile } = await setUpWithFile();
+    const { app, facts, holder, issuer, ring, time, token, statementFile } = await setUpWithFile();
     const old = holder.statement;
-    const ring = apps.get(url)!.get(KeyRing);
     ring.accept(issuer.statement({ revocations: { from: 1, to: 1 } }), 'nats');
     ring.revocations.add(issuer.revocation(1, { sid: 'ended' }));
     delete holder.statement;
-    await apps.get(url)!.close();
+    await app.close();
 
-    const restarted = await startService({ ...facts, statementFile });
-    expect((await get(`${restarted}/cats`, token())).status).toBe(200);
-    expect((await get(`${restarted}/cats`, token({ sid: 'ended' }))).status).toBe(401);
-    expect((await get(`${restarted}/cats/strict`, token())).status).toBe(503);
-    expect((await get(`${restarted}/trust`)).body).toMatchObject({
+    const restarted = await startService({ ...facts, statementFile }, { controllers });
+    expect((await get(`${restarted.url}/cats`, token())).status).toBe(200);
+    expect((await get(`${restarted.url}/cats`, token({ sid: 'ended' }))).status).toBe(401);
+    expect((await get(`${restarted.url}/cats/strict`, token())).status).toBe(503);
+    expect((await get(`${restarted.url}/trust`)).body).toMatchObject({
       ...{ epoch: 2, statements: { accepted: { file: 1, http: 0 } } },
     });
     // It does not accept an older statement either.
-    expect(apps.get(restarted)!.get(KeyRing).accept(old!, 'http')).toBe('old_epoch');
+    expect(restarted.ring.accept(old!, 'http')).toBe('old_epoch');
     time.advance(900_000);
-    expect((await get(`${restarted}/cats`, token())).status).toBe(503);
+    expect((await get(`${restarted.url}/cats`, token())).status).toBe(503);
   });
 
   test('that cannot be written does not keep a service from starting and serving', async () => {
@@ -585,7 +424,7 @@ test('requests pipelined on one connection each get their own verdict', async ()
 
 test('two services of two audiences in one process do not disturb each other', async () => {
   const { facts, url, token } = await setUp();
-  const dogs = await startService({ ...facts, audience: 'dogs' });
+  const { url: dogs } = await startService({ ...facts, audience: 'dogs' });
   await ready(dogs);
   for (let round = 0; round < 2; round += 1) {
     expect(await get(`${url}/cats`, token())).toMatchObject({ status: 200 });
@@ -610,7 +449,7 @@ test("a strategy that the application registers with passport does not replace t
   })
   class LiarModule {}
   const { facts, token } = await setUp();
-  const url = await startService(facts, [LiarModule]);
+  const { url } = await startService(facts, { imports: [LiarModule] });
   await ready(url);
   expect(await get(`${url}/cats`)).toMatchObject({ status: 401 });
   passport.unuse('bearer');
