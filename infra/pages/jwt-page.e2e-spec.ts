@@ -33,8 +33,8 @@ afterAll(async () => {
 
 describe('docs/jwt.md', () => {
   it('judges each statement of the introductions, and shows it with a command', () => {
-    const statements = page.split(/^## /m).filter((section) => section.startsWith('Sentences about'));
-    const judged = statements.flatMap((section) => section.split(/^### /m).slice(1));
+    const statements = page.split(/^#{2,3} /m).filter((section) => section.startsWith('Sentences about'));
+    const judged = statements.flatMap((section) => section.split(/^#### /m).slice(1));
     expect(judged.length).toBeGreaterThan(20);
     for (const statement of judged)
       expect(statement).toMatch(/^.+\n\n\*\*(True|Half true|False)\.\*\* [\s\S]+^```sh$/m);
@@ -49,9 +49,12 @@ describe('docs/jwt.md', () => {
   );
 });
 
+const byHand = '. scenarios/support/by-hand.sh';
+
 /** The page uses the ports and the state folder of `npm start`. */
 function onThisSystem(commands: string, portBase: number): string {
   return commands
+    .replace(byHand, `PORT_BASE=${portBase} STATE_DIR=${stateDir}\n${byHand}`)
     .replace(/localhost:30(\d\d)\b/g, (_, offset: string) => `localhost:${portBase + Number(offset)}`)
     .replaceAll('.signet', stateDir);
 }

@@ -1,8 +1,11 @@
-# For following a scenario by hand, in a shell at the root of the project, while `npm start` runs in another:
+# Small commands for the README, docs/ and the scenarios. Load them into a shell at the root of the project, while
+# `npm start` runs in another:
 #
 #   . scenarios/support/by-hand.sh
 #
+# PORT_BASE and STATE_DIR are those of `npm start -- --port-base … --state-dir …`.
 PORT_BASE=${PORT_BASE:-3000}
+STATE_DIR=${STATE_DIR:-.signet}
 
 # url SERVICE
 url() {
@@ -10,11 +13,12 @@ url() {
     *) echo "http://localhost:$((PORT_BASE + 2))" ;; esac
 }
 
-# login WHO AUDIENCE: prints a fresh token; WHO is demo or admin
+# login WHO [AUDIENCE]: prints a new token. WHO is demo or admin. Without AUDIENCE it is for orders (demo) or auth (admin).
 login() {
-  curl -s "$(url auth)/auth/login" -H 'content-type: application/json' -d "$(node -p "
-    const { email, password } = JSON.parse(require('fs').readFileSync('.signet/credentials.json')).$1;
-    JSON.stringify({ email, password, audience: '$2' })")" |
+  node -p "
+    const { email, password } = JSON.parse(require('fs').readFileSync('$STATE_DIR/credentials.json')).$1;
+    JSON.stringify({ email, password, audience: '$2' || undefined })" |
+    curl -s "$(url auth)/auth/login" -H 'content-type: application/json' -d @- |
     node -p 'JSON.parse(require("fs").readFileSync(0)).access_token'
 }
 
@@ -40,11 +44,11 @@ show() { node -e 'console.dir(JSON.parse(require("fs").readFileSync(0)), { depth
 
 # publish SERVICE SUBJECT TEXT [REPLY]: to NATS, with that service's nkey
 publish() {
-  NATS_PORT=$((PORT_BASE + 11)) node --input-type=module -e '
+  NATS_PORT=$((PORT_BASE + 11)) STATE_DIR=$STATE_DIR node --input-type=module -e '
     import { readFileSync } from "node:fs";
     import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
     const [service, subject, text, reply] = process.argv.slice(1);
-    const seed = readFileSync(`.signet/secrets/${service}/nats.nk`);
+    const seed = readFileSync(`${process.env.STATE_DIR}/secrets/${service}/nats.nk`);
     const nats = await connect({ servers: `127.0.0.1:${process.env.NATS_PORT}`, authenticator: nkeyAuthenticator(seed) });
     (async () => { for await (const { type, error } of nats.status()) if (type === "error") console.log(error.message); })();
     nats.publish(subject, text, reply ? { reply } : {});
