@@ -113,7 +113,7 @@ export class ScenarioSystem {
     return exchange<Body>(method, `${this.parts.urls[service]}${path}`, parts);
   }
 
-  /** A fresh login of one of the two seeded people. @throws Error unless it is answered 200 */
+  /** A new login of one of the two seeded people. @throws Error unless it is answered 200 */
   async logIn(who: 'admin' | 'demo', audience: string): Promise<string> {
     const body = { ...this.credentials[who], audience };
     const answer = await this.ask<{ access_token: string }>('auth', 'POST /auth/login', { body });
@@ -121,7 +121,7 @@ export class ScenarioSystem {
     return answer.body.access_token;
   }
 
-  /** A fresh token that this resource service accepts: the customer's for orders, the administrator's for inventory. */
+  /** A new token that this resource service accepts: the customer's for orders, the administrator's for inventory. */
   async grant(audience: Audience): Promise<Grant> {
     return { audience, token: await this.logIn(audience === 'orders' ? 'demo' : 'admin', audience) };
   }
