@@ -31,10 +31,14 @@ export const crowdedLogin = `POST /auth/login, ${manyLogins} at a time`;
 /** Prepares accounts, a token and orders to list, and gives the lanes over them. */
 export async function prepareLanes(
   urls: Readonly<Record<string, string>>,
-  { demo }: Credentials,
+  { admin, demo }: Credentials,
 ): Promise<readonly Lane[]> {
   const { auth, orders, inventory } = urls as Record<'auth' | 'orders' | 'inventory', string>;
   const token = await tokenOf(auth, demo);
+  // Each order takes goods out of stock, and there are many.
+  const stockKeeper = await tokenOf(auth, { ...admin, audience: 'inventory' });
+  const full = { token: stockKeeper, body: { stock: 1_000_000 } };
+  await expecting(200, 'PUT', `${inventory}/products/WAX-RED/stock`, full);
   const order = JSON.stringify({ lines: [{ sku: 'WAX-RED', quantity: 1 }] });
   for (let n = 0; n < 20; n += 1) {
     await expecting(201, 'POST', `${orders}/orders`, { token, body: JSON.parse(order) as unknown });
@@ -68,7 +72,7 @@ export async function prepareLanes(
     },
     {
       ...post,
-      title: 'POST /orders, priced by inventory',
+      title: 'POST /orders, priced and reserved',
       url: `${orders}/orders`,
       status: 201,
       headers: { ...post.headers, ...bearer },
@@ -89,7 +93,7 @@ export async function prepareLanes(
   ];
 }
 
-async function tokenOf(auth: string, person: Credentials['demo']): Promise<string> {
+async function tokenOf(auth: string, person: Credentials['demo'] & { audience?: string }): Promise<string> {
   const login = await expecting<{ access_token: string }>(200, 'POST', `${auth}/auth/login`, {
     body: person,
   });

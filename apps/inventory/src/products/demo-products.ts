@@ -3,7 +3,7 @@ import { Product } from './product.entity.js';
 
 const demoProducts = [
   { sku: 'SEAL-BRASS', name: 'Brass seal', priceCents: 4900, currency: 'EUR', stock: 40 },
-  { sku: 'WAX-RED', name: 'Sealing wax, red', priceCents: 750, currency: 'EUR', stock: 200 },
+  { sku: 'WAX-RED', name: 'Sealing wax, red', priceCents: 750, currency: 'EUR', stock: 100_000 },
   { sku: 'PAPER-LAID', name: 'Laid paper, 50 sheets', priceCents: 1290, currency: 'EUR', stock: 120 },
 ];
 
