@@ -179,16 +179,21 @@ ${volumes(rows)
 
 /** Makes compose.tls.yml. The proxy speaks TLS, so the issuer is https, and the services run in production mode. */
 export function tlsComposeFile(rows: readonly ServiceRow[]): string {
-  const { nodeEnv, issuer } = containerAddresses(rows, 'production');
+  const addresses = containerAddresses(rows, 'production');
+  const { nodeEnv } = addresses;
   const once = (row: ServiceRow) =>
     (row.seed === 'none' ? ['migrate'] : ['migrate', 'seed'])
       .map((program) => `  ${program}-${row.name}: { environment: { NODE_ENV: ${nodeEnv} } }\n`)
       .join('');
+  const publicUrls = (row: ServiceRow) =>
+    Object.entries(environmentFor(row, 'main', addresses))
+      .filter(([name]) => ['ISSUER', 'RESOURCE_URL', 'RESOURCE_URLS'].includes(name))
+      .map(([name, value]) => `      ${name}: '${value}'\n`)
+      .join('');
   const server = (row: ServiceRow) => `${once(row)}  ${row.name}:
     environment:
       NODE_ENV: ${nodeEnv}
-      ISSUER: ${issuer}
-${row.trust === 'issuer' ? "      JWKS_MAX_AGE_SECONDS: '${JWKS_MAX_AGE_SECONDS-300}'\n" : ''}`;
+${publicUrls(row)}${row.trust === 'issuer' ? "      JWKS_MAX_AGE_SECONDS: '${JWKS_MAX_AGE_SECONDS-300}'\n" : ''}`;
   return `${generated}# docker compose -f docker-compose.yml -f compose.tls.yml up
 # The same URLs with https. The proxy is its own certificate authority; docs/operations.md says how to trust it.
 services:

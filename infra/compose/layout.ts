@@ -46,17 +46,19 @@ export function containerAddresses(
     Object.fromEntries(rows.map((row) => [row.name, value(row)]));
   const issuer = rows.find((row) => row.trust === 'issuer')!;
   const scheme = nodeEnv === 'production' ? 'https' : 'http';
+  const publicUrl = (row: ServiceRow) => `${scheme}://localhost:${publishedPort(row)}`;
   return {
     stateDir,
     nodeEnv,
     listenHost: '0.0.0.0',
-    issuer: `${scheme}://localhost:${publishedPort(issuer)}`,
+    issuer: publicUrl(issuer),
     databaseHosts: byName(({ name }) => databaseHost(name)),
     postgresPort: 5432,
     natsHost: 'nats',
     natsPort: 4222,
     ports: byName(portOf),
     urls: byName((row) => `http://${row.name}:${portOf(row)}`),
+    publicUrls: byName(publicUrl),
   };
 }
 

@@ -19,6 +19,8 @@ export function planAddresses(
 ): SystemAddresses {
   const ports = Object.fromEntries(rows.map((row) => [row.name, portBase + row.portOffset]));
   const issuer = rows.find((row) => row.trust === 'issuer');
+  const urlsAt = (name: string) =>
+    Object.fromEntries(Object.entries(ports).map(([service, port]) => [service, `http://${name}:${port}`]));
   return {
     stateDir,
     listenHost: host,
@@ -26,7 +28,8 @@ export function planAddresses(
     ports,
     databaseHosts: Object.fromEntries(rows.map(({ name }) => [name, host])),
     natsHost: host,
-    urls: Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `http://${host}:${port}`])),
+    urls: urlsAt(host),
+    publicUrls: urlsAt('localhost'),
     issuer: `http://localhost:${portBase + (issuer?.portOffset ?? 0)}`,
     postgresPort: portBase + serverPortOffsets.postgres,
     natsPort: portBase + serverPortOffsets.nats,
@@ -67,9 +70,9 @@ export function planRunningFile(
   addresses: SystemAddresses,
   pids: ReadonlyMap<string, number>,
 ): RunningFile {
-  const { stateDir, ports } = addresses;
-  const entries = Object.entries(ports).map(
-    ([name, port]) => [name, { url: `http://localhost:${port}`, pid: pids.get(name) ?? 0 }] as const,
+  const { stateDir, publicUrls } = addresses;
+  const entries = Object.entries(publicUrls).map(
+    ([name, url]) => [name, { url, pid: pids.get(name) ?? 0 }] as const,
   );
   return {
     pid: process.pid,

@@ -48,6 +48,9 @@ describe('the whole system', () => {
   }, 120_000);
 
   it('exchanges a token for orders with the client key of orders, and inventory accepts the new token', async () => {
+    const metadata = await fetch(`${system.urls['inventory']}/.well-known/oauth-protected-resource`);
+    // auth knows inventory by the same URL as inventory itself (RFC 9728, RFC 8707).
+    const { resource } = (await metadata.json()) as { resource: string };
     const now = Math.floor(Date.now() / 1000);
     const names = { iss: 'orders', sub: 'orders', aud: system.running.issuer };
     const key = createPrivateKey(readSecret(secretPaths.clientKey(stateDir, 'orders')));
@@ -61,7 +64,7 @@ describe('the whole system', () => {
           { ...names, exp: now + 60, jti: randomUUID() },
           { alg: 'ES256', privateKey: key },
         ),
-        resource: system.urls['inventory']!,
+        resource,
         subject_token: await logIn(),
         subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
       }),

@@ -16,6 +16,11 @@ const system: SystemAddresses = {
     orders: 'http://127.0.0.1:4001',
     inventory: 'http://127.0.0.1:4002',
   },
+  publicUrls: {
+    auth: 'http://localhost:4000',
+    orders: 'http://localhost:4001',
+    inventory: 'http://localhost:4002',
+  },
   nodeEnv: 'development',
 };
 const [auth, orders, inventory] = services;
@@ -39,6 +44,7 @@ describe('the environment of a program', () => {
       ISSUER_FETCH_URL: 'http://127.0.0.1:4000',
       TRUST_ANCHOR_PUBLIC_FILE: '/state/public/trust-anchor.pem',
       TRUST_STATEMENT_FILE: '/state/secrets/orders/statements/last-statement.jwt',
+      RESOURCE_URL: 'http://localhost:4001',
       CLIENT_KEY_FILE: '/state/secrets/orders/client-key.private.pem',
       INVENTORY_URL: 'http://127.0.0.1:4002',
     });
@@ -62,13 +68,16 @@ describe('the environment of a program', () => {
     ]);
   });
 
-  it('auth gets the URL of each other service, and those do not', () => {
-    const urlsOf = (row: (typeof services)[number]) => environmentFor(row, 'main', system)['RESOURCE_URLS'];
-    expect(services.map(urlsOf)).toEqual([
-      'orders=http://127.0.0.1:4001,inventory=http://127.0.0.1:4002',
+  it('auth knows each other service by the URL that this service has for itself', () => {
+    const of = (row: (typeof services)[number]) => environmentFor(row, 'main', system);
+    expect(services.map((row) => of(row)['RESOURCE_URLS'])).toEqual([
+      'orders=http://localhost:4001,inventory=http://localhost:4002',
       undefined,
       undefined,
     ]);
+    const own = [orders!, inventory!].map((row) => `${row.name}=${of(row)['RESOURCE_URL']}`);
+    expect(of(auth!)['RESOURCE_URLS']).toBe(own.join(','));
+    expect(of(auth!)).not.toHaveProperty('RESOURCE_URL');
   });
 
   it('migrations run as the owner, and get nothing but the database', () => {

@@ -22,8 +22,10 @@ export interface SystemAddresses {
   postgresPort: number;
   natsHost: string;
   natsPort: number;
-  /** The base URL of each service, by name. */
+  /** The base URL at which other services reach each service, by name. */
   urls: Readonly<Record<string, string>>;
+  /** The base URL of each service as clients see it, by name. */
+  publicUrls: Readonly<Record<string, string>>;
   /** The HTTP port of each service, by name. */
   ports: Readonly<Record<string, number>>;
   nodeEnv: 'development' | 'production' | 'test';
@@ -85,11 +87,11 @@ function serverEnvironment(row: ServiceRow, system: SystemAddresses): Record<str
     environment['TRUST_ANCHOR_PRIVATE_FILE'] = join(own, 'trust-anchor.private.pem');
     environment['KEY_ENCRYPTION_KEY_FILES'] = join(own, 'key-encryption-key');
     environment['RESOURCE_URLS'] = otherServices(row, system)
-      .map((name) => `${name}=${known(system.urls, name)}`)
+      .map((name) => `${name}=${known(system.publicUrls, name)}`)
       .join(',');
     // Third parties cache the plain JWKS for this time. With a short time a rotation can be watched from outside.
     if (system.nodeEnv !== 'production') environment['JWKS_MAX_AGE_SECONDS'] = '10';
-  }
+  } else environment['RESOURCE_URL'] = known(system.publicUrls, row.name);
   if (row.calls.length > 0) environment['CLIENT_KEY_FILE'] = secretPaths.clientKey(system.stateDir, row.name);
   for (const callee of row.calls) environment[`${callee.toUpperCase()}_URL`] = known(system.urls, callee);
   return environment;

@@ -11,7 +11,10 @@ import { decode, kidOf, kindsOfClaims } from './tokens.js';
 /** The public keys, for everybody. */
 const jwksRoute = 'GET /.well-known/jwks.json';
 
-/** What it answers. */
+/** Where a resource service describes itself. */
+const metadataPath = '/.well-known/oauth-protected-resource';
+
+/** What `jwksRoute` answers. */
 interface Jwks {
   readonly keys: readonly (JsonObject & { readonly kid: string })[];
 }
@@ -158,13 +161,15 @@ export const forge = (guide: Guide, token: string) =>
     async () => {
       const { keys: jwks } = (await guide.send<Jwks>('auth', jwksRoute)).body;
       const { key } = admitPublicJwk(jwks.find(({ kid }) => kid === kidOf(token))!);
+      const { resource } = (await guide.send<{ resource: string }>('orders', `GET ${metadataPath}`)).body;
+      const challenge = `Bearer error="invalid_token", resource_metadata="${resource}${metadataPath}"`;
       for (const { what, forged, verdict } of forgeries(token, key)) {
         guide.say(`${what}:`);
         const before = await verdicts(guide, 'orders', verdict);
         const { headers } = await guide.ask('orders', 'GET /orders', { token: forged, expect: 401 });
         guide.check(
-          headers.get('www-authenticate') === 'Bearer error="invalid_token"',
-          'the answer is the one of RFC 6750',
+          headers.get('www-authenticate') === challenge,
+          'the answer is the one of RFC 6750, and says where orders describes itself (RFC 9728)',
         );
         guide.check((await verdicts(guide, 'orders', verdict)) > before, `orders counted it as ${verdict}`);
       }

@@ -76,6 +76,15 @@ describe('the settings of auth', () => {
       expect(faults({ RESOURCE_URLS: text })).toMatch(/^RESOURCE_URLS: not an audience and a base URL/);
   });
 
+  it('know no service by an http URL in production', () => {
+    const production = { NODE_ENV: 'production', ISSUER: 'https://issuer.test', JWKS_MAX_AGE_SECONDS: '300' };
+    const fault = /RESOURCE_URLS: production needs https URLs/;
+    expect(faults({ ...production, RESOURCE_URLS: 'orders=https://o.test,inventory=http://i.test' })).toMatch(
+      fault,
+    );
+    expect(faults({ ...production, RESOURCE_URLS: 'orders=https://o.test' })).not.toMatch(fault);
+  });
+
   it('have an anchor whose public half verifiers can have', () => {
     const other = anchorFiles();
     expect(faults({ TRUST_ANCHOR_PRIVATE_FILE: other.privateFile })).toMatch(/^TRUST_ANCHOR_PRIVATE_FILE: /);

@@ -157,8 +157,12 @@ export const authSettings = defineSettings(
     }),
     resources: listOf(resource, {
       env: 'RESOURCE_URLS',
-      doc: 'the base URLs of services, e.g. inventory=http://127.0.0.1:3002, separated by commas; a client may name a service by this URL as `resource` when it asks for a token',
+      doc: 'the RESOURCE_URL of each service by its name, e.g. inventory=http://localhost:3002, separated by commas; a client may name a service by this URL as `resource` when it asks for a token',
       default: [],
+      inProduction: {
+        expected: 'https URLs',
+        accepts: (resources) => resources.every(({ url }) => url.startsWith('https:')),
+      },
     }),
   },
   [

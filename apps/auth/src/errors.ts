@@ -27,7 +27,8 @@ export type AuthErrorCode =
   | 'database_went_back'
   | 'nothing_to_recover'
   | 'no_anchor_exchange'
-  | 'verifier_not_found';
+  | 'verifier_not_found'
+  | 'too_many_revocations';
 
 export class AuthError extends ServiceError<AuthErrorCode> {}
 
@@ -83,6 +84,7 @@ export const authProblems = defineProblems<AuthErrorCode>({
     title: 'auth has no next trust anchor; add one to TRUST_ANCHOR_PRIVATE_FILE',
   },
   verifier_not_found: { status: 404, title: 'auth remembers no verifier with this name' },
+  too_many_revocations: { status: 503, title: 'Too many tokens were revoked; try again later' },
   database_went_back: {
     status: 503,
     title: 'The database was restored from an old backup; an operator must run the command recover',

@@ -17,7 +17,7 @@ import { SERVICE, type AuthSettings } from '../src/config.js';
 import { entities, migrations } from '../src/database/index.js';
 import { authProblems } from '../src/errors.js';
 import type { Role } from '../src/accounts/scopes.js';
-import { oauthEndpoints } from '../src/oauth/token.controller.js';
+import { oauthEndpoints } from '../src/oauth/endpoints.js';
 import { CSRF_HEADER, REFRESH_COOKIE } from '../src/sessions/refresh-cookie.js';
 import { openGate } from './tcp-gate.js';
 

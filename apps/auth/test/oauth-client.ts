@@ -1,7 +1,9 @@
-/** A client of auth's token endpoint, as specs drive it: any assertion, any form. */
+/** A client of auth's endpoints of OAuth, as specs drive it: any assertion, any form. */
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
+import { decodeJwt } from 'jose';
 import { createTestKey, signCompact, type Answer, type TestKey } from '#testing';
+import { AccessTokenSigner, type SigningOptions } from '../src/tokens/access-token-signer.js';
 import type { AuthFixture, AuthReplica } from './auth-fixture.js';
 
 type Json = Record<string, unknown>;
@@ -37,14 +39,15 @@ export async function registerClient(auth: Pick<AuthFixture, 'owner' | 'settings
     return signCompact({ ...usualHeader, ...header }, { ...usual, ...claims }, signWith);
   }
 
-  /** Sends a form with a good assertion. Parameters replace the usual ones. */
+  /** Sends a form with a good assertion, to the token endpoint unless a path is given. Parameters replace the usual ones. */
   function post(
     parameters: Parameters,
     at: Sender = auth,
     headers: Record<string, string> = {},
+    path?: string,
   ): Promise<Answer> {
     const authentication = { client_assertion_type: ASSERTION_TYPE, client_assertion: assertion() };
-    return postForm(at, { ...authentication, ...parameters }, headers);
+    return postForm(at, { ...authentication, ...parameters }, headers, path);
   }
 
   return {
@@ -70,6 +73,10 @@ export async function registerClient(auth: Pick<AuthFixture, 'owner' | 'settings
         },
         at,
       ),
+    introspect: (token: string, parameters: Parameters = {}, at?: Sender) =>
+      post({ token, ...parameters }, at, {}, '/oauth/introspect'),
+    revoke: (token: string, parameters: Parameters = {}, at?: Sender) =>
+      post({ token, ...parameters }, at, {}, '/oauth/revoke'),
     disable: () => auth.owner.query('UPDATE client SET disabled_at = now() WHERE id = $1', [id]),
     enable: () => auth.owner.query('UPDATE client SET disabled_at = NULL WHERE id = $1', [id]),
   };
@@ -79,15 +86,36 @@ export function postForm(
   at: Sender,
   parameters: Parameters,
   headers: Record<string, string> = {},
+  path = '/oauth/token',
 ): Promise<Answer> {
   const pairs = Object.entries(parameters).flatMap(([name, value]) =>
     [value ?? []].flat().map((one): [string, string] => [name, one]),
   );
-  return at.send('POST', '/oauth/token', {
+  return at.send('POST', path, {
     headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
     body: new URLSearchParams(pairs).toString(),
   });
 }
+
+/** Signs any claims with the active key, as only auth can. By default they are those of the token `like`. */
+export async function signLike(
+  auth: Pick<AuthFixture, 'app' | 'dataSource'>,
+  like: string,
+  claims: Json = {},
+  options?: SigningOptions,
+): Promise<string> {
+  const { iss: _, iat: __, exp: ___, jti: ____, ...usual } = decodeJwt(like);
+  const all = Object.fromEntries(
+    Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined),
+  );
+  const signer = auth.app.get(AccessTokenSigner, { strict: false });
+  const { token } = await auth.dataSource.transaction((tx) => signer.sign(tx, all as never, options));
+  return token;
+}
+
+/** A chain of actors, the present one first. */
+export const chainOf = (...actors: string[]): object | undefined =>
+  actors.reduceRight<object | undefined>((act, sub) => ({ sub, ...(act && { act }) }), undefined);
 
 /** What RFC 6749 §5.2 asks of an error, as a matcher for `toMatchObject`. */
 export function oauthError(error: string, status = error === 'invalid_client' ? 401 : 400) {

@@ -4,9 +4,17 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { createTestKey, eventually, signCompact } from '#testing';
 import { KeyCustodianService } from '../src/rotation/key-custodian.service.js';
-import { AccessTokenSigner, type SigningOptions } from '../src/tokens/access-token-signer.js';
+import type { SigningOptions } from '../src/tokens/access-token-signer.js';
 import { startAuth, type AuthFixture, type AuthReplica } from './auth-fixture.js';
-import { ACCESS_TOKEN, EXCHANGE, oauthError, registerClient, type Parameters } from './oauth-client.js';
+import {
+  ACCESS_TOKEN,
+  chainOf,
+  EXCHANGE,
+  oauthError,
+  registerClient,
+  signLike,
+  type Parameters,
+} from './oauth-client.js';
 
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 
@@ -24,24 +32,8 @@ afterAll(() => auth?.close());
 
 const claimsOf = (token: string) => decodeJwt(token) as Record<string, unknown>;
 
-/** Signs any claims with the active key, as only auth can. By default they are those of a login. */
-async function signed(
-  like: string,
-  claims: Record<string, unknown> = {},
-  options?: SigningOptions,
-): Promise<string> {
-  const { iss: _, iat: __, exp: ___, jti: ____, ...usual } = claimsOf(like);
-  const all = Object.fromEntries(
-    Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined),
-  );
-  const signer = auth.app.get(AccessTokenSigner, { strict: false });
-  const { token } = await auth.dataSource.transaction((tx) => signer.sign(tx, all as never, options));
-  return token;
-}
-
-/** A chain of actors, the present one first. */
-const chainOf = (...actors: string[]): object | undefined =>
-  actors.reduceRight<object | undefined>((act, sub) => ({ sub, ...(act && { act }) }), undefined);
+const signed = (like: string, claims?: Record<string, unknown>, options?: SigningOptions) =>
+  signLike(auth, like, claims, options);
 
 describe('an exchange', () => {
   it('gives a token for the same account and session, for the callee, with less, and with its history', async () => {

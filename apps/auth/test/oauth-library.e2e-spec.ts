@@ -60,6 +60,26 @@ describe('an unchanged client library', () => {
     expect(decodeJwt(access_token)).toMatchObject({ aud: 'inventory', act: { sub: 'orders' } });
   });
 
+  it('asks whether a token is good, gives it back, and asks again', async () => {
+    const authentication = authentications[0]!;
+    const asked = await oauth.clientCredentialsGrantRequest(
+      ...([server, client, authentication, { audience: 'inventory' }, options] as const),
+    );
+    const { access_token: token } = await oauth.processClientCredentialsResponse(server, client, asked);
+    const introspect = async () => {
+      const answer = await oauth.introspectionRequest(server, client, authentication, token, options);
+      return oauth.processIntrospectionResponse(server, client, answer);
+    };
+    expect(await introspect()).toMatchObject({ active: true, sub: 'orders', aud: 'inventory' });
+    const revoked = await oauth.revocationRequest(server, client, authentication, token, options);
+    expect(await oauth.processRevocationResponse(revoked)).toBeUndefined();
+    expect(await introspect()).toEqual({ active: false });
+    const foreign = await oauth.revocationRequest(
+      ...([server, client, authentication, await auth.login(), options] as const),
+    );
+    await expect(oauth.processRevocationResponse(foreign)).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+
   it.each<[string, string, number]>([
     ['its own refusal', 'invalid_client', 401],
     ['the refusal of its target', 'invalid_target', 400],

@@ -231,6 +231,24 @@ describe('clients', () => {
     expect(JSON.stringify(told)).not.toContain('eyJ');
   });
 
+  it('token.revoked, once, and not for a token of another client', async () => {
+    const token = (await orders.exchange(await auth.login())).body.access_token;
+    const told = await eventsOf(async () => {
+      for (let time = 0; time < 2; time += 1) await orders.revoke(token);
+      await orders.revoke(await auth.login());
+    });
+    const ofToken = { session: sidOf(token), jti: decodeJwt(token).jti, requestId: uuid };
+    expect(told.filter(({ event }) => event !== 'login.succeeded')).toEqual([
+      expect.objectContaining({
+        event: 'token.revoked',
+        client: 'orders',
+        audience: 'inventory',
+        ...ofToken,
+      }),
+    ]);
+    expect(JSON.stringify(told)).not.toContain('eyJ');
+  });
+
   it('client.refused, with the reason that the client does not read', async () => {
     const client_assertion = orders.assertion({ claims: { aud: 'https://other.test' } });
     const told = await eventsOf(() => orders.post({ client_assertion }, auth, id));

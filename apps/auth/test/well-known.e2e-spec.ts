@@ -119,10 +119,21 @@ describe('the metadata (RFC 8414)', () => {
       response_types_supported: [],
       scopes_supported: expect.arrayContaining(['orders:read', 'keys:manage', 'inventory:reserve']),
       token_endpoint: `${issuer}/oauth/token`,
+      introspection_endpoint: `${issuer}/oauth/introspect`,
+      revocation_endpoint: `${issuer}/oauth/revoke`,
       grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
-      token_endpoint_auth_methods_supported: ['private_key_jwt'],
-      token_endpoint_auth_signing_alg_values_supported: ['ES256', 'ES384', 'ES512', 'RS256', 'PS256'],
     });
+    for (const endpoint of ['token', 'introspection', 'revocation'])
+      expect(oauth.body).toMatchObject({
+        [`${endpoint}_endpoint_auth_methods_supported`]: ['private_key_jwt'],
+        [`${endpoint}_endpoint_auth_signing_alg_values_supported`]: [
+          'ES256',
+          'ES384',
+          'ES512',
+          'RS256',
+          'PS256',
+        ],
+      });
     expect(new Set(oauth.body.scopes_supported).size).toBe(oauth.body.scopes_supported.length);
   });
 });

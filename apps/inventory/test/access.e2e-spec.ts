@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startInventory, type InventoryApp } from './inventory-app.js';
 
+/** RFC 9728 §5.1. */
+const metadata = 'resource_metadata="https://inventory.test/.well-known/oauth-protected-resource"';
+
 const product = { sku: 'LAMP', name: 'Lamp', priceCents: 100, currency: 'EUR', stock: 1 };
 
 describe('who may use which route of inventory', () => {
@@ -19,7 +22,7 @@ describe('who may use which route of inventory', () => {
     it('401 without a token', async () => {
       const answer = await send();
       expect(answer).toMatchObject({ status: 401, body: { code: 'missing_token' } });
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+      expect(answer.headers.get('www-authenticate')).toBe(`Bearer ${metadata}`);
     });
 
     it.each([
@@ -29,7 +32,7 @@ describe('who may use which route of inventory', () => {
     ])('401 with %s', async (_what, claims) => {
       const answer = await send(app.token(claims));
       expect(answer).toMatchObject({ status: 401, body: { code: 'invalid_token' } });
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+      expect(answer.headers.get('www-authenticate')).toBe(`Bearer error="invalid_token", ${metadata}`);
     });
 
     it('401 with one character of the token changed', async () => {
@@ -41,7 +44,9 @@ describe('who may use which route of inventory', () => {
     it('403 without the scope', async () => {
       const answer = await send(app.token({ scope: 'orders:write inventory:read' }));
       expect(answer).toMatchObject({ status: 403, body: { code: 'insufficient_scope' } });
-      expect(answer.headers.get('www-authenticate')).toContain('scope="inventory:write"');
+      expect(answer.headers.get('www-authenticate')).toBe(
+        `Bearer error="insufficient_scope", scope="inventory:write", ${metadata}`,
+      );
     });
 
     it(`${ok} with the scope`, async () => {

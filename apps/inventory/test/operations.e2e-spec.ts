@@ -46,6 +46,21 @@ describe('inventory in operation', () => {
     expect(JSON.stringify(body)).not.toContain('"d"');
   });
 
+  it('describes itself as a protected resource (RFC 9728)', async () => {
+    const path = '/.well-known/oauth-protected-resource';
+    const { status, body } = await app.send('GET', path);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      resource: 'https://inventory.test',
+      resource_name: 'inventory',
+      authorization_servers: [app.settings.issuer],
+      scopes_supported: ['inventory:write'],
+      bearer_methods_supported: ['header'],
+      resource_documentation: 'https://inventory.test/docs',
+    });
+    expect(await app.send('POST', path)).toMatchObject({ status: 405 });
+  });
+
   it('describes its routes: bodies, parameters, answers, problems, and which ones are open', async () => {
     const { body } = await app.send('GET', '/docs/json');
     const { get, post } = body.paths['/products'];

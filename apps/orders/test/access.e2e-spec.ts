@@ -3,6 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestRecipient, encryptCompact } from '#testing';
 import { startOrders, type OrdersApp } from './orders-app.js';
 
+/** RFC 9728 §5.1. */
+const metadata = 'resource_metadata="https://orders.test/.well-known/oauth-protected-resource"';
+
 const body = { lines: [{ sku: 'LAMP', quantity: 1 }] };
 
 describe('who may use which route of orders', () => {
@@ -28,7 +31,7 @@ describe('who may use which route of orders', () => {
     it('401 without a token', async () => {
       const answer = await send();
       expect(answer).toMatchObject({ status: 401, body: { code: 'missing_token' } });
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+      expect(answer.headers.get('www-authenticate')).toBe(`Bearer ${metadata}`);
     });
 
     it.each([
@@ -39,7 +42,7 @@ describe('who may use which route of orders', () => {
     ])('401 with %s', async (_what, claims) => {
       const answer = await send(app.token(claims));
       expect(answer).toMatchObject({ status: 401, body: { code: 'invalid_token' } });
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+      expect(answer.headers.get('www-authenticate')).toBe(`Bearer error="invalid_token", ${metadata}`);
     });
 
     it('401 with one character of the token changed', async () => {
@@ -51,7 +54,9 @@ describe('who may use which route of orders', () => {
     it.each([other, 'inventory:write', '', undefined])('403 with the scope "%s"', async (wrong) => {
       const answer = await send(app.token({ scope: wrong }));
       expect(answer).toMatchObject({ status: 403, body: { code: 'insufficient_scope' } });
-      expect(answer.headers.get('www-authenticate')).toContain(`scope="${scope}"`);
+      expect(answer.headers.get('www-authenticate')).toBe(
+        `Bearer error="insufficient_scope", scope="${scope}", ${metadata}`,
+      );
     });
 
     it(`${ok} with the scope ${scope} alone`, async () => {

@@ -35,6 +35,21 @@ describe('orders in operation', () => {
     }
   });
 
+  it('describes itself as a protected resource (RFC 9728)', async () => {
+    const path = '/.well-known/oauth-protected-resource';
+    const { status, body } = await app.send('GET', path);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      resource: 'https://orders.test',
+      resource_name: 'orders',
+      authorization_servers: [app.settings.issuer],
+      scopes_supported: ['orders:read', 'orders:write'],
+      bearer_methods_supported: ['header'],
+      resource_documentation: 'https://orders.test/docs',
+    });
+    expect(await app.send('POST', path)).toMatchObject({ status: 405 });
+  });
+
   it('describes its routes: bodies, headers, parameters, answers and problems', async () => {
     const { body } = await app.send('GET', '/docs/json');
     const { get, post } = body.paths['/orders'];

@@ -10,7 +10,7 @@ export interface OAuthEndpoints {
   readonly problems: ProblemTable;
 }
 
-/** The registered codes that our endpoints answer with (RFC 6749 §5.2, RFC 8707 §2). */
+/** The registered codes that our endpoints answer with (RFC 6749 §5.2, RFC 8707 §2, RFC 7009 §2.2.1). */
 const oauthCodes = new Set([
   'invalid_request',
   'invalid_client',
@@ -19,6 +19,7 @@ const oauthCodes = new Set([
   'invalid_target',
   'unauthorized_client',
   'unsupported_grant_type',
+  'unsupported_token_type',
 ]);
 
 export function isOAuthRequest(request: FastifyRequest, oauth: OAuthEndpoints | undefined): boolean {
@@ -35,7 +36,7 @@ export function oauthErrorBody(problem: Problem): string {
   });
 }
 
-/** The codes for 500 and 503 are those of the authorization endpoint. For the token endpoint there is none. */
+/** The codes for 500 and 503 are those of the authorization endpoint. For the other endpoints there is none. */
 function oauthCodeOf({ code, status }: Problem): string {
   if (oauthCodes.has(code)) return code;
   if (status === 503) return 'temporarily_unavailable';

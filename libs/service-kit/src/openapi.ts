@@ -4,7 +4,7 @@
  * The answers of the guard, the body reader and the validation pipe follow from the route itself. So they are added
  * here and not at each route: a route could forget to say that it needs a token, and the document would be wrong.
  */
-import { SetMetadata, type Type } from '@nestjs/common';
+import { SetMetadata } from '@nestjs/common';
 import { ModulesContainer, Reflector } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { guardProblems, requirementsOf, type RouteContext } from '#trust/nest';
 import type { OAuthEndpoints } from './oauth-errors.js';
 import { kitProblems } from './problem.js';
+import { operationId, routesOf } from './routes.js';
 import type { ProblemDefinition, ProblemTable } from './service-error.js';
 import { trustFacts } from './trust-documentation.js';
 
@@ -68,16 +69,13 @@ export function openApiDocument(
     ...problems,
   };
   describeTrust(document);
-  const routes = routesOf(app);
+  const routes = routesOf(app.get(ModulesContainer));
   for (const [path, operation] of operationsOf(document)) {
-    if (oauth?.paths.includes(path)) {
-      completeOAuth(operation, oauth.problems);
-      continue;
-    }
     // Nest numbers the operations of a route that has several paths: `metadata[1]`.
     const route = routes.get(operation.operationId?.replace(/\[\d+\]$/, '') ?? '');
     if (!route) throw new Error(`no controller has the operation ${operation.operationId}`);
-    complete(operation, route, table);
+    if (oauth?.paths.includes(path)) completeOAuth(operation, route, oauth.problems);
+    else complete(operation, route, table);
   }
   return document;
 }
@@ -92,31 +90,6 @@ function describeTrust(document: OpenAPIObject): void {
   operation.responses = { 200: { description: '', content: { 'application/json': { schema } } } };
 }
 
-/** Finds the routes of all controllers, by the id of their operation. */
-function routesOf(app: NestFastifyApplication): Map<string, RouteContext> {
-  const found = new Map<string, RouteContext>();
-  for (const module of app.get(ModulesContainer).values()) {
-    for (const { metatype } of module.controllers.values()) {
-      if (typeof metatype !== 'function') continue;
-      const controller = metatype as Type<never>;
-      const prototype = controller.prototype as Record<string, unknown>;
-      for (const name of Object.getOwnPropertyNames(prototype)) {
-        const method = prototype[name];
-        if (typeof method !== 'function' || name === 'constructor') continue;
-        found.set(operationId(controller.name, name), {
-          getClass: () => controller,
-          getHandler: () => method as Type,
-        });
-      }
-    }
-  }
-  return found;
-}
-
-function operationId(controller: string, method: string): string {
-  return `${controller.replace(/Controller$/, '')}_${method}`;
-}
-
 function operationsOf(document: OpenAPIObject): [path: string, operation: Operation][] {
   return Object.entries(document.paths).flatMap(([path, operations]) =>
     methods.flatMap((method): [string, Operation][] => {
@@ -127,16 +100,24 @@ function operationsOf(document: OpenAPIObject): [path: string, operation: Operat
 }
 
 /** Adds the errors of an endpoint of OAuth. OpenAPI has no name for client authentication in the form. */
-function completeOAuth(operation: Operation, problems: ProblemTable): void {
+function completeOAuth(operation: Operation, route: RouteContext, problems: ProblemTable): void {
   operation.security = [];
   const content = { 'application/json': { schema: oauthErrorSchema } };
-  for (const [code, { status, title }] of Object.entries(problems)) {
+  for (const code of [...problemCodesOf(route), 'unsupported_media_type', 'malformed_body']) {
+    const problem = problems[code];
+    if (!problem) throw new Error(`${operation.operationId} names the error ${code}, which is in no table`);
+    const { status, title } = problem;
     const before = operation.responses[status];
     const text = `\`${code}\`: ${title}`;
     const description = before && 'description' in before ? `${before.description}; ${text}` : text;
     operation.responses[status] = { description, content };
   }
   operation.responses['default'] = { description: 'Any other error', content };
+}
+
+/** The problems that a route names itself. */
+function problemCodesOf(route: RouteContext): readonly string[] {
+  return reflector.get<string[] | undefined>(PROBLEM_CODES, route.getHandler()) ?? [];
 }
 
 /** RFC 6749 §5.2. */
@@ -169,7 +150,7 @@ function complete(
     ...(actor ? ['wrong_actor'] : []),
     ...(operation.requestBody ? ['malformed_body', 'body_too_large', 'unsupported_media_type'] : []),
     ...(operation.requestBody || (operation.parameters ?? []).length > 0 ? ['invalid_request'] : []),
-    ...(reflector.get<string[] | undefined>(PROBLEM_CODES, route.getHandler()) ?? []),
+    ...problemCodesOf(route),
   ]);
   for (const code of codes) addProblem(operation, code, table);
   operation.responses['default'] = {

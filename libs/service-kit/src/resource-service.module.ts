@@ -8,6 +8,7 @@ import { databaseCheck } from './database-check.js';
 import { HealthModule } from './health.js';
 import { natsCheck, NatsModule, NATS_LINK, instanceName } from './nats.module.js';
 import type { NatsLink } from './nats.js';
+import { RESOURCE_FACTS, ResourceMetadataController, type ResourceFacts } from './resource-metadata.js';
 import type { databaseSettings, httpSettings, natsSettings, verifierSettings } from './setting-groups.js';
 import type { Settings, SettingsDefinition } from './settings.js';
 
@@ -27,15 +28,19 @@ interface ResourceServiceOptions {
 }
 
 /**
- * Provides the database, NATS, the guard that closes every route, metrics, and the health checks of all of them. The
- * module that imports it can inject the repositories of the entities.
+ * Provides the database, NATS, the guard that closes every route, the protected resource metadata, metrics, and the health
+ * checks of all of them. The module that imports it can inject the repositories of the entities.
  */
 @Module({})
 export class ResourceServiceModule {
   static forRoot({ service, settings, entities }: ResourceServiceOptions): DynamicModule {
     const repositories = TypeOrmModule.forFeature(entities as Parameters<typeof TypeOrmModule.forFeature>[0]);
+    const { issuer, resourceUrl } = settings;
+    const facts: ResourceFacts = { service, resourceUrl, issuer };
     return {
       module: ResourceServiceModule,
+      controllers: [ResourceMetadataController],
+      providers: [{ provide: RESOURCE_FACTS, useValue: facts }],
       imports: [
         databaseModule(settings, entities),
         repositories,
@@ -43,7 +48,8 @@ export class ResourceServiceModule {
         TrustModule.forRootAsync({
           inject: [NATS_LINK],
           useFactory: ({ connection, firstAttempt }: NatsLink) => ({
-            issuer: settings.issuer,
+            issuer,
+            resourceUrl,
             issuerFetchUrl: settings.issuerFetchUrl,
             audience: service,
             anchors: settings.trustAnchorPublic,

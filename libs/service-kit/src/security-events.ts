@@ -92,6 +92,15 @@ export const securityEvents = {
       txn: 'jti of the first token, from the login or the refresh',
     },
   },
+  'token.revoked': {
+    meaning: 'A client revoked a token that was issued to it.',
+    fields: {
+      client,
+      audience,
+      session: 'sid of the session; null for a token of the client itself',
+      jti: 'jti of the token',
+    },
+  },
   'key.prepared': {
     meaning: 'A key was prepared: it is published and does not sign yet.',
     fields: { kid, alg },

@@ -142,6 +142,10 @@ export const trustSettings = {
 /** For every process that receives the keys of the issuer from outside. */
 export const verifierSettings = {
   ...trustSettings,
+  resourceUrl: setting(baseUrl, {
+    doc: 'the base URL of this service, as clients see it; with a path, a proxy must pass on the URL of the metadata (RFC 9728 section 3.1)',
+    inProduction: { expected: 'an https URL', accepts: (url) => url.startsWith('https:') },
+  }),
   trustStatementFile: setting(z.string().optional(), {
     doc: 'the file that keeps the last accepted statement for the next start, with revocations in files beside it; its folder must exist, be writable, and belong to the replicas of this service alone',
   }),

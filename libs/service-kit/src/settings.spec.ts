@@ -214,6 +214,7 @@ describe('the shared groups', () => {
     NATS_URL: 'nats://127.0.0.1:3011',
     NATS_NKEY_SEED_FILE: file('seed', 'SU'),
     ISSUER: 'http://localhost:3000',
+    RESOURCE_URL: 'http://localhost:3001',
     TRUST_ANCHOR_PUBLIC_FILE: `${file('a1', anchors[0]!)},${file('a2', anchors[1]!)}`,
   };
 
@@ -321,6 +322,27 @@ describe('the shared groups', () => {
     const faults = faultsOf(() => loadSettings(definition, { ...env, TRUST_ANCHOR_PUBLIC_FILE: bad }));
     expect(faults).toEqual([expect.stringMatching(/^TRUST_ANCHOR_PUBLIC_FILE: not a PEM "PUBLIC KEY"/)]);
     expect(faults.join()).not.toContain(content.slice(0, 40));
+  });
+
+  describe('the URL of the service itself', () => {
+    const verifier = defineSettings(verifierSettings);
+    const production = { ...env, NODE_ENV: 'production', ISSUER: 'https://issuer.test' };
+
+    it('is https in production, like the issuer', () => {
+      const https = { ...production, RESOURCE_URL: 'https://orders.test' };
+      expect(loadSettings(verifier, https).resourceUrl).toBe('https://orders.test');
+      expect(faultsOf(() => loadSettings(verifier, production))).toEqual([
+        expect.stringMatching(/^RESOURCE_URL: production needs an https URL/),
+      ]);
+    });
+
+    it.each([undefined, 'orders', 'http://localhost:3001/', 'http://localhost:3001?a', 'ftp://orders.test'])(
+      'is not %s',
+      (url) => {
+        const faults = faultsOf(() => loadSettings(verifier, { ...env, RESOURCE_URL: url }));
+        expect(faults).toEqual([expect.stringMatching(/^RESOURCE_URL: /)]);
+      },
+    );
   });
 
   describe('the decryption key', () => {

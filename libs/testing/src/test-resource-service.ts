@@ -58,6 +58,7 @@ export async function startTestService<S extends ResourceServiceSettings>(option
     issuer: issuer.issuer,
     issuerFetchUrl: auth.url,
     trustAnchorPublic: issuer.anchors,
+    resourceUrl: `https://${service}.test`,
     ...options.settings,
   } as unknown as S;
   const app = await createHttpApp(moduleOf(settings), { service, version: '0.0.0', settings, problems });

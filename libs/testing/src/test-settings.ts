@@ -30,6 +30,7 @@ export function testSettings({ host, port, database, user, password }: PostgresL
     issuerFetchUrl: 'none',
     maxTokenSeconds: 300,
     trustAnchorPublic: [] as string[],
+    resourceUrl: 'https://resource.test',
     trustStatementFile: undefined as string | undefined,
     tokenDecryptionKey: undefined as TestRecipient['privateJwk'] | undefined,
   };

@@ -11,19 +11,12 @@ import {
   type AssertionFault,
 } from './client-assertion.js';
 import { MAX_CLIENT_KEYS } from './client-registration.js';
+import { invalidRequest, type ClientParameters } from './form-parameters.js';
 import { OAuthError } from './oauth-error.js';
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** Longer than a query can take. A row is deleted only when no assertion like it can be in progress any more. */
 const KEPT_AFTER_END_SECONDS = 60;
-
-/** The parameters of a request that have to do with client authentication. */
-export interface ClientParameters {
-  readonly client_id?: string | undefined;
-  readonly client_secret?: string | undefined;
-  readonly client_assertion?: string | undefined;
-  readonly client_assertion_type?: string | undefined;
-}
 
 /** Why a client was refused. Only the log shows it. */
 type Refusal = AssertionFault | 'no_authentication' | 'unsupported_method';
@@ -87,15 +80,10 @@ function presentedAssertion(parameters: ClientParameters, { authorization }: Inc
   const { client_secret: secret, client_assertion: assertion, client_assertion_type: type } = parameters;
   const hasAssertion = assertion !== undefined || type !== undefined;
   const ways = [authorization !== undefined, secret !== undefined, hasAssertion].filter(Boolean).length;
-  if (ways > 1) {
-    const message = 'Authenticate the client in one way only';
-    throw new OAuthError('invalid_request', { errors: [{ field: '', message }] });
-  }
+  if (ways > 1) throw invalidRequest('Authenticate the client in one way only');
   if (!hasAssertion) throw refused(ways === 0 ? 'no_authentication' : 'unsupported_method', null);
-  if (assertion === undefined || type === undefined) {
-    const message = 'Send client_assertion and client_assertion_type together';
-    throw new OAuthError('invalid_request', { errors: [{ field: 'client_assertion', message }] });
-  }
+  if (assertion === undefined || type === undefined)
+    throw invalidRequest('Send client_assertion and client_assertion_type together');
   if (type !== JWT_BEARER) throw refused('unsupported_method', null);
   return assertion;
 }

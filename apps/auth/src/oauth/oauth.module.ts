@@ -1,16 +1,27 @@
 import { Module } from '@nestjs/common';
+import { RevocationsModule } from '../revocations/revocations.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { ClientAuthentication } from './client-authentication.js';
 import { ClientCredentials } from './client-credentials.js';
-import { SubjectTokens } from './subject-token.js';
+import { Introspection } from './introspection.js';
+import { PresentedTokenController } from './presented-token.controller.js';
+import { PresentedTokens } from './presented-token.js';
 import { TokenController } from './token.controller.js';
 import { TokenExchange } from './token-exchange.js';
+import { TokenRevocation } from './token-revocation.js';
 
-/** Tokens for services: each service is an OAuth client, with a key of its own. */
+/** Each service is an OAuth client with a key of its own. It gets tokens here, asks whether one is good, and revokes its own. */
 @Module({
-  imports: [SessionsModule, TokensModule],
-  controllers: [TokenController],
-  providers: [ClientAuthentication, ClientCredentials, SubjectTokens, TokenExchange],
+  imports: [RevocationsModule, SessionsModule, TokensModule],
+  controllers: [TokenController, PresentedTokenController],
+  providers: [
+    ClientAuthentication,
+    ClientCredentials,
+    PresentedTokens,
+    TokenExchange,
+    Introspection,
+    TokenRevocation,
+  ],
 })
 export class OAuthModule {}

@@ -1,18 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { securityEvent } from '#service-kit';
+import { actorsOf, type AccessTokenClaims } from '#trust';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import type { IssuedToken } from './client-credentials.js';
 import { grantedScope, targetOf } from './exchange-policy.js';
 import { lockClients } from './lock-clients.js';
 import { OAuthError } from './oauth-error.js';
-import { invalidGrant, SubjectTokens } from './subject-token.js';
-import { invalidRequest, type TokenRequest } from './token-request.js';
+import { invalidRequest } from './form-parameters.js';
+import { PresentedTokens, TokenRefused } from './presented-token.js';
+import type { TokenRequest } from './token-request.js';
 
 /** RFC 8693 §3. Our access tokens are JWTs, so both names are right for one. */
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt';
+/** The most actors of a token that is exchanged again. A longer chain is a loop, or a token that grows for ever. */
+const MAX_ACTORS = 4;
 
 /**
  * The grant of RFC 8693: a service that received the token of an account exchanges it for a token for the next service.
@@ -23,7 +27,7 @@ const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt';
 export class TokenExchange {
   constructor(
     private readonly dataSource: DataSource,
-    private readonly subjects: SubjectTokens,
+    private readonly tokens: PresentedTokens,
     private readonly signer: AccessTokenSigner,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
@@ -36,8 +40,9 @@ export class TokenExchange {
   async exchange(client: string, request: TokenRequest): Promise<IssuedToken> {
     const subjectToken = subjectTokenOf(request);
     const audience = targetOf(request, this.settings.resources);
-    const subject = await this.subjects.verify(subjectToken, client);
-    const { sub, sid, exp, act, scope: heldScope } = subject.claims;
+    const subject = await this.tokens.verify(subjectToken, { audience: client });
+    const sid = sessionOf(subject.claims);
+    const { sub, exp, act, scope: heldScope } = subject.claims;
     const held = heldScope?.split(' ') ?? [];
     const scope = grantedScope({ caller: client, callee: audience, held, asked: request.scope });
     const { txn } = subject;
@@ -48,15 +53,22 @@ export class TokenExchange {
     const { token, expiresIn } = await this.dataSource.transaction(async (tx) => {
       const enabled = await lockClients(tx, [client, ...subject.clients]);
       if (!enabled.has(client)) throw new OAuthError('invalid_client', { message: 'disabled meanwhile' });
-      await this.subjects.requireUnrevoked(tx, subject, enabled);
+      await this.tokens.requireUnrevoked(tx, subject);
       const signed = await this.signer.sign(tx, claims, { notAfter: exp });
       // By the clock of the database, without a tolerated skew: otherwise each hop could add some seconds.
-      if (signed.expiresIn <= 0) throw invalidGrant('it has expired');
+      if (signed.expiresIn <= 0) throw new TokenRefused('it has expired');
       return signed;
     });
     securityEvent('token.exchanged', { client, audience, account: sub, session: sid, scope, txn });
     return { accessToken: token, expiresIn, scope };
   }
+}
+
+/** The session of a token that may be exchanged. @throws TokenRefused */
+function sessionOf(claims: AccessTokenClaims): string {
+  if (claims.sid === undefined) throw new TokenRefused('it has no sid');
+  if (actorsOf(claims).length >= MAX_ACTORS) throw new TokenRefused('its chain of actors is too long');
+  return claims.sid;
 }
 
 /** @throws OAuthError `invalid_request` */

@@ -2,21 +2,19 @@ import { Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { openApiSchema, type Form, type OAuthEndpoints } from '#service-kit';
+import { openApiSchema, type Form } from '#service-kit';
 import { Public } from '#trust/nest';
 import { ClientAuthentication } from './client-authentication.js';
 import { ClientCredentials, type IssuedToken } from './client-credentials.js';
-import { oauthProblems, OAuthError } from './oauth-error.js';
+import { TOKEN_PATH } from './endpoints.js';
+import { invalidRequest } from './form-parameters.js';
+import { ApiOAuthErrors, OAuthError } from './oauth-error.js';
 import { ACCESS_TOKEN_TYPE, TokenExchange } from './token-exchange.js';
-import { invalidRequest, readTokenRequest, tokenRequest } from './token-request.js';
+import { readTokenRequest, tokenRequest } from './token-request.js';
 
-export const TOKEN_PATH = '/oauth/token';
 const CLIENT_CREDENTIALS = 'client_credentials';
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const grantTypes = [CLIENT_CREDENTIALS, TOKEN_EXCHANGE];
-
-/** For the HTTP server, which reads the bodies of these routes and writes their errors. */
-export const oauthEndpoints: OAuthEndpoints = { paths: [TOKEN_PATH], problems: oauthProblems };
 
 /** RFC 6749 §5.1, RFC 8693 §2.2.1. */
 const tokenAnswer = z.strictObject({
@@ -48,6 +46,10 @@ export class TokenController {
   @ApiConsumes('application/x-www-form-urlencoded')
   @ApiBody({ schema: openApiSchema(tokenRequest) })
   @ApiOkResponse({ standardSchema: tokenAnswer })
+  @ApiOAuthErrors(
+    ...(['invalid_request', 'invalid_client', 'invalid_grant', 'invalid_scope', 'invalid_target'] as const),
+    ...(['unauthorized_client', 'unsupported_grant_type'] as const),
+  )
   async token(@Req() { body, headers }: FastifyRequest) {
     const request = readTokenRequest(body as Form | undefined);
     const client = await this.clients.authenticate(request, headers);

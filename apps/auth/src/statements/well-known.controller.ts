@@ -10,7 +10,8 @@ import { ApiProblems, AuthError } from '../errors.js';
 import { NewestStatement, type IssuedStatement } from '../key-set/newest-statement.js';
 import { allScopes } from '../accounts/scopes.js';
 import { exchangedScopes } from '../oauth/exchange-policy.js';
-import { grantTypes, TOKEN_PATH } from '../oauth/token.controller.js';
+import { INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH } from '../oauth/endpoints.js';
+import { grantTypes } from '../oauth/token.controller.js';
 import { CurrentStatement } from './current-statement.js';
 import { jwks, metadata } from './well-known.schemas.js';
 
@@ -67,10 +68,10 @@ export class WellKnownController {
       issuer,
       jwks_uri: `${issuer}${JWKS_PATH}`,
       signed_jwks_uri: `${issuer}${KEYSET_PATH}`,
-      token_endpoint: `${issuer}${TOKEN_PATH}`,
+      ...clientEndpoint('token', `${issuer}${TOKEN_PATH}`),
+      ...clientEndpoint('introspection', `${issuer}${INTROSPECTION_PATH}`),
+      ...clientEndpoint('revocation', `${issuer}${REVOCATION_PATH}`),
       grant_types_supported: grantTypes,
-      token_endpoint_auth_methods_supported: ['private_key_jwt'],
-      token_endpoint_auth_signing_alg_values_supported: algorithmNames,
       scopes_supported: [...allScopes, ...exchangedScopes],
       // There is no authorization endpoint, but RFC 8414 requires this member.
       response_types_supported: [],
@@ -90,6 +91,15 @@ export class WellKnownController {
       });
     return current;
   }
+}
+
+/** An endpoint to which clients authenticate (RFC 8414 §2). */
+function clientEndpoint(name: string, url: string) {
+  return {
+    [`${name}_endpoint`]: url,
+    [`${name}_endpoint_auth_methods_supported`]: ['private_key_jwt'],
+    [`${name}_endpoint_auth_signing_alg_values_supported`]: algorithmNames,
+  };
 }
 
 /** Whether `If-None-Match` names the entity tag. A weak tag counts: caches that compress make it weak (RFC 9110 §13.1.2). */

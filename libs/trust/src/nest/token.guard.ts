@@ -17,6 +17,7 @@ import type { Expectation } from '../verify-access-token.js';
 import { BEARER, BearerStrategy } from './bearer.strategy.js';
 import { problemFor } from './guard-problems.js';
 import { RouteRequirements } from './requirements.js';
+import { resourceMetadataUrl } from './resource-metadata.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
 type PassportMiddleware = (
@@ -39,16 +40,19 @@ interface GuardedRequest {
 export class TokenGuard implements CanActivate {
   private readonly log = new Logger('trust');
   private readonly requirements: RouteRequirements;
+  /** A parameter of every challenge (RFC 9728 §5.1). */
+  private readonly resourceMetadata: string | undefined;
   /** A registry of its own, so that no other part of the application can replace the strategy. */
   private readonly passport = new passport.Passport();
 
   constructor(
     reflector: Reflector,
-    @Inject(TRUST_OPTIONS) { audience }: TrustModuleOptions,
+    @Inject(TRUST_OPTIONS) { audience, resourceUrl }: TrustModuleOptions,
     private readonly authenticator: Authenticator,
     strategy: BearerStrategy,
   ) {
     this.requirements = new RouteRequirements(reflector, audience);
+    this.resourceMetadata = resourceUrl && `resource_metadata="${resourceMetadataUrl(resourceUrl)}"`;
     this.passport.use(BEARER, strategy);
   }
 
@@ -101,10 +105,10 @@ export class TokenGuard implements CanActivate {
     });
   }
 
-  private refuse(error: TrustError, context: ExecutionContext, { scopes }: Expectation): HttpException {
+  private refuse(error: TrustError, context: ExecutionContext, { scopes = [] }: Expectation): HttpException {
     if (error.code === 'internal') this.log.error(error);
     else this.log.debug(`refused: ${error.code}: ${error.message}`);
-    const { challenge, ...facts } = problemFor(error, scopes ?? []);
+    const { challenge, ...facts } = problemFor(error, { scopes, resourceMetadata: this.resourceMetadata });
     const response = context.switchToHttp().getResponse<{ header(name: string, value: string): void }>();
     if (challenge) response.header('WWW-Authenticate', challenge);
     if (facts.status === 503) response.header('Retry-After', '1');

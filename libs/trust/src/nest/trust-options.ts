@@ -14,6 +14,11 @@ export interface TrustModuleOptions extends Pick<
   readonly issuer: string;
   /** This service's own name: the exact value of `aud`. */
   readonly audience: string;
+  /**
+   * The base URL of this service, as clients see it. Then each challenge says where its metadata are (RFC 9728 §5.1). The
+   * application serves them.
+   */
+  readonly resourceUrl?: string;
   /** Pinned trust anchors (PEM, SPKI) in order of succession. */
   readonly anchors: readonly string[];
   /** Where to fetch the key-set statement. Default: `issuer`. `none` if this process feeds the ring itself. */

@@ -207,6 +207,30 @@ describe('a service with three facts', () => {
     });
   });
 
+  test.each([
+    ['https://cats.test', 'https://cats.test/.well-known/oauth-protected-resource'],
+    ['https://pets.test:81/cats', 'https://pets.test:81/.well-known/oauth-protected-resource/cats'],
+  ])(
+    'with the URL %s every challenge says where its metadata are (RFC 9728 §5.1)',
+    async (resourceUrl, at) => {
+      const { url, token } = await setUp({ resourceUrl });
+      const challenge = async (path: string, sent?: string) =>
+        (await get(url + path, sent)).headers.get('www-authenticate');
+      const parameter = `resource_metadata="${at}"`;
+      expect(await challenge('/cats')).toBe(`Bearer ${parameter}`);
+      expect(await challenge('/cats', 'junk')).toBe(`Bearer error="invalid_token", ${parameter}`);
+      expect(await challenge('/cats/scoped', token())).toBe(
+        `Bearer error="insufficient_scope", scope="cats:write cats:groom", ${parameter}`,
+      );
+      const good = `Authorization: Bearer ${token()}`;
+      expect(await raw(`${url}/cats`, good, good)).toContain(
+        `Bearer error="invalid_request", ${parameter}\r\n`,
+      );
+      // The revocation view is not fresh here. A 503 has no challenge.
+      expect(await challenge('/cats/strict', token())).toBeNull();
+    },
+  );
+
   test('a token for another audience is refused, but where any will do', async () => {
     const { url, token } = await setUp();
     expect(await get(`${url}/cats`, token({ aud: 'dogs' }))).toMatchObject({
