@@ -4,6 +4,7 @@ import { compactDecrypt, decodeJwt, decodeProtectedHeader } from 'jose';
 import { createTestRecipient } from '#testing';
 import { readEncryptionKey } from '#trust';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
+import { registerClient } from './oauth-client.js';
 
 const orders = createTestRecipient();
 
@@ -48,6 +49,14 @@ describe('auth with an encryption key for orders', () => {
       const answer = await auth.send(method, path, { token });
       expect([path, answer.status, answer.body.code]).toEqual([path, 401, 'invalid_token']);
     }
+  });
+
+  it('calls one inactive at the introspection endpoint, but not the signed token inside', async () => {
+    const client = await registerClient(auth, 'orders');
+    const { access_token: token } = await logIn();
+    expect((await client.introspect(token)).body).toEqual({ active: false });
+    const signed = Buffer.from((await compactDecrypt(token, orders.privateKey)).plaintext).toString();
+    expect((await client.introspect(signed)).body).toMatchObject({ active: true, aud: 'orders' });
   });
 
   it('gives a customer a token for auth, by which the customer sees and ends the session and does nothing else', async () => {

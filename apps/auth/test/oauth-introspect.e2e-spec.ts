@@ -121,7 +121,7 @@ describe('it is not active, and nothing else is said', () => {
       auth,
       await auth.login(),
       {},
-      { notAfter: Math.floor(Date.now() / 1000) + 1 },
+      { notAfter: Math.floor(Date.now() / 1000) + 2 },
     );
     await eventually(() => Date.now() >= (claimsOf(token)['exp'] as number) * 1000);
     // A verifier still tolerates it.
@@ -221,7 +221,9 @@ describe('a request is refused', () => {
   });
 
   it('of an unauthenticated client, also without a token', async () => {
-    expect(await postForm(auth, {}, {}, path)).toMatchObject(oauthError('invalid_client'));
+    expect(await postForm(auth, { client_id: 'orders' }, {}, path)).toMatchObject(
+      oauthError('invalid_client'),
+    );
     const token = await auth.login();
     const bearer = await postForm(auth, { token }, { authorization: `Bearer ${token}` }, path);
     expect(bearer).toMatchObject(oauthError('invalid_client'));

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { securityEvent } from '#service-kit';
 import { AuthError } from '../errors.js';
-import { lockRevocations, RevocationsService } from '../revocations/revocations.service.js';
+import { RevocationsService } from '../revocations/revocations.service.js';
 import { hashesOf } from '../sessions/refresh-token.js';
 import { OAuthError } from './oauth-error.js';
 import { PresentedTokens, TokenRefused } from './presented-token.js';
@@ -12,6 +12,9 @@ import { PresentedTokens, TokenRefused } from './presented-token.js';
  * this bound the thief of one client key could fill it.
  */
 const MAX_REVOKED_TOKENS = 10_000;
+
+/** Any number is good if nothing else in this database uses it as the first key of an advisory lock. */
+const REVOKING = 7009;
 
 /** Revokes an access token for the client that it was issued to (RFC 7009). */
 @Injectable()
@@ -24,7 +27,7 @@ export class TokenRevocation {
 
   /**
    * Revokes the token by its `jti`, and resolves when the revocation is published, after 1 s at most. A token that is not
-   * good has no effect (§2.2). So a repeated request makes no second revocation.
+   * good has no effect (RFC 7009 §2.2). So a repeated request makes no second revocation.
    *
    * @throws OAuthError `unsupported_token_type` for a refresh token: it belongs to a browser, and a logout ends it ·
    *   `invalid_grant` for a good token of another client: RFC 6749 §5.2 has this code for that
@@ -42,18 +45,24 @@ export class TokenRevocation {
   /** @throws TokenRefused for a token that is not good · the errors of {@link revoke} */
   private async revokeGood(text: string, caller: string): Promise<void> {
     const token = await this.tokens.verify(text, { audience: undefined });
-    // Also before the lock, so that a repeated request does not make others wait.
+    // A token that is not good has no effect, whoever presents it.
     await this.tokens.requireUnrevoked(this.dataSource.manager, token);
     const { client_id: client, aud: audience, jti, sid } = token.claims;
     if (client !== caller) throw issuedToAnother();
     await this.revocations.transaction(async (tx, revoke) => {
-      await lockRevocations(tx);
+      await lockToken(tx, jti);
       await this.tokens.requireUnrevoked(tx, token);
       await requireRoom(tx);
       await revoke([{ kind: 'jti', value: jti }]);
     });
     securityEvent('token.revoked', { client, audience, session: sid ?? null, jti });
   }
+}
+
+/** Waits until no other request revokes this token. Another token with the same hash waits, too, which does no harm. */
+async function lockToken(tx: EntityManager, jti: string): Promise<void> {
+  // A lock with two keys is never the same as one with a single key.
+  await tx.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [REVOKING, jti]);
 }
 
 function issuedToAnother(): OAuthError {
@@ -63,9 +72,8 @@ function issuedToAnother(): OAuthError {
 
 /** RFC 7009 §2.2.1: after a 503 the client tries again later. @throws AuthError `too_many_revocations` */
 async function requireRoom(tx: EntityManager): Promise<void> {
-  const held = await tx.query<object[]>(`SELECT FROM revocation WHERE kind = 'jti' LIMIT $1`, [
-    MAX_REVOKED_TOKENS,
+  const last = await tx.query<object[]>(`SELECT FROM revocation WHERE kind = 'jti' OFFSET $1 LIMIT 1`, [
+    MAX_REVOKED_TOKENS - 1,
   ]);
-  if (held.length >= MAX_REVOKED_TOKENS)
-    throw new AuthError('too_many_revocations', { retryAfterSeconds: 60 });
+  if (last.length > 0) throw new AuthError('too_many_revocations', { retryAfterSeconds: 60 });
 }

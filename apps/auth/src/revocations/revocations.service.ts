@@ -23,11 +23,6 @@ export type Revoke = (subjects: readonly RevokedSubject[]) => Promise<void>;
 /** Publishes committed revocations. Resolves when they are published, or cannot be published now. Never rejects. */
 export type Announce = (revocations: readonly RevocationRecord[]) => Promise<void>;
 
-/** Waits until no other transaction revokes. Then none does until this one ends. It may revoke, and take no other lock. */
-export async function lockRevocations(tx: EntityManager): Promise<void> {
-  await tx.query('SELECT FROM revocation_counter FOR UPDATE');
-}
-
 @Injectable()
 export class RevocationsService {
   private readonly listeners: Announce[] = [];
