@@ -14,7 +14,7 @@ let orders: Awaited<ReturnType<typeof registerClient>>;
 let inventory: typeof orders;
 beforeAll(async () => {
   nats = await startTestNats();
-  auth = await startAuth({ nats });
+  auth = await startAuth({ nats, settings: { statementIntervalSeconds: 1 } });
   other = await auth.replica();
   verifier = startVerifier(auth.settings, nats, { service: 'inventory' });
   orders = await registerClient(auth, 'orders');
