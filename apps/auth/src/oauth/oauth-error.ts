@@ -21,7 +21,7 @@ export class OAuthError extends ServiceError<OAuthErrorCode> {}
 export const oauthProblems = defineProblems<OAuthErrorCode | 'unsupported_media_type' | 'malformed_body'>({
   invalid_request: { status: 400, title: 'The request lacks a parameter or has a wrong one' },
   invalid_client: { status: 401, title: 'The client authentication failed' },
-  invalid_grant: { status: 400, title: 'The subject token cannot be exchanged' },
+  invalid_grant: { status: 400, title: 'The token is not good, or it belongs to another client' },
   invalid_scope: { status: 400, title: 'A scope is unknown or may not be granted' },
   invalid_target: { status: 400, title: 'Name one known service, as resource or as audience' },
   unauthorized_client: { status: 400, title: 'This client may not use this grant for this service' },
