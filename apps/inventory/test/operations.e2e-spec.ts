@@ -54,7 +54,7 @@ describe('inventory in operation', () => {
       resource: 'https://inventory.test',
       resource_name: 'inventory',
       authorization_servers: [app.settings.issuer],
-      scopes_supported: ['inventory:write'],
+      scopes_supported: ['inventory:reserve', 'inventory:write'],
       bearer_methods_supported: ['header'],
       resource_documentation: 'https://inventory.test/docs',
     });
