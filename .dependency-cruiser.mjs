@@ -13,7 +13,7 @@ const entryPoints = [
   '^infra/local/(start|reset|run-key-command|reaper)[.]ts$',
   '^infra/checks/run[.]ts$',
   '^infra/generate/generate[.]ts$',
-  '^infra/compose/(setup|provision-databases|credentials|successor)[.]ts$',
+  '^infra/compose/(setup|provision-databases|credentials|successor|client-key)[.]ts$',
   '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',
   '^(bench|scenarios)/',

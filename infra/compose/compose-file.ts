@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { environmentFor, isGenerated, type Program } from '../system/environment.js';
+import { clientKeySteps, clientsOf } from '../system/client-keys.js';
 import { secretPaths } from '../system/secrets.js';
 import type { ServiceRow } from '../system/services.js';
 import {
@@ -146,6 +147,17 @@ ${list(rows.map((row) => `'127.0.0.1:${publishedPort(row)}:${portOf(row)}'`))}
     network_mode: none
     volumes:
       - ${mount(secretPaths.of(stateDir, issuerOf(rows)), 'rw')}
+      - ${mount(secretPaths.public(stateDir), 'rw')}
+    depends_on: ${after({ setup: 'done' })}
+
+  # docker compose run --rm client-key ${clientsOf(rows).join('|')} ${clientKeySteps.join('|')}
+  client-key:
+    <<: [*tools, *once]
+    profiles: [tools]
+    entrypoint: [node, dist/infra/compose/client-key.js]
+    network_mode: none
+    volumes:
+${list(clientsOf(rows).map((name) => mount(secretPaths.of(stateDir, name), 'rw')))}
       - ${mount(secretPaths.public(stateDir), 'rw')}
     depends_on: ${after({ setup: 'done' })}
 

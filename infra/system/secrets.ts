@@ -4,7 +4,7 @@
  *   secrets/<service>/         nats.nk  database-password  statements/ (the service writes this folder)
  *   secrets/<service>-owner/   database-password of the role that migrates; the service itself does not get it
  *   secrets/auth/              also trust-anchor.private.pem and key-encryption-key
- *   secrets/<other service>/   also client-key.private.pem, by which it authenticates at auth
+ *   secrets/<other service>/   also client-key.private.pem, by which it authenticates at auth (client-keys.ts exchanges it)
  *   secrets/postgres/          superuser-password
  *   public/                    trust-anchor.pem  <service>.nkey  <other service>.client.json
  *   credentials.json           the logins of the first administrator and of the demo user
@@ -38,6 +38,9 @@ export const secretPaths = {
   /** The private half of the key by which a service authenticates at auth. */
   clientKey: (stateDir: string, service: string) =>
     join(stateDir, 'secrets', service, 'client-key.private.pem'),
+  /** The next private half, while it is being exchanged. */
+  nextClientKey: (stateDir: string, service: string) =>
+    join(stateDir, 'secrets', service, 'client-key.next.private.pem'),
   /** The public half: what auth must know about this client, in the form of RFC 7591 §2 (`client_id`, `jwks`). */
   client: (stateDir: string, service: string) => join(stateDir, 'public', `${service}.client.json`),
   superuserPassword: (stateDir: string) => join(stateDir, 'secrets/postgres/superuser-password'),
@@ -135,11 +138,17 @@ function makeClient(stateDir: string, service: string): void {
   const privateFile = secretPaths.clientKey(stateDir, service);
   const key = writeOnce(privateFile, privateKey);
   writeOnce(secretPaths.client(stateDir, service), () =>
-    orDamaged(privateFile, () => {
-      const jwk = { ...createPublicKey(key).export({ format: 'jwk' }), alg: 'ES256', use: 'sig' };
-      return `${JSON.stringify({ client_id: service, jwks: { keys: [jwk] } })}\n`;
-    }),
+    orDamaged(privateFile, () => clientRegistration(service, [key])),
   );
+}
+
+/** What auth must know about a client that has these private halves (PEM). */
+export function clientRegistration(service: string, privateHalves: readonly string[]): string {
+  const keys = privateHalves.map((pem) => ({
+    ...createPublicKey(pem).export({ format: 'jwk' }),
+    ...{ alg: 'ES256', use: 'sig' },
+  }));
+  return `${JSON.stringify({ client_id: service, jwks: { keys } })}\n`;
 }
 
 function makeAnchor(folder: string, publicFolder: string, name: string) {
@@ -153,7 +162,7 @@ function makeAnchor(folder: string, publicFolder: string, name: string) {
 }
 
 /** A new P-256 key, as PEM (PKCS#8). */
-function privateKey(): string {
+export function privateKey(): string {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }

@@ -16,6 +16,12 @@ export type AuthErrorCode =
   | 'session_ended'
   | 'session_not_found'
   | 'account_not_found'
+  | 'client_not_found'
+  | 'client_of_logins'
+  | 'client_still_revoked'
+  | 'client_key_of_another'
+  | 'client_key_ended'
+  | 'too_many_client_keys'
   | 'own_roles'
   | 'key_not_found'
   | 'key_not_revocable'
@@ -68,6 +74,15 @@ export const authProblems = defineProblems<AuthErrorCode>({
   },
   session_not_found: { status: 404, title: 'You have no live session with this id' },
   account_not_found: { status: 404, title: 'There is no account with this id' },
+  client_not_found: { status: 404, title: 'There is no client with this id' },
+  client_of_logins: { status: 409, title: 'Every login uses this client, so it cannot be disabled' },
+  client_still_revoked: {
+    status: 409,
+    title: 'Services still refuse every token of this client; enable it later',
+  },
+  client_key_of_another: { status: 409, title: 'The key belongs to another client' },
+  client_key_ended: { status: 409, title: 'The key of the client has ended, and cannot come back' },
+  too_many_client_keys: { status: 409, title: 'The client has too many keys; wait until one has ended' },
   own_roles: { status: 409, title: 'You cannot change your own roles; ask another administrator' },
   key_not_found: { status: 404, title: 'There is no key with this kid' },
   key_not_revocable: { status: 409, title: 'The key is already retired or revoked' },

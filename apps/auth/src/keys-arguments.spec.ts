@@ -13,6 +13,12 @@ describe('the arguments of npm run keys', () => {
     'anchor --proceed',
     'recover',
     'reseal',
+    'clients',
+    'disable-client orders',
+    'enable-client orders',
+    'client-keys file',
+    'client-keys file --end-others',
+    'client-keys file --end-others --at-once',
   ])('are taken: %s', (line) => {
     expect(readArguments(line.split(' ')).positionals[0]).toBe(line.split(' ')[0]);
   });
@@ -30,6 +36,14 @@ describe('the arguments of npm run keys', () => {
     'anchor --drop orders',
     'list --drop orders/one',
     'list --unknown',
+    'clients orders',
+    'disable-client',
+    'disable-client orders inventory',
+    'client-keys',
+    'client-keys file --at-once',
+    'enable-client orders --end-others',
+    // It is a command of npm run keys that auth has no part in.
+    'rotate-client orders',
   ])('are refused: %s', (line) => {
     expect(() => readArguments(line.split(' ').filter(Boolean))).toThrow();
   });

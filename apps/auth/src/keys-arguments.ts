@@ -15,9 +15,21 @@ npm run keys -- anchor [--drop SERVICE/INSTANCE] [--proceed]
                                                            a verifier that has vanished; --proceed: sign with the next
                                                            anchor now, also if verifiers do not pin it
 npm run keys -- recover                                    replace all keys after the database was restored from a backup
-npm run keys -- reseal                                     seal all keys under the first key-encryption key`;
+npm run keys -- reseal                                     seal all keys under the first key-encryption key
+npm run keys -- clients                                    every client, its state and its keys
+npm run keys -- disable-client CLIENT                      give a client no token, and refuse those that it has handled
+npm run keys -- enable-client CLIENT                       give it tokens again, once no service refuses them
+npm run keys -- client-keys FILE [--end-others [--at-once]]
+                                                           register the keys of a file {client_id, jwks: {keys}};
+                                                           --end-others: the first key of the file is in use, and the
+                                                           client's other keys end in 5 minutes; --at-once: now
+npm run keys -- rotate-client SERVICE [--compromised]      exchange the client key of a service, under npm start (for
+                                                           containers see docs/operations.md); --compromised: the old key
+                                                           ends now, and the client is disabled until you enable it`;
 
-const commands = ['list', 'rotate', 'revoke', 'anchor', 'recover', 'reseal'];
+/** `rotate-client` is in neither list: it changes files of a service, which auth cannot read. */
+const commands = ['list', 'rotate', 'anchor', 'recover', 'reseal', 'clients'];
+const commandsWithArgument = ['revoke', 'disable-client', 'enable-client', 'client-keys'];
 
 const options = {
   alg: { type: 'string' },
@@ -26,6 +38,8 @@ const options = {
   standby: { type: 'boolean', default: false },
   drop: { type: 'string', multiple: true, default: [] as string[] },
   proceed: { type: 'boolean', default: false },
+  'end-others': { type: 'boolean', default: false },
+  'at-once': { type: 'boolean', default: false },
   'wait-for-third-parties': { type: 'boolean', default: false },
 } as const;
 
@@ -35,16 +49,18 @@ export type KeyArguments = ReturnType<typeof readArguments>;
 export function readArguments(argv: readonly string[]) {
   const parsed = parseArgs({ args: [...argv], options, allowPositionals: true });
   const {
-    positionals: [command, kid, ...more],
-    values: { alg, reason, drop, proceed },
+    positionals: [command, argument, ...more],
+    values: { alg, reason, drop, proceed, 'end-others': endOthers, 'at-once': atOnce },
   } = parsed;
-  const isReason = keyRevocationReasons.some((code) => code === reason);
-  const isComplete = command === 'revoke' ? kid !== undefined && isReason : kid === undefined;
-  const isKnown = commands.includes(command ?? '');
-  const fits = command === 'anchor' || (drop.length === 0 && !proceed);
+  const isComplete = (argument === undefined ? commands : commandsWithArgument).includes(command ?? '');
+  const hasReason = command !== 'revoke' || keyRevocationReasons.some((code) => code === reason);
+  const fits =
+    (command === 'anchor' || (drop.length === 0 && !proceed)) &&
+    (command === 'client-keys' || !endOthers) &&
+    (endOthers || !atOnce);
   const areNames = drop.every((name) => /^[^/]+\/[^/]+$/.test(name));
   const isAlgorithm = alg === undefined || isAlgorithmName(alg);
-  if (!isKnown || !isComplete || !fits || !areNames || !isAlgorithm || more.length > 0)
+  if (!isComplete || !hasReason || !fits || !areNames || !isAlgorithm || more.length > 0)
     throw new Error('unknown arguments');
   return parsed;
 }

@@ -1,4 +1,5 @@
-/** `npm run keys -- list | rotate | revoke | anchor | recover | reseal`. It needs auth's secret files and no token. */
+/** `npm run keys -- list | rotate | revoke | …`: the commands of {@link USAGE}, but for `rotate-client`. It needs auth's secret files and no token. */
+import { readFileSync } from 'node:fs';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlgorithmName } from '#jws';
@@ -17,6 +18,9 @@ import { AuthCommandsModule } from './auth.module.js';
 import { authSettings, SERVICE } from './config.js';
 import { authProblems } from './errors.js';
 import { readArguments, USAGE, type KeyArguments } from './keys-arguments.js';
+import { ClientKeysService } from './oauth/client-keys.service.js';
+import { clientRegistrationText } from './oauth/client-registration.js';
+import { ClientStatusService, type ClientFacts } from './oauth/client-status.service.js';
 import { ProvenStatement } from './key-set/proven-statement.js';
 import { KeySetService } from './key-set/key-set.service.js';
 import { NewestStatement } from './key-set/newest-statement.js';
@@ -28,6 +32,9 @@ import { StatementBroadcast } from './statements/statement-broadcast.js';
 
 /** The longest wait for NATS, from which the command learns the last statement. */
 const NATS_WAIT_MS = 3_000;
+
+/** An error of the operator, in words. */
+class CommandRefused extends Error {}
 
 const { positionals, values } = argumentsOrExit();
 // The output is for people and scripts. So nothing but security events is logged.
@@ -94,6 +101,14 @@ async function run(command: string): Promise<string> {
       const { from, after, epoch, endedSessions } = await app.get(RecoveryService).recover();
       return `the database was at epoch ${from}, but epoch ${after} was already published; auth continues with epoch ${epoch}.\nAll keys are replaced, ${endedSessions} sessions are ended.`;
     }
+    case 'clients':
+      return (await app.get(ClientStatusService).list()).map(shown).join('\n');
+    case 'disable-client':
+      return shown(await app.get(ClientStatusService).disable(positionals[1]!));
+    case 'enable-client':
+      return shown(await app.get(ClientStatusService).enable(positionals[1]!));
+    case 'client-keys':
+      return changeClientKeys(positionals[1]!);
     default:
       return `${await app.get(RecoveryService).reseal()} keys are sealed under the first key-encryption key; remove the others from KEY_ENCRYPTION_KEY_FILES`;
   }
@@ -113,11 +128,47 @@ async function anchor(anchors: AnchorExchangeService): Promise<string> {
   return [`signing: ${current ?? 'none yet'}`, `next: ${next ?? 'none'}`, ...shown].join('\n');
 }
 
+/** A line for a client, and a line for each of its keys. */
+function shown({ id, disabledAt, revokedUntil, keys }: ClientFacts): string {
+  const state = disabledAt === null ? 'enabled' : `disabled since ${disabledAt.toISOString()}`;
+  const revoked = revokedUntil && `it can be enabled from ${revokedUntil.toISOString()} on`;
+  const lines = keys.map(({ kid, alg, notAfter }) =>
+    [`  ${kid}`, alg, notAfter && `ends ${notAfter.toISOString()}`].filter(Boolean).join('  '),
+  );
+  return [[id, state, revoked].filter(Boolean).join('  '), ...lines].join('\n');
+}
+
+async function changeClientKeys(file: string): Promise<string> {
+  const registration = readRegistration(file);
+  const others = !values['end-others'] ? 'stay' : values['at-once'] ? 'end-now' : 'end-soon';
+  const { added, ended } = await app.get(ClientKeysService).register(registration, others);
+  const lines = [
+    ...added.map((kid) => `  ${kid} is accepted`),
+    ...ended.map(({ kid, notAfter }) => `  ${kid} ends ${notAfter!.toISOString()}`),
+  ];
+  return [registration.client_id, ...(lines.length > 0 ? lines : ['  nothing changes'])].join('\n');
+}
+
+function readRegistration(file: string) {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new CommandRefused(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+  }
+  const parsed = clientRegistrationText.safeParse(text);
+  if (!parsed.success)
+    throw new CommandRefused(`${file}: ${parsed.error.issues.map(({ message }) => message).join('; ')}`);
+  return parsed.data;
+}
+
 /** The reason of an error that an operator can solve. It throws any other error: that is a fault of auth. */
 function reasonOf(error: unknown): string {
   if (isDatabaseUnavailable(error)) return 'The database cannot be reached';
+  if (error instanceof CommandRefused) return error.message;
   if (!(error instanceof ServiceError)) throw error;
-  return authProblems[error.code as keyof typeof authProblems]?.title ?? error.message;
+  const title = authProblems[error.code as keyof typeof authProblems]?.title ?? error.message;
+  return error.retryAfterSeconds === undefined ? title : `${title} (in ${error.retryAfterSeconds} s)`;
 }
 
 function argumentsOrExit(): KeyArguments {

@@ -18,20 +18,10 @@ import { Account } from './accounts/account.entity.js';
 import { PasswordHasher } from './accounts/password-hasher.js';
 import { SERVICE } from './config.js';
 import { entities } from './database/index.js';
-import { clientRegistration, registerClient } from './oauth/client-registration.js';
+import { clientRegistrationText, jsonOf, registerClient } from './oauth/client-registration.js';
 import type { Role } from './accounts/scopes.js';
 
 const credentials = z.object({ email: z.email().toLowerCase(), password: z.string().min(20) });
-
-/** Parses JSON. It hides the error of JSON.parse, because that error quotes a part of the secret text. */
-function jsonOf(text: string, context: z.RefinementCtx): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.addIssue('the file is not JSON');
-    return z.NEVER;
-  }
-}
 
 const settings = settingsOrExit(
   defineSettings({
@@ -46,7 +36,7 @@ const settings = settingsOrExit(
     seedClients: secretFiles({
       env: 'SEED_CLIENT_FILES',
       doc: 'JSON files, separated by commas, each with the public half of one client: {client_id, jwks: {keys}}',
-      schema: z.string().transform(jsonOf).pipe(clientRegistration),
+      schema: clientRegistrationText,
       // A system without other services has no clients.
       default: [],
     }),

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, startTestNats, type TestNats } from '#testing';
+import { createTestKey, eventually, startTestNats, type TestNats } from '#testing';
 import { readAnchor } from '#statements';
 import { anchorPair, type AuthFixture, startAuth } from './auth-fixture.js';
+import { registerClient } from './oauth-client.js';
 import { startVerifier } from './verifier-fixture.js';
 
 const run = promisify(execFile);
@@ -171,6 +172,53 @@ describe('npm run keys', () => {
     expect(await keys('anchor', '--proceed')).toMatchObject({
       code: 1,
       stderr: 'auth has no next trust anchor; add one to TRUST_ANCHOR_PRIVATE_FILE\n',
+    });
+  });
+
+  it('exchanges the key of a client, named by a file', async () => {
+    const [old, next] = [await registerClient(auth, 'orders'), createTestKey()];
+    const file = join(folder, 'orders.client.json');
+    const write = (...jwks: object[]) =>
+      writeFileSync(file, JSON.stringify({ client_id: 'orders', jwks: { keys: jwks } }));
+    write(next.publicJwk, old.key.publicJwk);
+    expect(await keys('client-keys', file)).toMatchObject({
+      code: 0,
+      stdout: `orders\n  ${next.kid} is accepted\n`,
+    });
+    expect((await keys('client-keys', file)).stdout).toBe('orders\n  nothing changes\n');
+    const { stdout, stderr } = await keys('client-keys', file, '--end-others', '--at-once');
+    expect(stdout).toMatch(new RegExp(`^orders\n {2}${old.key.kid} ends \\S+Z\n$`));
+    expect(eventsIn(stderr)).toMatchObject([{ event: 'client_key.ended', kid: old.key.kid, by: 'operator' }]);
+  });
+
+  it('disables a client, shows until when it stays so, and lists all clients', async () => {
+    expect((await keys('clients')).stdout).toMatch(/^orders {2}enabled\n {2}\S+ {2}ES256\nweb {2}enabled\n$/);
+    const { code, stdout } = await keys('disable-client', 'orders');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^orders {2}disabled since \S+ {2}it can be enabled from \S+ on\n {2}\S+ {2}ES256\n$/,
+    );
+    expect(await keys('enable-client', 'orders')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^Services still refuse every token of this client; enable it later \(in 3\d\d s\)\n$/,
+      ),
+    });
+    await auth.owner.query('UPDATE revocation SET expires_at = now()');
+    expect((await keys('enable-client', 'orders')).stdout).toMatch(/^orders {2}enabled\n/);
+  });
+
+  it('says in a line why a file of a client is not good', async () => {
+    const absent = join(folder, 'absent');
+    expect(await keys('client-keys', absent)).toMatchObject({
+      code: 1,
+      stderr: `${absent} cannot be read: ENOENT\n`,
+    });
+    // The text of the file is not repeated: it may be the wrong file, with a private key.
+    const secret = join(folder, 'kek');
+    expect(await keys('client-keys', secret)).toMatchObject({
+      code: 1,
+      stderr: `${secret}: the file is not JSON\n`,
     });
   });
 

@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { securityEvents, type SecurityEvent } from '#service-kit';
-import { eventually } from '#testing';
+import { createTestKey, eventually } from '#testing';
+import { ClientKeysService } from '../src/oauth/client-keys.service.js';
+import { clientRegistration } from '../src/oauth/client-registration.js';
 import { RecoveryService } from '../src/recovery/recovery.service.js';
 import { PASSWORD, startAuth, type AuthFixture } from './auth-fixture.js';
 import { registerClient } from './oauth-client.js';
@@ -255,6 +257,32 @@ describe('clients', () => {
     const expected = { event: 'client.refused', client: 'orders', reason: 'wrong_audience', requestId };
     expect(told).toEqual([expect.objectContaining(expected)]);
     expect(JSON.stringify(told)).not.toContain('eyJ');
+  });
+
+  it('client_key.added and client_key.ended, once for each change', async () => {
+    const { kid, publicJwk } = createTestKey();
+    const registration = { client_id: 'orders', jwks: { keys: [publicJwk] } };
+    const service = auth.app.get(ClientKeysService, { strict: false });
+    const change = () => service.register(clientRegistration.parse(registration), 'end-now');
+    expect(await eventsOf(change)).toMatchObject([
+      { event: 'client_key.added', client: 'orders', kid },
+      { event: 'client_key.ended', client: 'orders', kid: orders.key.kid },
+    ]);
+    expect(await eventsOf(change)).toEqual([]);
+  });
+
+  it('client.disabled and client.enabled, once for each change', async () => {
+    const disable = () => send('POST', '/admin/clients/orders/disable', admin);
+    const enable = () => send('POST', '/admin/clients/orders/enable', admin);
+    const common = { client: 'orders', by: adminId, requestId };
+    expect(await eventsOf(disable)).toEqual([
+      expect.objectContaining({ event: 'client.disabled', ...common }),
+    ]);
+    expect(await eventsOf(disable)).toEqual([]);
+    expect(await eventsOf(enable)).toEqual([]);
+    await auth.owner.query('UPDATE revocation SET expires_at = now()');
+    expect(await eventsOf(enable)).toEqual([expect.objectContaining({ event: 'client.enabled', ...common })]);
+    expect(await eventsOf(enable)).toEqual([]);
   });
 });
 

@@ -77,6 +77,16 @@ export const securityEvents = {
         'code of the first check that failed, such as `no_authentication`, `bad_signature`, `wrong_audience`, `expired`, `replayed` or `client_disabled`',
     },
   },
+  'client.disabled': {
+    meaning: 'A client was disabled. It gets no token, and the tokens that it has handled are refused.',
+    fields: { client },
+  },
+  'client.enabled': { meaning: 'A disabled client gets tokens again.', fields: { client } },
+  'client_key.added': { meaning: 'auth accepts a further key of a client.', fields: { client, kid } },
+  'client_key.ended': {
+    meaning: 'auth accepts a key of a client only until a certain time.',
+    fields: { client, kid, notAfter: 'this time (RFC 3339)' },
+  },
   'client_token.issued': {
     meaning: 'A client got a token for itself, without an account.',
     fields: { client, audience, scope: 'scopes of the token' },

@@ -1,5 +1,7 @@
 import type { EntityManager } from 'typeorm';
-import { shareSigning } from '../key-set/signing-lock.js';
+import { AuthError } from '../errors.js';
+import { holdSigning, shareSigning } from '../key-set/signing-lock.js';
+import { Client } from './client.entity.js';
 
 /**
  * Locks the rows of these clients FOR SHARE until the transaction ends, and returns those that are not disabled. Whoever
@@ -16,4 +18,17 @@ export async function lockClients(tx: EntityManager, ids: readonly string[]): Pr
     [ids],
   );
   return new Set(rows.filter(({ isEnabled }) => isEnabled).map(({ id }) => id));
+}
+
+/**
+ * Locks a client alone, to change it, until the transaction ends. It holds the signing lock first, so it waits for the
+ * tokens that are being signed, and for no later ones. Returns the client, and the time of the database after this wait.
+ *
+ * @throws AuthError `client_not_found`
+ */
+export async function holdClient(tx: EntityManager, id: string): Promise<{ client: Client; now: Date }> {
+  const now = await holdSigning(tx);
+  const client = await tx.findOne(Client, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  if (!client) throw new AuthError('client_not_found');
+  return { client, now };
 }
