@@ -88,6 +88,7 @@ describe('a client that is disabled', () => {
 
   it('works again as soon as it is enabled, at every service', async () => {
     await enableLater('orders');
+    expect(await revocations('orders')).toEqual([]);
     const { body } = await orders.exchange(await system.auth.login());
     await eventually(() => expect(inventory.judge(body.access_token)).toMatchObject({ aud: 'inventory' }), {
       timeoutMs: 1_000,
