@@ -83,6 +83,12 @@ describe('a package that only auth uses', () => {
 });
 
 describe('the image of tools', () => {
+  it('holds each program that docker-compose.yml runs in it', () => {
+    const programs = readProjectFile('docker-compose.yml').match(/dist\/infra\/[\w/-]+\.js/g)!;
+    expect(programs).toContain('dist/infra/compose/client-key.js');
+    expect(filesOf('tools')).toEqual(expect.arrayContaining([...new Set(programs)]));
+  });
+
   it('holds no app', () => {
     expect(filesOf('tools').filter((file) => file.startsWith('dist/apps/'))).toEqual([]);
   });

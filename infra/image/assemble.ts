@@ -49,7 +49,7 @@ console.log(`${part}: ${files.length} files, ${packages.length} packages`);
 /** The built programs of a part; the image starts the first one by default. */
 function programsOf(name: string): string[] {
   if (name === 'tools') {
-    const oneShots = ['setup', 'provision-databases', 'credentials', 'successor'];
+    const oneShots = ['setup', 'provision-databases', 'credentials', 'successor', 'client-key'];
     return [...oneShots.map((program) => `dist/infra/compose/${program}.js`), 'dist/infra/tour/tour.js'];
   }
   return ['main', 'migrate', 'seed', 'keys-cli']

@@ -1,4 +1,7 @@
-/** `npm run keys -- list | rotate | revoke | …`: the commands of {@link USAGE}, but for `rotate-client`. It needs auth's secret files and no token. */
+/**
+ * `npm run keys -- list | rotate | revoke | …`: the commands of {@link USAGE}, without `rotate-client`. It needs auth's
+ * secret files and no token.
+ */
 import { readFileSync } from 'node:fs';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as delay } from 'node:timers/promises';

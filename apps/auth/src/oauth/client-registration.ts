@@ -49,8 +49,8 @@ export async function registerClient(
   manager: EntityManager,
   registration: ClientRegistration,
 ): Promise<string[]> {
-  const client = { id: registration.client_id };
-  await manager.createQueryBuilder().insert().into(Client).values(client).orIgnore().execute();
+  const row = { id: registration.client_id };
+  await manager.createQueryBuilder().insert().into(Client).values(row).orIgnore().execute();
   return addKeys(manager, registration);
 }
 
@@ -61,17 +61,23 @@ export async function registerClient(
  */
 export async function addKeys(
   manager: EntityManager,
-  { client_id: clientId, jwks }: ClientRegistration,
+  { client_id: client, jwks }: ClientRegistration,
 ): Promise<string[]> {
   const added: string[] = [];
   for (const { thumbprint: kid, alg, jwk } of jwks.keys) {
     const known = await manager.findOneBy(ClientKey, { kid });
-    if (known && known.clientId !== clientId) {
-      const message = `the key ${kid} of the client ${clientId} belongs to ${known.clientId}`;
+    if (known && known.clientId !== client) {
+      const message = `the key ${kid} of the client ${client} belongs to ${known.clientId}`;
       throw new AuthError('client_key_of_another', { message });
     }
     if (known) continue;
-    await manager.insert(ClientKey, { kid, clientId, alg, publicJwk: { ...jwk, kid }, notAfter: null });
+    await manager.insert(ClientKey, {
+      kid,
+      clientId: client,
+      alg,
+      publicJwk: { ...jwk, kid },
+      notAfter: null,
+    });
     added.push(kid);
   }
   return added;
