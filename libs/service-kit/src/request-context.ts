@@ -56,7 +56,7 @@ export function contextOf(request: ArrivedRequest): RequestContext {
  * guard has accepted a token, it also knows the actor.
  */
 export function withRequest<T>(request: ArrivedRequest, work: () => T): T {
-  return context.run(contextOf(request) as Context, work);
+  return context.run(contextOf(request), work);
 }
 
 /** Runs `work` with this actor, who is not a caller over HTTP: for example the operator at a console. */

@@ -8,6 +8,8 @@ import { Test } from '@nestjs/testing';
 import { createTestIssuer, eventually, fakeClock } from '#testing';
 import { KeyRing } from '../src/key-ring.js';
 import {
+  Bearer,
+  CurrentBearer,
   CurrentCaller,
   Public,
   TrustModule,
@@ -20,6 +22,11 @@ class CatsController {
   @Get()
   mine(@CurrentCaller() caller: Caller) {
     return { sub: caller.sub };
+  }
+
+  @Get('token')
+  token(@CurrentBearer() bearer: Bearer) {
+    return { signed: bearer.reveal(), sub: bearer.claims.sub };
   }
 
   @Public()

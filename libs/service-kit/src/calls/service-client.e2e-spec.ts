@@ -52,7 +52,7 @@ const clientWith = (options: Partial<UpstreamOptions> = {}) =>
     upstream: new Upstream({
       name: 'inventory',
       baseUrl,
-      timeoutMs: 300,
+      timeoutMs: 5_000,
       maxResponseBytes: 1000,
       ...options,
     }),
@@ -133,6 +133,7 @@ describe('ServiceClient', () => {
     ['answer', () => undefined],
     ['finish', (_request, response) => void response.writeHead(200).write('{')],
   ])('gives up on an upstream that does not %s, without a second try', async (_name, hang) => {
+    client = clientWith({ timeoutMs: 300 });
     answers = [hang];
     expect(await codeOf(getMug())).toBe('upstream_timeout');
     expect(requests).toHaveLength(1);
@@ -185,7 +186,6 @@ describe('Retry-After', () => {
 
   it('is waited for if it fits into the deadline', async () => {
     answers = [busy('1'), json(200, mug)];
-    client = clientWith({ timeoutMs: 3_000 });
     const begun = performance.now();
     expect(await getMug()).toMatchObject({ status: 200 });
     expect(performance.now() - begun).toBeGreaterThanOrEqual(990);
@@ -205,16 +205,20 @@ describe('Retry-After', () => {
 });
 
 describe('the deadline', () => {
+  beforeEach(() => {
+    client = clientWith({ timeoutMs: 300 });
+  });
   const hang: Answer = () => undefined;
   const within = <T>(ms: string, work: () => Promise<T>) =>
     withRequest({ id: 'r', headers: { 'x-request-timeout-ms': ms } }, work);
 
   it('travels as the remaining milliseconds', async () => {
+    client = clientWith();
     answers = [json(503, {}), json(200, mug)];
     await getMug();
     const [first, second] = requests.map(({ headers }) => Number(headers['x-request-timeout-ms']));
-    expect(first).toBeGreaterThan(200);
-    expect(first).toBeLessThanOrEqual(300);
+    expect(first).toBeGreaterThan(3_000);
+    expect(first).toBeLessThanOrEqual(5_000);
     expect(second).toBeLessThan(first!);
   });
 
@@ -252,9 +256,11 @@ describe('the deadline', () => {
 
 describe('the circuit', () => {
   let time = 0;
+  const clientThatWaits = (timeoutMs: number) =>
+    clientWith({ timeoutMs, circuit: new Circuit({ failures: 3, openMs: 5_000, now: () => time }) });
   beforeEach(() => {
     time = 0;
-    client = clientWith({ circuit: new Circuit({ failures: 3, openMs: 5_000, now: () => time }) });
+    client = clientThatWaits(5_000);
   });
 
   it('opens when the callee is down: calls fail at once, with the time to wait', async () => {
@@ -287,6 +293,7 @@ describe('the circuit', () => {
   });
 
   it('opens after calls that timed out', async () => {
+    client = clientThatWaits(300);
     answers = [() => undefined];
     for (let n = 0; n < 3; n += 1) expect(await codeOf(getMug())).toBe('upstream_timeout');
     expect(await codeOf(getMug())).toBe('upstream_unavailable');
@@ -295,9 +302,11 @@ describe('the circuit', () => {
 
   it('never opens because callers allow too little time', async () => {
     answers = [() => undefined];
-    const impatient = { id: 'r', headers: { 'x-request-timeout-ms': '20' } };
-    for (let n = 0; n < 5; n += 1)
+    for (let n = 0; n < 5; n += 1) {
+      const impatient = { id: 'r', headers: { 'x-request-timeout-ms': '50' } };
       expect(await withRequest(impatient, () => codeOf(getMug()))).toBe('upstream_timeout');
+    }
+    expect(requests).toHaveLength(5);
     answers = [json(200, mug)];
     expect(await getMug()).toMatchObject({ status: 200 });
   });

@@ -7,6 +7,7 @@
  */
 import type { z } from 'zod';
 import { currentDeadline } from '../request-context.js';
+import { ServiceError } from '../service-error.js';
 import { decodeUtf8 } from '../strict-json.js';
 import { Deadline } from './deadline.js';
 import type { Authority, ServiceTokens } from './service-tokens.js';
@@ -60,7 +61,7 @@ export class ServiceClient {
       onEnd?.(upstream.name, 'answered');
       return answer;
     } catch (error) {
-      onEnd?.(upstream.name, String((error as { code?: unknown } | null)?.code ?? 'internal_error'));
+      onEnd?.(upstream.name, error instanceof ServiceError ? error.code : 'internal_error');
       throw error;
     }
   }

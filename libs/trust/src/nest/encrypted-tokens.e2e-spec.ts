@@ -18,6 +18,14 @@ describe('a service with a decryption key', () => {
     expect((await get(`${url}/trust`)).body).toMatchObject({ requests: { accepted: 3, not_encrypted: 1 } });
   });
 
+  test('hands a handler the signed token that is inside, each time', async () => {
+    const { url, token } = await setUp({ decryptionKey: recipient.privateJwk });
+    const signed = token({ sub: 'felix' });
+    const sent = encrypt(signed);
+    for (let time = 1; time <= 2; time += 1)
+      expect((await get(`${url}/cats/token`, sent)).body).toEqual({ signed, sub: 'felix' });
+  });
+
   test('tells nobody why an encrypted token is refused, and counts it by reason', async () => {
     const { url, token } = await setUp({ decryptionKey: recipient.privateJwk });
     const bad = [

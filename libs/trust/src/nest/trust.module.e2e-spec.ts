@@ -338,6 +338,13 @@ describe('a service with three facts', () => {
   });
 });
 
+test('hands a handler the token of the request', async () => {
+  const { url, token } = await setUp();
+  const [first, second] = [token({ sub: 'felix' }), token({ sub: 'minka' })];
+  for (const sent of [first, second, first])
+    expect((await get(`${url}/cats/token`, sent)).body).toMatchObject({ signed: sent });
+});
+
 describe('revocation', () => {
   test('401 for a revoked token, and /trust tells of the view', async () => {
     const { issuer, ring, url, token } = await setUp();
