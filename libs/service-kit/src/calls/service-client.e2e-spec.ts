@@ -193,7 +193,8 @@ describe('Retry-After', () => {
 
   it.each([
     ['seconds', () => '20', 20],
-    ['a date', () => new Date(Date.now() + 20_400).toUTCString(), 20],
+    // A date has whole seconds. The second after the next 20 s has begun, it is 20 s away at least.
+    ['a date', () => new Date(Math.ceil(Date.now() / 1000) * 1000 + 19_000).toUTCString(), 20],
     ['more than an hour', () => '99999999999', 3600],
     ['nonsense, which counts as 1 s', () => 'soon', 1],
   ])('of %s is passed on if it does not fit, without a wait', async (_name, field, seconds) => {
