@@ -61,7 +61,7 @@ export class ServiceClient {
       onEnd?.(upstream.name, 'answered');
       return answer;
     } catch (error) {
-      onEnd?.(upstream.name, error instanceof ServiceError ? error.code : 'internal_error');
+      onEnd?.(upstream.name, error instanceof ServiceError ? (error as ServiceError).code : 'internal_error');
       throw error;
     }
   }

@@ -100,6 +100,7 @@ export class ServiceTokens {
       goodUntil: askedAt + lifeMs - Math.min(MAX_MARGIN_MS, lifeMs / 10),
       kid,
       wasKeyKnown: ring.find(kid) !== undefined,
+      // An encrypted token hides its jti. No token has an empty one, so no revocation names it.
       revocable: [{ jti: jti ?? '', client_id: service }, ...(bearer ? [bearer.claims] : [])],
     });
     return token;
