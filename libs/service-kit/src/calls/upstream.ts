@@ -62,7 +62,7 @@ interface UpstreamAnswer {
 }
 
 const MAX_ATTEMPTS = 3;
-const FIRST_BACKOFF_MS = 50;
+const FIRST_BACKOFF_MS = 100;
 const MAX_WAIT_MS = 3_600_000;
 /** The callee, or a proxy before it, says with these that it is down. */
 const downStatuses = new Set([502, 503, 504]);
@@ -99,7 +99,7 @@ export class Upstream {
         if (!(error instanceof UpstreamError) || !error.isPassing) throw error;
         if (!request.repeatable || attempt === MAX_ATTEMPTS) throw error;
         // At random, so that callers that failed together do not repeat together.
-        const backoffMs = Math.random() * FIRST_BACKOFF_MS * 2 ** attempt;
+        const backoffMs = Math.random() * FIRST_BACKOFF_MS * 2 ** (attempt - 1);
         const waitMs = Math.max(backoffMs, error.waitMs);
         if (waitMs >= request.deadline.remainingMs()) throw error;
         await sleep(waitMs);
