@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 
 /** A door in front of a server on this machine; shutting it makes the server look dead. */
 export interface TcpGate {
@@ -11,13 +12,20 @@ export interface TcpGate {
   close(): Promise<void>;
 }
 
-/** Opens a gate to a port of 127.0.0.1. */
-export async function openGate(target: number): Promise<TcpGate> {
+export interface TlsCertificate {
+  /** PEM. */
+  readonly key: string;
+  /** PEM. */
+  readonly cert: string;
+}
+
+/** Opens a gate to a port of 127.0.0.1. With a certificate, clients speak TLS and the server behind the gate does not. */
+export async function openGate(target: number | (() => number), tls?: TlsCertificate): Promise<TcpGate> {
   const sockets = new Set<Socket>();
   let isOpen = true;
-  const server = createServer((incoming) => {
+  const forward = (incoming: Socket) => {
     if (!isOpen) return void incoming.destroy();
-    const outgoing = connect(target, '127.0.0.1');
+    const outgoing = connect(typeof target === 'number' ? target : target(), '127.0.0.1');
     incoming.pipe(outgoing).pipe(incoming);
     for (const [socket, other] of [
       [incoming, outgoing],
@@ -31,7 +39,8 @@ export async function openGate(target: number): Promise<TcpGate> {
         other.destroy();
       });
     }
-  });
+  };
+  const server = tls ? createTlsServer(tls, forward) : createServer(forward);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const cut = () => sockets.forEach((socket) => socket.destroy());
   return {
