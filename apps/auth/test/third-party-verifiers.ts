@@ -44,8 +44,9 @@ export const verifiers = {
       requestAgent: trust.agent,
       ...(keepMs && { cacheMaxAge: keepMs }),
     });
-    const keyOf: jsonwebtoken.GetPublicKeyOrSecret = ({ kid }, done) =>
+    const keyOf: jsonwebtoken.GetPublicKeyOrSecret = ({ kid }, done) => {
       client.getSigningKey(kid).then((key) => done(null, key.getPublicKey()), done);
+    };
     const verify = promisify<string, jsonwebtoken.GetPublicKeyOrSecret, jsonwebtoken.VerifyOptions, unknown>(
       jsonwebtoken.verify,
     );

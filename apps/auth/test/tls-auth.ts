@@ -1,7 +1,7 @@
 /** TLS in front of auth, with a certificate authority that exists only in the memory of the spec. */
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { startAuth, type AuthOptions } from './auth-fixture.js';
+import { startAuth } from './auth-fixture.js';
 import { openGate, type TlsCertificate } from './tcp-gate.js';
 
 const KEY = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -10,13 +10,11 @@ const { BasicConstraintsExtension, KeyUsagesExtension, KeyUsageFlags } = x509;
 export type TlsAuth = Awaited<ReturnType<typeof startTlsAuth>>;
 
 /** Starts auth behind TLS. Its issuer is `https://localhost:<port>`, and a client reaches it there. */
-export async function startTlsAuth(settings: AuthOptions['settings'] = {}) {
+export async function startTlsAuth() {
   const { authority, certificate } = await createAuthority();
-  let port: number;
-  const door = await openGate(() => port, certificate);
+  const door = await openGate(() => Number(new URL(auth.url).port), certificate);
   const issuer = `https://localhost:${door.port}`;
-  const auth = await startAuth({ settings: { ...settings, issuer } });
-  port = Number(new URL(auth.url).port);
+  const auth = await startAuth({ settings: { issuer } });
   return {
     ...auth,
     issuer,
