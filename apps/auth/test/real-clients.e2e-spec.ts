@@ -9,12 +9,11 @@ import { startTlsAuth, type TlsAuth } from './tls-auth.js';
 import { failureOf, trusting, UNKNOWN_AUTHORITY, type Trust } from './trusting.js';
 
 type Parameters = Record<string, string>;
-type Tokens = Pick<oauth.TokenEndpointResponse, 'access_token' | 'scope' | 'issued_token_type'>;
 
 /** What a service does with its library. */
 interface ClientLibrary {
-  credentials(parameters: Parameters): Promise<Tokens>;
-  exchange(parameters: Parameters): Promise<Tokens>;
+  credentials(parameters: Parameters): Promise<oauth.TokenEndpointResponse>;
+  exchange(parameters: Parameters): Promise<oauth.TokenEndpointResponse>;
 }
 
 /** Which of the two metadata documents: RFC 8414 or OpenID Connect Discovery. */

@@ -2,12 +2,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, type JSONWebKeySet } from 'jose';
 import { createTestKey, eventually, segment, signCompact } from '#testing';
-import { projectRoot } from '../../../infra/project.js';
 import type { Library } from './third-party-verifiers.js';
 import { startTlsAuth, type TlsAuth } from './tls-auth.js';
 import { UNKNOWN_AUTHORITY } from './trusting.js';
@@ -26,7 +24,7 @@ let started = 0;
 
 beforeAll(async () => {
   auth = await startTlsAuth();
-  child = fork(join(projectRoot, 'dist/apps/auth/test/verifier-process.js'));
+  child = fork(new URL('../../../dist/apps/auth/test/verifier-process.js', import.meta.url));
 }, 60_000);
 afterAll(async () => {
   child?.kill();

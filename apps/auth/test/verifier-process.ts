@@ -10,7 +10,7 @@ export interface Question {
   readonly verifier: number;
   readonly library: Library;
   readonly token: string;
-  readonly options: Omit<VerifierOptions, 'trust'> & { readonly authority?: string };
+  readonly options: Omit<VerifierOptions, 'trust'> & { readonly authority?: string | undefined };
 }
 
 /** Why the library refused the token; empty if it accepted the token. */
