@@ -85,7 +85,7 @@ describe.each(Object.entries(libraries))('%s', (_name, start) => {
     },
   );
 
-  it('sends the name of its key where it is told it', async () => {
+  it('sends the kid of its key, if it is told the kid', async () => {
     const library = await start({ key: { key: ownKey, kid: key.kid } });
     await expect(library.credentials({ audience: 'inventory' })).resolves.toHaveProperty('access_token');
     const other = await start({ key: { key: ownKey, kid: createTestKey().kid } });
@@ -98,9 +98,8 @@ describe.each(Object.entries(libraries))('%s', (_name, start) => {
     'exchanges the token of an account, from %s discovery',
     async (discovery) => {
       const subject = await auth.login();
-      const { access_token, issued_token_type } = await (
-        await start({ discovery })
-      ).exchange({
+      const library = await start({ discovery });
+      const { access_token, issued_token_type } = await library.exchange({
         ...{ subject_token: subject, subject_token_type: ACCESS_TOKEN },
         ...{ audience: 'inventory', scope: 'inventory:reserve' },
       });
@@ -135,10 +134,11 @@ describe.each(Object.entries(libraries))('%s', (_name, start) => {
   });
 });
 
-const refused = (error: string, status = error === 'invalid_client' ? 401 : 400) => ({
+/** The error of both libraries for an answer of RFC 6749 §5.2. */
+const refused = (error: string) => ({
   name: 'ResponseBodyError',
   error,
-  status,
+  status: error === 'invalid_client' ? 401 : 400,
 });
 
 function webKey({ privateKey }: TestKey): Promise<oauth.CryptoKey> {
