@@ -19,14 +19,20 @@ export function trusting(authority?: string) {
 /** Returns the codes and messages of the error that the promise fails with, and of its causes. Empty if it is fulfilled. */
 export async function failureOf(promise: Promise<unknown>): Promise<string> {
   const found: unknown[] = [];
-  let error: unknown = await promise.then(() => undefined).catch((failure: unknown) => failure);
+  let error: unknown;
+  try {
+    await promise;
+    return '';
+  } catch (failure) {
+    error = failure;
+  }
   // Errors of other realms are no instances of Error. fast-jwt keeps the cause of its error as `originalError`.
   while (typeof error === 'object' && error !== null && found.length < 20) {
     const { code, message, cause, originalError } = error as Record<string, unknown>;
     found.push(code, message);
     error = cause ?? originalError;
   }
-  return found.filter(Boolean).join(': ');
+  return found.filter(Boolean).join(': ') || 'an error without a message';
 }
 
 /** How TLS says that it does not know the authority. */
