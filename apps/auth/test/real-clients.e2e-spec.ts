@@ -14,6 +14,8 @@ type Parameters = Record<string, string>;
 interface ClientLibrary {
   credentials(parameters: Parameters): Promise<oauth.TokenEndpointResponse>;
   exchange(parameters: Parameters): Promise<oauth.TokenEndpointResponse>;
+  introspect(token: string): Promise<oauth.IntrospectionResponse>;
+  revoke(token: string): Promise<void>;
 }
 
 /** Which of the two metadata documents: RFC 8414 or OpenID Connect Discovery. */
@@ -40,6 +42,8 @@ const libraries: Record<string, (start?: Start) => Promise<ClientLibrary>> = {
     return {
       credentials: (parameters) => openid.clientCredentialsGrant(config, parameters),
       exchange: (parameters) => openid.genericGrantRequest(config, EXCHANGE, parameters),
+      introspect: (token) => openid.tokenIntrospection(config, token),
+      revoke: (token) => openid.tokenRevocation(config, token),
     };
   },
 
@@ -59,6 +63,15 @@ const libraries: Record<string, (start?: Start) => Promise<ClientLibrary>> = {
         const request = [server, client, authentication, EXCHANGE, parameters, options] as const;
         const answer = await oauth.genericTokenEndpointRequest(...request);
         return oauth.processGenericTokenEndpointResponse(server, client, answer);
+      },
+      async introspect(token) {
+        const answer = await oauth.introspectionRequest(server, client, authentication, token, options);
+        return oauth.processIntrospectionResponse(server, client, answer);
+      },
+      async revoke(token) {
+        await oauth.processRevocationResponse(
+          await oauth.revocationRequest(server, client, authentication, token, options),
+        );
       },
     };
   },
@@ -127,6 +140,14 @@ describe.each(Object.entries(libraries))('%s', (_name, start) => {
         audience: 'inventory',
       }),
     ).rejects.toMatchObject(refused('invalid_grant'));
+  });
+
+  it('asks whether a token is active, and revokes it', async () => {
+    const library = await start();
+    const { access_token } = await library.credentials({ audience: 'inventory' });
+    expect(await library.introspect(access_token)).toMatchObject({ active: true, sub: CLIENT });
+    await library.revoke(access_token);
+    expect(await library.introspect(access_token)).toEqual({ active: false });
   });
 
   it('does not connect if it does not trust the authority', async () => {
