@@ -71,8 +71,8 @@ async function insert(
   row: Pick<Reservation, 'orderId' | 'userId' | 'releasedAt'>,
 ): Promise<boolean> {
   const query = tx.createQueryBuilder().insert().into(Reservation).values(row);
-  const { raw } = await query.orIgnore().returning('order_id').execute();
-  return (raw as object[]).length === 1;
+  const inserted = await query.orIgnore().returning('order_id').execute();
+  return (inserted.raw as object[]).length === 1;
 }
 
 async function find(
