@@ -40,7 +40,7 @@ async function eventsOf(act: () => Promise<unknown>): Promise<Line[]> {
     .filter(({ event }) => event !== undefined);
   for (const { event, ...line } of told) {
     seen.add(event);
-    const { level, time, service, context, msg, requestId: _, by: __, ...fields } = line;
+    const { level, time, service, context, msg, requestId: _, traceId: __, by: ___, ...fields } = line;
     expect({ level, service, context, msg }).toEqual({
       level: 'info',
       service: 'auth',

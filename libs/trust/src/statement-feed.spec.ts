@@ -69,8 +69,9 @@ function setUp(options: Partial<StatementFeedOptions> = {}) {
   return { clock, issuer, ring, http, log, feed, pass, ask };
 }
 
+/** More turns of the event loop than anything here takes. */
 const settle = async () => {
-  for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
 /** The part of a NATS connection that the feed uses. */
