@@ -91,10 +91,10 @@ function site(row: ServiceRow, scheme: 'http' | 'https'): string {
   return `${address} {\n${tls}${idempotentPosts(row)}\timport replicas ${row.name} ${port}\n}\n`;
 }
 
-/** A POST with an Idempotency-Key takes effect once, however often it arrives. The proxy keeps its body to repeat it. */
+/** A POST with an Idempotency-Key makes one thing, however often it arrives. The proxy keeps its body to repeat it. */
 function idempotentPosts(row: ServiceRow): string {
   if (row.idempotentPosts.length === 0) return '';
-  return `	# Safe to repeat: it takes effect once.
+  return `	# Safe to repeat: the key makes one thing.
 	@idempotent {
 		method POST
 		path ${row.idempotentPosts.join(' ')}

@@ -115,8 +115,8 @@ export const readToken = (guide: Guide, token: string) =>
 export const placeOrder = (guide: Guide, token: string) =>
   guide.step(
     'Read products, place an order',
-    'The customer orders something with the token. orders checks the token by itself, then asks inventory for the ' +
-      'price over REST. The network can fail after the order was made and before the answer arrives. So the request ' +
+    'The customer orders something with the token. orders checks the token by itself. Then it asks inventory for the ' +
+      'price, and reserves the goods there (step 15). The network can fail after the order was made and before the answer arrives. So the request ' +
       'has an Idempotency-Key: the client can repeat it without a second order.',
     async () => {
       const { items } = (await guide.ask<{ items: Product[] }>('inventory', 'GET /products', { expect: 200 }))

@@ -17,7 +17,7 @@ npm run keys -- anchor [--drop SERVICE/INSTANCE] [--proceed]
 npm run keys -- recover                                    replace all keys after the database was restored from a backup
 npm run keys -- reseal                                     seal all keys under the first key-encryption key
 npm run keys -- clients                                    every client, its state and its keys
-npm run keys -- disable-client CLIENT                      give a client no token, and refuse those that it has handled
+npm run keys -- disable-client CLIENT                      give a client no token, and refuse those that it got
 npm run keys -- enable-client CLIENT                       give it tokens again, once no service refuses them
 npm run keys -- client-keys FILE [--end-others [--at-once]]
                                                            register the keys of a file {client_id, jwks: {keys}};

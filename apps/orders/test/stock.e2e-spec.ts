@@ -85,6 +85,15 @@ describe('the goods of an order', () => {
     expect(last).toMatchObject({ method: 'DELETE', orderId: first.orderId, claims: { sub } });
   });
 
+  it('are released although the time that the customer allows is over', async () => {
+    app.inventory.behaveForStock = (about, response) =>
+      about.method === 'DELETE' ? app.inventory.keep(about, response) : undefined;
+    const headers = { 'x-request-timeout-ms': '200' };
+    const answer = await app.send('POST', '/orders', { token: app.token(), headers, body: { lines } });
+    expect(answer).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
+    expect(asked().at(-1)).toBe('DELETE');
+  });
+
   it('401 if auth no longer accepts the token of the customer', async () => {
     app.tokenEndpoint.error = 'invalid_grant';
     const answer = await place({ sub: 'logged-out' });

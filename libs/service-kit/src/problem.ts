@@ -75,7 +75,11 @@ export const kitProblems = defineProblems<KitCode>({
   shutting_down: { status: 503, title: 'The service is shutting down; try again' },
   deadline_passed: { status: 504, title: 'The time that the request allowed has passed' },
   // As the guard answers: the caller must log in again, also if only the next service or the issuer refuses its token.
-  invalid_token: guardProblems.invalid_token,
+  invalid_token: {
+    status: 401,
+    title: guardProblems.invalid_token.title,
+    challenge: 'Bearer error="invalid_token"',
+  },
 });
 
 /** The codes for refusals of the framework, by status. The framework's own error code comes first, see `problemOf`. */

@@ -78,7 +78,7 @@ export const securityEvents = {
     },
   },
   'client.disabled': {
-    meaning: 'A client was disabled. It gets no token, and the tokens that it has handled are refused.',
+    meaning: 'A client was disabled. It gets no token, and the tokens that it got are refused.',
     fields: { client },
   },
   'client.enabled': { meaning: 'A disabled client gets tokens again.', fields: { client } },

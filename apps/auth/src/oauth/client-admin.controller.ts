@@ -41,7 +41,7 @@ export class ClientAdminController {
   @Post(':id/disable')
   @HttpCode(200)
   @ApiOperation({
-    summary: 'Disable a client: it gets no token, and every service refuses the tokens that it has handled',
+    summary: 'Disable a client: it gets no token, and every service refuses the tokens that it got',
   })
   @ApiOkResponse({ standardSchema: clientView })
   @ApiProblems('client_not_found', 'client_of_logins')

@@ -7,9 +7,7 @@ import { RevocationsService } from '../revocations/revocations.service.js';
 import type { ClientKey } from './client-key.entity.js';
 import { Client } from './client.entity.js';
 import { holdClient } from './lock-clients.js';
-
-/** The client of every login by password. */
-const LOGINS = 'web';
+import { WEB_CLIENT } from '../sessions/grants.js';
 
 export interface ClientFacts {
   readonly id: string;
@@ -44,7 +42,7 @@ export class ClientStatusService {
    * @throws AuthError `client_not_found` · `client_of_logins` · `database_went_back`
    */
   async disable(id: string): Promise<ClientFacts> {
-    if (id === LOGINS) throw new AuthError('client_of_logins');
+    if (id === WEB_CLIENT) throw new AuthError('client_of_logins');
     const { facts, isNew } = await this.revocations.transaction(async (tx, revoke) => {
       const { client, now } = await holdClient(tx, id);
       const isNew = client.disabledAt === null;

@@ -15,7 +15,7 @@ export interface Permission {
 export const permissions: readonly Permission[] = [
   // To reserve the goods of an order, for the customer who places it.
   { caller: 'orders', callee: 'inventory', needs: 'orders:write', grants: ['inventory:reserve'] },
-  // To confirm or release a reservation after the token of its customer has expired.
+  // For work after the token of the customer has expired. No route of inventory accepts it yet: those want a customer.
   { caller: 'orders', callee: 'inventory', needs: null, grants: ['inventory:reserve'] },
 ];
 
@@ -67,7 +67,7 @@ export function targetOf(
   return named;
 }
 
-/** An URL without a path is the same with a slash at its end (RFC 3986 §6.2.3). */
+/** A URL without a path is the same with a slash at its end (RFC 3986 §6.2.3). */
 function audienceAt(url: string, known: readonly { audience: string; url: string }[]): string {
   const found = known.find((resource) => url === resource.url || url === `${resource.url}/`);
   if (!found) throw new OAuthError('invalid_target');

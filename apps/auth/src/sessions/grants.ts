@@ -23,7 +23,7 @@ import {
 import { Session } from './session.entity.js';
 
 /** The `client_id` of every login by password. */
-const WEB_CLIENT = 'web';
+export const WEB_CLIENT = 'web';
 /** How many used tokens a family remembers. Only a client that refreshes more often within the grace reaches it. */
 const MAX_REMEMBERED = 100;
 

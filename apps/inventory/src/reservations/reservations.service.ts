@@ -31,9 +31,8 @@ export class ReservationsService {
         );
       }
       const found = await find(tx, { orderId, userId });
-      if (!found || (!found.releasedAt && !haveSameLines(found.lines, lines)))
-        throw new InventoryError('reservation_differs');
-      if (found.releasedAt) throw new InventoryError('reservation_released');
+      if (found?.releasedAt) throw new InventoryError('reservation_released');
+      if (!found || !haveSameLines(found.lines, lines)) throw new InventoryError('reservation_differs');
       return view(found);
     });
   }
@@ -47,13 +46,13 @@ export class ReservationsService {
 
   /**
    * Puts the goods of an order back into stock. A second call changes nothing. It also ends a reservation that was not
-   * made yet: a request to reserve that comes later than its release is refused, and keeps no goods for nobody.
+   * made yet: a request to reserve that comes later than its release is refused, and keeps no goods.
    *
    * @throws InventoryError `reservation_not_found` if the order has a reservation of another account
    */
   release(userId: string, orderId: string): Promise<void> {
     return this.dataSource.transaction(async (tx) => {
-      if (await insert(tx, { orderId, userId, releasedAt: new Date() })) return;
+      if (await insert(tx, { orderId, userId, releasedAt: () => 'clock_timestamp()' })) return;
       const [[released]] = await tx.query<[object[]]>(
         `UPDATE reservations SET released_at = clock_timestamp()
           WHERE order_id = $1 AND user_id = $2 AND released_at IS NULL RETURNING order_id`,
@@ -68,7 +67,7 @@ export class ReservationsService {
 /** Returns false if the order has a reservation. Waits for a transaction that is just inserting one. */
 async function insert(
   tx: EntityManager,
-  row: Pick<Reservation, 'orderId' | 'userId' | 'releasedAt'>,
+  row: Pick<Reservation, 'orderId' | 'userId'> & { releasedAt: null | (() => string) },
 ): Promise<boolean> {
   const query = tx.createQueryBuilder().insert().into(Reservation).values(row);
   const inserted = await query.orIgnore().returning('order_id').execute();

@@ -48,7 +48,8 @@ export class Stock {
   }
 
   /**
-   * Puts the goods back into stock. A second call changes nothing, and a request to reserve that comes later is refused.
+   * Puts the goods back into stock. A second call changes nothing, and a request to reserve that comes later is refused. It
+   * ignores the deadline of the request: a customer who allows little time must not leave goods reserved.
    *
    * @throws OrdersError `inventory_unavailable`
    * @throws ServiceError `invalid_token` if the token of the customer is no longer good
@@ -59,6 +60,7 @@ export class Stock {
         method: 'DELETE',
         path: `/reservations/${orderId}`,
         authority: { onBehalfOf: bearer, scope },
+        ignoresDeadline: true,
         expect: { 204: z.undefined() },
       })
       .catch((error: unknown) => {

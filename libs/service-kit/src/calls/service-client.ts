@@ -27,6 +27,11 @@ export interface ServiceCall<E extends Expected> {
   readonly authority?: Authority;
   /** For POST: that the callee does the same work only once, however often it gets this request. */
   readonly idempotent?: boolean;
+  /**
+   * Gives the call its whole timeout, although the current request may have a deadline that is earlier or has passed. For a
+   * call that undoes another one.
+   */
+  readonly ignoresDeadline?: boolean;
 }
 
 /** The answer. Its status decides the type of its body. */
@@ -68,10 +73,12 @@ export class ServiceClient {
 
   private async answerTo<E extends Expected>(call: ServiceCall<E>): Promise<ServiceAnswer<E>> {
     const { upstream } = this.options;
-    const deadline = Deadline.after(upstream.timeoutMs).earlier(currentDeadline());
+    const own = Deadline.after(upstream.timeoutMs);
+    const deadline = call.ignoresDeadline ? own : own.earlier(currentDeadline());
     const { status, body } = await this.authorized(call, deadline);
     const what = `${call.method ?? 'GET'} ${call.path} at ${upstream.name}`;
     const schema = call.expect[status];
+    // Only a second 401 gets here without a schema: `send` fails at every other status that is not expected.
     if (!schema) throw new UpstreamError('upstream_invalid', `${what} refuses a new token: ${status}`);
     const parsed = schema.safeParse(parseJson(what, body));
     if (!parsed.success)

@@ -11,7 +11,7 @@ export type UpstreamCode = 'upstream_unavailable' | 'upstream_timeout' | 'upstre
 
 interface Failure {
   readonly cause?: unknown;
-  /** The callee asks to wait so long, or the circuit does. Default: 1 s. */
+  /** The callee asks to wait so long, or the circuit does. Default: 0. */
   readonly waitMs?: number | undefined;
   /** Whether the same request may succeed a moment later. */
   readonly isPassing?: boolean;
