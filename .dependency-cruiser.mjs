@@ -10,6 +10,7 @@ const ours = '^(apps|libs|infra|scenarios|bench)/';
 const entryPoints = [
   '/(main|migrate|seed|keys-cli)[.]ts$',
   '^libs/[^/]+/src/index[.]ts$',
+  '^infra/dev/(dev|compile-worker)[.]ts$',
   '^infra/local/(start|reset|run-key-command|reaper)[.]ts$',
   '^infra/checks/run[.]ts$',
   '^infra/generate/generate[.]ts$',
@@ -41,6 +42,7 @@ const authRooms = [
 const infraRooms = {
   system: [],
   local: ['system'],
+  dev: ['system', 'local'],
   compose: ['system'],
   image: ['system', 'compose'],
   generate: ['system', 'compose'],

@@ -4,25 +4,25 @@
  *
  *   node infra/bootstrap.mjs prepare              install and build, if something is missing or out of date
  *   node infra/bootstrap.mjs start [options]      prepare, then run the system
+ *   node infra/bootstrap.mjs dev [options]        prepare, then run the system and restart what changes
  *   node infra/bootstrap.mjs test [jest options]  prepare, then run the tests
  *   node infra/bootstrap.mjs reset                stop the running system and remove its state
  *   node infra/bootstrap.mjs run FILE [options]   prepare, then run a file in dist/
  */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { isBuilt, sourceFingerprint, stampBuild } from './build-stamp.mjs';
 import { tryClaim } from './claims.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...path) => join(root, ...path);
 const oldestNode = [20, 19];
-const sourceFolders = ['apps', 'libs', 'infra', 'scenarios', 'bench'];
 
 const [command, ...args] = process.argv.slice(2);
-const commands = { prepare, start, test, reset, run };
+const commands = { prepare, start, dev, test, reset, run };
 
 requireNode();
 if (!Object.hasOwn(commands, command ?? '')) {
@@ -33,6 +33,11 @@ await commands[command]();
 async function start() {
   await prepare();
   await importBuilt('dist/infra/local/start.js', args);
+}
+
+async function dev() {
+  await prepare();
+  await importBuilt('dist/infra/dev/dev.js', args);
 }
 
 async function run() {
@@ -80,11 +85,11 @@ async function importBuilt(file, argv) {
 }
 
 async function prepare() {
-  if (isInstalled() && isBuilt()) return;
+  if (isInstalled() && isBuilt(root)) return;
   const release = await takeLock();
   try {
     if (!isInstalled()) await install();
-    if (!isBuilt()) await build();
+    if (!isBuilt(root)) await build();
   } finally {
     release();
   }
@@ -115,35 +120,14 @@ async function install() {
 
 async function build() {
   rmSync(at('dist'), { recursive: true, force: true });
-  const fingerprint = sourceFingerprint();
+  const fingerprint = sourceFingerprint(root);
   await step('Building', [
     process.execPath,
     at('node_modules/typescript/bin/tsc'),
     '-p',
     'tsconfig.build.json',
   ]);
-  writeFileSync(at('dist/.sources'), fingerprint);
-}
-
-function isBuilt() {
-  return existsSync(at('dist/.sources')) && readFileSync(at('dist/.sources'), 'utf8') === sourceFingerprint();
-}
-
-function sourceFingerprint() {
-  const sources = sourceFolders
-    .filter((folder) => existsSync(at(folder)))
-    .flatMap((folder) => sourceFiles(folder));
-  const hash = createHash('sha256');
-  for (const file of [...sources, 'package.json', 'tsconfig.json', 'tsconfig.build.json'].sort()) {
-    const { size, mtimeMs } = statSync(at(file));
-    hash.update(`${file} ${size} ${mtimeMs}\n`);
-  }
-  return hash.digest('hex');
-}
-
-function sourceFiles(folder) {
-  const names = readdirSync(at(folder), { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => /(?<!spec)\.(ts|mjs)$/.test(name)).map((name) => join(folder, name));
+  stampBuild(root, fingerprint);
 }
 
 /** Runs one step and prints its title and its time. It prints the output of the step only if the step fails. */

@@ -5,6 +5,7 @@
  *   running.json      addresses and pids, while the system is ready
  *   children.json     the processes of the last start; after a crash, the next start ends those that still run
  *   secrets/ public/ credentials.json    see infra/system/secrets.ts
+ *   <service>.env    the environment of a service that somebody runs by hand
  *   postgres/ nats/ logs/ stamps/
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,7 @@ import { projectRoot } from '../project.js';
 import { SetupError } from '../system/setup-error.js';
 import { signalGroup } from './processes.js';
 
-/** The content of `running.json`. Paths are absolute. */
+/** The content of `running.json`. Paths are absolute. A service that somebody runs by hand has the pid 0. */
 export interface RunningFile {
   pid: number;
   portBase: number;
@@ -41,6 +42,7 @@ export const statePaths = {
   logs: (stateDir: string) => join(stateDir, 'logs'),
   log: (stateDir: string, name: string) => join(stateDir, 'logs', `${name}.log`),
   stamp: (stateDir: string, name: string) => join(stateDir, 'stamps', name),
+  environment: (stateDir: string, name: string) => join(stateDir, `${name}.env`),
 };
 
 /** Identifies a process. A later process with the same pid has another start time. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import type { SuperuserLogin } from '../system/service-database.js';
 import { environmentFor, type Program, type SystemAddresses } from '../system/environment.js';
 import { readSecret, secretPaths } from '../system/secrets.js';
@@ -54,6 +55,25 @@ export function planProgram(
   };
 }
 
+/** The inspector of a process: a debugger on this machine can attach to the port. */
+export function inspectOption(port: number): string {
+  return `--inspect=${host}:${port}`;
+}
+
+/**
+ * The content of a file for `node --env-file`.
+ * @throws Error if Node cannot read a value from such a file.
+ */
+export function planEnvFile(environment: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(environment).map(([name, value]) => {
+    const forms = ["'", '"', '`'].map((quote) => `${name}=${quote}${value}${quote}`);
+    const line = forms.find((form) => parseEnv(form)[name] === value);
+    if (line === undefined) throw new Error(`The value of ${name} cannot be written into a file for Node.`);
+    return line;
+  });
+  return `${lines.join('\n')}\n`;
+}
+
 /** The login of PostgreSQL's superuser. No service gets it. @throws SetupError `state_damaged`. */
 export function planSuperuser({ stateDir, postgresPort }: SystemAddresses): SuperuserLogin {
   return {
@@ -64,7 +84,7 @@ export function planSuperuser({ stateDir, postgresPort }: SystemAddresses): Supe
   };
 }
 
-/** The content of running.json. */
+/** The content of running.json. A service that this launcher has not started has the pid 0. */
 export function planRunningFile(
   portBase: number,
   addresses: SystemAddresses,

@@ -2,11 +2,12 @@
  * Runs a whole system of real processes for one state folder: PostgreSQL, nats-server and every service of the table.
  * `npm start` runs one system. Tests and scenarios run systems of their own, and stop, kill and restart single parts.
  */
-import { join, resolve } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { planDatabase, provisionDatabase } from '../system/service-database.js';
 import type { Program, SystemAddresses } from '../system/environment.js';
 import { makeSecrets, publicNkeys } from '../system/secrets.js';
-import { portClaims, services, type ServiceRow } from '../system/services.js';
+import { inspectorPort, portClaims, services, type ServiceRow } from '../system/services.js';
 import { makeTokenKeys } from '../system/token-keys.js';
 import { projectRoot } from '../project.js';
 import { SetupError } from '../system/setup-error.js';
@@ -31,7 +32,9 @@ import {
 } from './state-dir.js';
 import {
   digestOfPreparation,
+  inspectOption,
   planAddresses,
+  planEnvFile,
   planProgram,
   planRunningFile,
   planSuperuser,
@@ -55,6 +58,12 @@ export interface SystemOptions {
   durable?: boolean;
   /** Milliseconds within which a service must become ready. Default 60,000. */
   readyTimeoutMs?: number;
+  /** The services that somebody runs by hand. Their databases are prepared, but they are not started. Default: none. */
+  without?: readonly string[];
+  /** If true, each service has an inspector, see `inspectorPort`. Default false. */
+  inspect?: boolean;
+  /** Gets the report when a service ends by itself after it was ready. Without it, `crashed` resolves. */
+  onServiceEnd?: (report: string) => void;
   /** Gets one line for each step. */
   log?: (line: string) => void;
   /** Aborts a start. The start then rejects, after everything has stopped. */
@@ -84,8 +93,13 @@ export class RunningSystem {
 
   private readonly stateDir: string;
   private readonly rows: readonly ServiceRow[];
+  /** The services that this launcher starts. */
+  private readonly started: readonly ServiceRow[];
   private readonly addresses: SystemAddresses;
   private readonly parts = new Map<string, Child>();
+  /** The services that became ready and have not ended since. */
+  private readonly ready = new Set<string>();
+  private booted = false;
   private readonly log: (line: string) => void;
   private readonly aborted: AbortSignal;
   private tokenKeys: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
@@ -98,6 +112,7 @@ export class RunningSystem {
   ) {
     this.stateDir = options.stateDir;
     this.rows = options.rows ?? services;
+    this.started = this.rows.filter(({ name }) => !options.without?.includes(name));
     this.addresses = planAddresses(
       this.stateDir,
       options.portBase,
@@ -128,7 +143,8 @@ export class RunningSystem {
 
   /** Starts everything, in order. */
   async boot(): Promise<void> {
-    await assertPortsFree(portClaims(this.options.portBase, this.rows));
+    // A service that somebody runs by hand may listen already.
+    await assertPortsFree(portClaims(this.options.portBase, this.started, this.options.inspect));
     makeSecrets(this.stateDir, this.rows);
     this.tokenKeys = makeTokenKeys(this.stateDir, this.options.encryptTokensFor ?? [], this.rows);
     await settleAll([
@@ -139,7 +155,9 @@ export class RunningSystem {
       await provisionDatabase(planSuperuser(this.addresses), planDatabase(row.name, this.stateDir));
     }
     await settleAll(this.rows.map((row) => this.prepareDatabase(row)));
-    await settleAll(this.rows.map((row) => this.step(`${row.name} is ready`, this.launch(row.name))));
+    for (const row of this.rows) if (!this.started.includes(row)) this.explainHowToRun(row);
+    await settleAll(this.started.map((row) => this.step(`${row.name} is ready`, this.launch(row.name))));
+    this.booted = true;
   }
 
   /** Stops everything: first the services, which finish their requests, then NATS, then PostgreSQL. */
@@ -166,20 +184,25 @@ export class RunningSystem {
     await this.part(part).kill(signal);
   }
 
-  /** Starts a part that has ended. A service is ready when this resolves. */
-  async launch(part: string): Promise<void> {
+  /** Starts a part that has ended. A service is ready when this resolves. `signal` ends the wait for that. */
+  async launch(part: string, signal?: AbortSignal): Promise<void> {
     this.aborted.throwIfAborted();
     if (this.parts.get(part)?.running) return;
     if (part === 'postgres') await this.launchPostgres();
     else if (part === 'nats') await this.launchNats();
-    else await this.launchService(this.row(part));
-    if (this.rows.every((row) => this.parts.has(row.name))) writeRunning(this.stateDir, this.running);
+    else await this.launchService(this.row(part), signal);
+    if (this.started.every((row) => this.parts.has(row.name))) writeRunning(this.stateDir, this.running);
   }
 
   /** `halt`, then `launch`. */
-  async restart(part: string): Promise<void> {
+  async restart(part: string, signal?: AbortSignal): Promise<void> {
     await this.halt(part);
-    await this.launch(part);
+    await this.launch(part, signal);
+  }
+
+  /** Migrates and seeds the database of a service, if its code has changed. */
+  async prepare(service: string): Promise<void> {
+    await this.prepareDatabase(this.row(service));
   }
 
   private async step(done: string, work: Promise<void>): Promise<void> {
@@ -212,9 +235,16 @@ export class RunningSystem {
     this.register('nats', child);
   }
 
-  private async launchService(row: ServiceRow): Promise<void> {
-    const settings = { ...this.options.settings?.[row.name], ...this.tokenKeys[row.name] };
-    const child = startChild(this.program(row, 'main', settings));
+  private async launchService(row: ServiceRow, signal?: AbortSignal): Promise<void> {
+    const program = this.program(row, 'main', this.mainSettings(row));
+    // By default, Node writes the address of the inspector into the log at each start.
+    if (this.options.inspect)
+      program.args.unshift(
+        inspectOption(inspectorPort(this.options.portBase, row)),
+        '--inspect-publish-uid=http',
+      );
+    this.ready.delete(row.name);
+    const child = startChild(program);
     this.register(row.name, child);
     await untilReady({
       child,
@@ -222,8 +252,27 @@ export class RunningSystem {
       logFile: statePaths.log(this.stateDir, row.name),
       timeoutMs: this.options.readyTimeoutMs ?? 60_000,
       log: this.log,
-      signal: this.aborted,
+      signal: signal ? AbortSignal.any([this.aborted, signal]) : this.aborted,
     });
+    this.ready.add(row.name);
+  }
+
+  /** Writes the environment of a service into a file, and logs the command that runs the service with it. */
+  private explainHowToRun(row: ServiceRow): void {
+    const { args, env } = this.program(row, 'main', this.mainSettings(row));
+    const { PATH: _ofTheShell, ...environment } = env;
+    const file = statePaths.environment(this.stateDir, row.name);
+    rmSync(file, { force: true }); // `mode` counts for a new file only
+    writeFileSync(file, planEnvFile(environment), { mode: 0o600 });
+    const paths = [file, args.at(-1)!].map((path) => relative(process.cwd(), path));
+    const inspect = inspectOption(inspectorPort(this.options.portBase, row));
+    this.log(
+      `to run ${row.name} by hand: node --env-file=${paths[0]} --enable-source-maps ${inspect} ${paths[1]}`,
+    );
+  }
+
+  private mainSettings(row: ServiceRow): Record<string, string> {
+    return { ...this.options.settings?.[row.name], ...this.tokenKeys[row.name] };
   }
 
   /** `migrate` and `seed` can run any number of times. Each takes a process, so they run only after a change of code or settings. */
@@ -245,8 +294,17 @@ export class RunningSystem {
       [...this.parts.values()].map(({ pid }) => pid),
     );
     void child.exited.then((exit) => {
-      if (!exit.expected) this.reportCrash(describeExit(child, exit, statePaths.log(this.stateDir, part)));
+      if (!exit.expected)
+        this.handleEnd(part, describeExit(child, exit, statePaths.log(this.stateDir, part)));
     });
+  }
+
+  /** A service that ends before it is ready needs no report here: `launch` rejects with it. */
+  private handleEnd(part: string, report: string): void {
+    const { onServiceEnd } = this.options;
+    const isService = this.rows.some(({ name }) => name === part);
+    if (!this.booted || !isService || !onServiceEnd) this.reportCrash(report);
+    else if (this.ready.delete(part)) onServiceEnd(report);
   }
 
   private program(row: ServiceRow, program: Program, settings?: Readonly<Record<string, string>>) {

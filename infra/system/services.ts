@@ -55,17 +55,31 @@ export const services: readonly ServiceRow[] = [
 /** The port offsets of PostgreSQL and NATS. */
 export const serverPortOffsets = { postgres: 10, nats: 11 } as const;
 
+/** The port of a service's inspector (Node's debugger) under `npm run dev`. */
+export function inspectorPort(portBase: number, row: ServiceRow): number {
+  return portBase + 20 + row.portOffset;
+}
+
 /** The default of `--port-base`. */
 export const defaultPortBase = 3000;
 
-/** Every port on which a system with this port base listens. */
+/** Every port on which a system with this port base listens. `inspect`: the ports of the inspectors as well. */
 export function portClaims(
   portBase: number,
   rows: readonly ServiceRow[] = services,
+  inspect = false,
 ): { name: string; port: number }[] {
   const servers = Object.entries(serverPortOffsets).map(([name, offset]) => ({
     name,
     port: portBase + offset,
   }));
-  return [...rows.map(({ name, portOffset }) => ({ name, port: portBase + portOffset })), ...servers];
+  const inspectors = rows.map((row) => ({
+    name: `inspector of ${row.name}`,
+    port: inspectorPort(portBase, row),
+  }));
+  return [
+    ...rows.map(({ name, portOffset }) => ({ name, port: portBase + portOffset })),
+    ...servers,
+    ...(inspect ? inspectors : []),
+  ];
 }
