@@ -19,7 +19,7 @@ const shownFiles = 3;
 /** Shows the logs of a running system, compiles what changes, and restarts the services that import it. */
 export class Restarts implements Companion {
   readonly options: Partial<SystemOptions>;
-  private readonly colour = process.stdout.isTTY && process.stdout.hasColors();
+  private readonly colour = Boolean(process.stdout.isTTY) && process.stdout.hasColors(); // it knows NO_COLOR
   private readonly stopFollowing: (() => void)[];
   private readonly stopping = new AbortController();
   private worker: Worker | undefined;

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync, unwatchFile, watchFile } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { styleText } from 'node:util';
 import pinoPretty from 'pino-pretty';
 
@@ -20,7 +20,7 @@ export function logFormat(
   return (service, entry) => {
     const name = service.padEnd(width);
     const style = colours[services.indexOf(service) % colours.length];
-    const prefix = colour && style !== undefined ? styleText(style, name) : name;
+    const prefix = colour && style !== undefined ? styleText(style, name, { validateStream: false }) : name;
     return pretty(entry)
       .trimEnd()
       .split('\n')
@@ -44,9 +44,9 @@ export function followFile(file: string, onLine: (line: string) => void): () => 
     rest = all.subarray(end); // the beginning of a line, or of a character
     for (const line of all.subarray(0, end).toString('utf8').split('\n')) if (line !== '') onLine(line);
   };
-  watchFile(file, { interval: everyMs, persistent: false }, read);
+  const timer = setInterval(read, everyMs).unref();
   return () => {
-    unwatchFile(file, read);
+    clearInterval(timer);
     read();
   };
 }

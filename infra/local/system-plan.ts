@@ -5,7 +5,7 @@ import { parseEnv } from 'node:util';
 import type { SuperuserLogin } from '../system/service-database.js';
 import { environmentFor, type Program, type SystemAddresses } from '../system/environment.js';
 import { readSecret, secretPaths } from '../system/secrets.js';
-import { serverPortOffsets, type ServiceRow } from '../system/services.js';
+import { inspectorPort, serverPortOffsets, type ServiceRow } from '../system/services.js';
 import type { ChildSpec } from './processes.js';
 import { type RunningFile, statePaths } from './state-dir.js';
 
@@ -55,9 +55,9 @@ export function planProgram(
   };
 }
 
-/** The inspector of a process: a debugger on this machine can attach to the port. */
-export function inspectOption(port: number): string {
-  return `--inspect=${host}:${port}`;
+/** The option of Node with which a service has its inspector. Only a debugger on this machine can attach. */
+export function inspectOption(row: ServiceRow, portBase: number): string {
+  return `--inspect=${host}:${inspectorPort(portBase, row)}`;
 }
 
 /**

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePortBase } from '#testing';
+import { parseEnv } from 'node:util';
+import { eventually, freePortBase } from '#testing';
 import { portClaims, services } from '../system/services.js';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
 import { isAlive } from '../process-identity.mjs';
@@ -43,7 +45,7 @@ describe('a system of processes', () => {
       writeFileSync(join(src, 'main.js'), main);
       for (const program of ['migrate', 'seed']) writeFileSync(join(src, `${program}.js`), note(program));
     }
-    const portBase = await freePortBase(portClaims(0).map(({ port }) => port));
+    const portBase = await freePortBase(portClaims(0, services, true).map(({ port }) => port));
     options = { stateDir: join(folder, 'state'), portBase, appsDir, durable: false };
   });
   afterEach(async () => {
@@ -132,6 +134,61 @@ describe('a system of processes', () => {
     const report = await system.crashed;
     expect(report).toMatch(/^orders ended unexpectedly with code 3/);
     expect(report).toContain('  | about to fall over');
+  });
+
+  it('leaves a service out: its database is prepared, and a printed command runs it by hand', async () => {
+    const stateDir = mkdtempSync(join(folder, 'by-hand-'));
+    const lines: string[] = [];
+    system = await startSystem({
+      ...options,
+      stateDir,
+      without: ['orders'],
+      settings: { orders: { EXTRA: `it's "wanted"` } },
+      log: (line) => lines.push(line),
+    });
+    expect(readRunning(stateDir)?.services).toMatchObject({
+      orders: { url: `http://localhost:${options.portBase + 1}`, pid: 0 },
+      inventory: { pid: expect.any(Number) },
+    });
+    expect(lines.some((line) => line.startsWith('orders: the database is migrated'))).toBe(true);
+    await expect(fetch(system.urls['orders']!)).rejects.toThrow();
+    const file = join(stateDir, 'orders.env');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(parseEnv(readFileSync(file, 'utf8'))).not.toHaveProperty('PATH');
+
+    const command = lines.find((line) => line.startsWith('to run orders by hand: node '));
+    const args = command!.slice('to run orders by hand: node '.length).split(' ');
+    const port = options.portBase + 21;
+    expect(args).toContain(`--inspect=127.0.0.1:${port}`);
+    const byHand = spawn(process.execPath, args, { stdio: 'ignore', env: {} });
+    await eventually(
+      async () => {
+        const environment = (await (await fetch(system!.urls['orders']!)).json()) as Record<string, string>;
+        expect(environment).toMatchObject({ DATABASE_USER: 'orders', EXTRA: `it's "wanted"` });
+        expect((await fetch(`http://127.0.0.1:${port}/json/version`)).status).toBe(200);
+      },
+      { timeoutMs: 20_000 },
+    );
+    await system.stop();
+    expect(byHand.exitCode).toBeNull(); // it belongs to somebody else
+    byHand.kill('SIGKILL');
+    await new Promise((ended) => byHand.once('exit', ended));
+    removePostgresData(stateDir);
+  });
+
+  it('goes on without a service that ends by itself, if somebody wants its report', async () => {
+    const reports: string[] = [];
+    system = await startSystem({ ...options, onServiceEnd: (report) => reports.push(report) });
+    let crashed = false;
+    void system.crashed.then(() => (crashed = true));
+    await fetch(`${system.urls['orders']}/crash`).catch(() => undefined);
+    await eventually(() => reports.length === 1);
+    expect(reports[0]).toMatch(/^orders ended unexpectedly with code 3[^]*about to fall over/);
+    expect(crashed).toBe(false);
+    await system.restart('orders');
+    expect((await fetch(system.urls['orders']!)).status).toBe(200);
+    await system.restart('orders');
+    expect(reports).toHaveLength(1);
   });
 
   it('kills, restarts and stops single parts, and does not report that as a crash', async () => {

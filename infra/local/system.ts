@@ -7,7 +7,7 @@ import { join, relative, resolve } from 'node:path';
 import { planDatabase, provisionDatabase } from '../system/service-database.js';
 import type { Program, SystemAddresses } from '../system/environment.js';
 import { makeSecrets, publicNkeys } from '../system/secrets.js';
-import { inspectorPort, portClaims, services, type ServiceRow } from '../system/services.js';
+import { portClaims, services, type ServiceRow } from '../system/services.js';
 import { makeTokenKeys } from '../system/token-keys.js';
 import { projectRoot } from '../project.js';
 import { SetupError } from '../system/setup-error.js';
@@ -62,7 +62,7 @@ export interface SystemOptions {
   without?: readonly string[];
   /** If true, each service has an inspector, see `inspectorPort`. Default false. */
   inspect?: boolean;
-  /** Gets the report when a service ends by itself after it was ready. Without it, `crashed` resolves. */
+  /** Gets the report when a service ends by itself after the start of the system. Without it, `crashed` resolves. */
   onServiceEnd?: (report: string) => void;
   /** Gets one line for each step. */
   log?: (line: string) => void;
@@ -88,7 +88,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
 
 /** A running system. `startSystem` makes it. A part is named `postgres`, `nats` or by its service. */
 export class RunningSystem {
-  /** Resolves with a report when a part ends by itself. */
+  /** Resolves with a report when a part ends by itself, except for what `onServiceEnd` gets. */
   readonly crashed: Promise<string>;
 
   private readonly stateDir: string;
@@ -154,7 +154,7 @@ export class RunningSystem {
     for (const row of this.rows) {
       await provisionDatabase(planSuperuser(this.addresses), planDatabase(row.name, this.stateDir));
     }
-    await settleAll(this.rows.map((row) => this.prepareDatabase(row)));
+    await settleAll(this.rows.map((row) => this.prepare(row.name)));
     for (const row of this.rows) if (!this.started.includes(row)) this.explainHowToRun(row);
     await settleAll(this.started.map((row) => this.step(`${row.name} is ready`, this.launch(row.name))));
     this.booted = true;
@@ -200,9 +200,20 @@ export class RunningSystem {
     await this.launch(part, signal);
   }
 
-  /** Migrates and seeds the database of a service, if its code has changed. */
+  /**
+   * Migrates the database of a service and adds its first data. `migrate` and `seed` can run any number of times. Each
+   * takes a process, so they run only after a change of code or settings.
+   */
   async prepare(service: string): Promise<void> {
-    await this.prepareDatabase(this.row(service));
+    const row = this.row(service);
+    this.aborted.throwIfAborted();
+    const settings = this.options.settings?.[row.name];
+    const digest = digestOfPreparation(row, this.appsDir, this.stateDir, settings);
+    if (isStamped(this.stateDir, row.name, digest)) return;
+    await this.step(`${row.name}: the database is migrated`, runToEnd(this.program(row, 'migrate')));
+    if (row.seed !== 'none')
+      await this.step(`${row.name}: the first data is there`, runToEnd(this.program(row, 'seed', settings)));
+    stamp(this.stateDir, row.name, digest);
   }
 
   private async step(done: string, work: Promise<void>): Promise<void> {
@@ -239,10 +250,7 @@ export class RunningSystem {
     const program = this.program(row, 'main', this.mainSettings(row));
     // By default, Node writes the address of the inspector into the log at each start.
     if (this.options.inspect)
-      program.args.unshift(
-        inspectOption(inspectorPort(this.options.portBase, row)),
-        '--inspect-publish-uid=http',
-      );
+      program.args.unshift(inspectOption(row, this.options.portBase), '--inspect-publish-uid=http');
     this.ready.delete(row.name);
     const child = startChild(program);
     this.register(row.name, child);
@@ -265,7 +273,7 @@ export class RunningSystem {
     rmSync(file, { force: true }); // `mode` counts for a new file only
     writeFileSync(file, planEnvFile(environment), { mode: 0o600 });
     const paths = [file, args.at(-1)!].map((path) => relative(process.cwd(), path));
-    const inspect = inspectOption(inspectorPort(this.options.portBase, row));
+    const inspect = inspectOption(row, this.options.portBase);
     this.log(
       `to run ${row.name} by hand: node --env-file=${paths[0]} --enable-source-maps ${inspect} ${paths[1]}`,
     );
@@ -273,18 +281,6 @@ export class RunningSystem {
 
   private mainSettings(row: ServiceRow): Record<string, string> {
     return { ...this.options.settings?.[row.name], ...this.tokenKeys[row.name] };
-  }
-
-  /** `migrate` and `seed` can run any number of times. Each takes a process, so they run only after a change of code or settings. */
-  private async prepareDatabase(row: ServiceRow): Promise<void> {
-    this.aborted.throwIfAborted();
-    const settings = this.options.settings?.[row.name];
-    const digest = digestOfPreparation(row, this.appsDir, this.stateDir, settings);
-    if (isStamped(this.stateDir, row.name, digest)) return;
-    await this.step(`${row.name}: the database is migrated`, runToEnd(this.program(row, 'migrate')));
-    if (row.seed !== 'none')
-      await this.step(`${row.name}: the first data is there`, runToEnd(this.program(row, 'seed', settings)));
-    stamp(this.stateDir, row.name, digest);
   }
 
   private register(part: string, child: Child): void {

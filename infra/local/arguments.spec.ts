@@ -1,0 +1,51 @@
+import { describe, expect, it } from '@jest/globals';
+import { resolve } from 'node:path';
+import { readArguments } from './arguments.js';
+import { defaultStateDir } from './state-dir.js';
+
+describe('the arguments of npm start and npm run dev', () => {
+  const read = (line: string) => readArguments('npm start', line.split(' ').filter(Boolean));
+
+  it('have defaults', () => {
+    expect(read('')).toEqual({
+      portBase: 3000,
+      stateDir: defaultStateDir,
+      encryptTokensFor: [],
+      without: [],
+    });
+  });
+
+  it('an option for services can be given several times', () => {
+    const line =
+      '--port-base 4000 --state-dir here --encrypt-tokens-for orders --without auth --without orders';
+    expect(read(line)).toEqual({
+      portBase: 4000,
+      stateDir: resolve('here'),
+      encryptTokensFor: ['orders'],
+      without: ['auth', 'orders'],
+    });
+  });
+
+  it.each([
+    ['--port-base 80', '--port-base must be a number from 1024 to 65000'],
+    ['--port-base 0x1000', '--port-base must be a number from 1024 to 65000'],
+    [
+      '--without shop',
+      '--without shop: there is no such service. It must be one of auth, orders, inventory;',
+    ],
+    ['--without orders --without orders', '--without orders is given twice'],
+    [
+      '--encrypt-tokens-for auth',
+      '--encrypt-tokens-for auth: there is no such service. It must be one of orders, inventory;',
+    ],
+    ['--without', "Option '--without <value>' argument missing"],
+    ['orders', "Unexpected argument 'orders'"],
+  ])('%s is refused', (line, message) => {
+    expect(() => read(line)).toThrow(
+      expect.objectContaining({
+        code: 'bad_argument',
+        message: expect.stringMatching(new RegExp(`^${message}[^]*Usage: npm start \\[-- --port-base 3000`)),
+      }),
+    );
+  });
+});
