@@ -9,28 +9,32 @@ import { isBuilt, sourceFingerprint, stampBuild } from '../build-stamp.mjs';
 
 /** The result of one compilation. Paths are relative to the root of the repository. */
 export interface Compilation {
-  /** The sources whose JavaScript has changed in `dist/`. A new comment counts, a new type does not. */
+  /** `programs`: what the programs import. It comes first, because services wait for it. `rest`: all other sources. */
+  part: 'programs' | 'rest';
+  /** The sources of this part whose JavaScript has changed in `dist/`. A new comment counts, a new type does not. */
   changed: string[];
-  /** The sources with errors. An error of the configuration belongs to `tsconfig.build.json`. */
+  /** The sources of this part with errors. An error of the configuration belongs to `tsconfig.build.json`. */
   faulty: string[];
-  /** All errors, for a terminal. Empty if there is none. */
+  /** All errors of this part, for a terminal. Empty if there is none. */
   errors: string;
-  /** Each program that was asked for, with the sources that it imports, directly or not, and itself. */
+  /** Each program, with the sources that it imports, directly or not, and itself. */
   imports: Record<string, string[]>;
 }
 
 /** What to watch. */
 export interface CompilerOptions {
   root: string;
-  /** Sources of programs whose imports are wanted, relative to the root. One that does not exist is left out. */
+  /** The sources of the programs, relative to the root. One that does not exist is left out. */
   programs: string[];
   colour: boolean;
   onCompiled: (compilation: Compilation) => void;
 }
 
 export const configFile = 'tsconfig.build.json';
+/** Milliseconds between the two parts. Meanwhile the services restart. */
+const restAfterMs = 2_000;
 
-/** Compiles now, and again whenever a source changes. The process runs until somebody ends it. */
+/** Compiles now, and again whenever a source changes. A change ends the wait for the second part. The process runs until somebody ends it. */
 export function watchSources({ root, programs, colour, onCompiled }: CompilerOptions): void {
   const ignore = () => undefined; // errors of the configuration come again with the program
   const host = ts.createWatchCompilerHost(
@@ -45,49 +49,70 @@ export function watchSources({ root, programs, colour, onCompiled }: CompilerOpt
   /** The compiler keeps the object of a source as long as its text is the same. */
   const written = new WeakSet<ts.SourceFile>();
   let known: string[] | undefined;
+  let rest: NodeJS.Timeout | undefined;
 
   host.afterProgramCreate = (builder) => {
+    clearTimeout(rest);
     const program = builder.getProgram();
     const sources = program
       .getSourceFiles()
       .filter((file) => !file.isDeclarationFile && !program.isSourceFileFromExternalLibrary(file));
     if (known === undefined && isBuilt(root)) for (const source of sources) written.add(source);
-
-    const diagnostics = allErrors(builder);
-    const faulty = new Set(diagnostics.map(({ file }) => file?.fileName ?? join(root, configFile)));
-    const changed = sources.filter((source) => {
-      if (written.has(source) || faulty.has(source.fileName)) return false;
-      written.add(source);
-      return write(program, source);
-    });
     const names = sources.map(({ fileName }) => fileName);
     for (const name of known ?? []) if (!names.includes(name)) removeOutput(root, name);
     known = names;
 
+    const importsOf = importGraph(program);
+    const existing = programs.filter((path) => names.includes(join(root, path)));
+    const imports = new Map(existing.map((path) => [path, importsOf(join(root, path))]));
+    const imported = new Set([...imports.values()].flatMap((files) => [...files]));
     const shorten = (files: Iterable<string>) => [...files].map((file) => relative(root, file));
-    onCompiled({
-      changed: shorten(changed.map(({ fileName }) => fileName)),
-      faulty: shorten(faulty),
-      errors: format(root, diagnostics, colour),
-      imports: Object.fromEntries(
-        programs
-          .filter((path) => names.includes(join(root, path)))
-          .map((path) => [path, shorten(importsOf(program, join(root, path)))]),
-      ),
-    });
-    if (faulty.size === 0) stampIfCurrent(root, sources);
+    /** Writes the good sources of a part, and reports it. Returns how many sources have errors. */
+    const finish = (part: Compilation['part'], files: ts.SourceFile[], diagnostics: ts.Diagnostic[]) => {
+      const errors = diagnostics.filter(({ category }) => category === ts.DiagnosticCategory.Error);
+      const faulty = new Set(errors.map(({ file }) => file?.fileName ?? join(root, configFile)));
+      const changed = files.filter((source) => {
+        if (written.has(source) || faulty.has(source.fileName)) return false;
+        written.add(source);
+        return write(program, source);
+      });
+      onCompiled({
+        part,
+        changed: shorten(changed.map(({ fileName }) => fileName)),
+        faulty: shorten(faulty),
+        errors: format(root, errors, colour),
+        imports: Object.fromEntries([...imports].map(([path, found]) => [path, shorten(found)])),
+      });
+      return faulty.size;
+    };
+
+    const [first, others] = split(sources, ({ fileName }) => imported.has(fileName));
+    const faults = finish('programs', first, [
+      ...builder.getConfigFileParsingDiagnostics(),
+      ...builder.getOptionsDiagnostics(),
+      ...builder.getGlobalDiagnostics(),
+      ...errorsOf(builder, first),
+    ]);
+    rest = setTimeout(() => {
+      const more = finish('rest', others, errorsOf(builder, others));
+      if (faults + more === 0) stampIfCurrent(root, sources);
+    }, restAfterMs);
   };
   ts.createWatchProgram(host);
 }
 
-function allErrors(builder: ts.SemanticDiagnosticsBuilderProgram): ts.Diagnostic[] {
-  return [
-    ...builder.getConfigFileParsingDiagnostics(),
-    ...builder.getOptionsDiagnostics(),
-    ...builder.getGlobalDiagnostics(),
-    ...builder.getSyntacticDiagnostics(),
-    ...builder.getSemanticDiagnostics(),
-  ].filter(({ category }) => category === ts.DiagnosticCategory.Error);
+/** The diagnostics of these sources. Only what a change can affect is checked again. */
+function errorsOf(builder: ts.SemanticDiagnosticsBuilderProgram, sources: ts.SourceFile[]): ts.Diagnostic[] {
+  const isOther = (file: ts.SourceFile) => !sources.includes(file);
+  while (builder.getSemanticDiagnosticsOfNextAffectedFile(undefined, isOther)); // forgets what is out of date
+  return sources.flatMap((source) => [
+    ...builder.getSyntacticDiagnostics(source),
+    ...builder.getSemanticDiagnostics(source),
+  ]);
+}
+
+function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 /** Writes the JavaScript of a source and its source map. Returns whether the JavaScript has changed. */
@@ -108,24 +133,32 @@ function removeOutput(root: string, source: string): void {
 }
 
 /**
- * The sources that a source imports, directly or not, and itself. The compiler's own `getAllDependencies` is not good
- * for this. It also follows `declare module '#trust/nest'` from one service to all others that have one.
+ * Makes a function that finds the sources that a source imports, directly or not, and itself. The compiler's own
+ * `getAllDependencies` is not good for this: it follows `declare module '#trust/nest'` from one service to all others.
  */
-function importsOf(program: ts.Program, start: string): Set<string> {
+function importGraph(program: ts.Program): (start: string) => Set<string> {
   const options = program.getCompilerOptions();
   const cache = ts.createModuleResolutionCache(program.getCurrentDirectory(), (file) => file, options);
-  const found = new Set([start]);
-  for (const path of found) {
+  const direct = new Map<string, string[]>();
+  const readImports = (path: string) => {
     const source = program.getSourceFile(path);
-    const imports = ts.preProcessFile(source?.text ?? '', true, true).importedFiles;
-    for (const { fileName: name } of imports) {
-      if (!/^[.#]/.test(name)) continue; // a package
+    const { importedFiles } = ts.preProcessFile(source?.text ?? '', true, true);
+    return importedFiles.flatMap(({ fileName: name }) => {
+      if (!/^[.#]/.test(name)) return []; // a package
       const mode = source?.impliedNodeFormat;
       const { resolvedModule } = ts.resolveModuleName(name, path, options, ts.sys, cache, undefined, mode);
-      if (resolvedModule) found.add(resolvedModule.resolvedFileName);
+      return resolvedModule ? [resolvedModule.resolvedFileName] : [];
+    });
+  };
+  return (start) => {
+    const found = new Set([start]);
+    for (const path of found) {
+      const imports = direct.get(path) ?? readImports(path);
+      direct.set(path, imports);
+      for (const each of imports) found.add(each);
     }
-  }
-  return found;
+    return found;
+  };
 }
 
 function format(root: string, diagnostics: ts.Diagnostic[], colour: boolean): string {

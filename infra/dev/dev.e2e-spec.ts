@@ -86,7 +86,7 @@ describe('npm run dev', () => {
       const after = pids();
       expect(after).toEqual({ ...before, orders: after['orders'] });
       expect(after['orders']).not.toBe(before['orders']);
-      await eventually(() => isBuilt(root)); // so `npm test` beside it needs no other build
+      await eventually(() => isBuilt(root), { timeoutMs: timeoutMs / 2 }); // so `npm test` beside it needs no other build
     },
     timeoutMs,
   );

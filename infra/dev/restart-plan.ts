@@ -2,6 +2,8 @@
 import type { Program } from '../system/environment.js';
 import { type Compilation, configFile } from './compiler.js';
 
+type Sources = Pick<Compilation, 'changed' | 'faulty' | 'imports'>;
+
 /** The sources that changed since each service started, by service. */
 export type Waiting = Readonly<Record<string, readonly string[]>>;
 
@@ -11,8 +13,6 @@ export interface RestartPlan {
   restart: { service: string; because: string[]; prepare: boolean }[];
   /** These services go on as they are, because the sources in `by` have errors. */
   blocked: { service: string; by: string[] }[];
-  /** Changed sources that no service imports. */
-  unused: string[];
   /** What the next compilation needs to know. */
   waiting: Waiting;
 }
@@ -33,8 +33,8 @@ export function sourcesOfPrograms(services: readonly string[]): string[] {
  * A service restarts if a source that it imports has changed and none of them has an error. Its database is prepared again
  * if the source belongs to the service and `migrate` or `seed` imports it.
  */
-export function planRestarts(services: readonly string[], now: Compilation, before: Waiting): RestartPlan {
-  const plan: RestartPlan = { restart: [], blocked: [], unused: [...now.changed], waiting: {} };
+export function planRestarts(services: readonly string[], now: Sources, before: Waiting): RestartPlan {
+  const plan: RestartPlan = { restart: [], blocked: [], waiting: {} };
   for (const service of services) {
     const importedBy = (wanted: readonly Program[]) =>
       new Set(wanted.flatMap((program) => now.imports[sourceOf(service, program)] ?? []));
@@ -42,7 +42,6 @@ export function planRestarts(services: readonly string[], now: Compilation, befo
     const changed = now.changed.filter((file) => all.has(file));
     const because = [...new Set([...(before[service] ?? []), ...changed])];
     const by = now.faulty.filter((file) => all.has(file) || file === configFile);
-    plan.unused = plan.unused.filter((file) => !all.has(file));
     if (by.length > 0) {
       plan.blocked.push({ service, by });
       plan.waiting = { ...plan.waiting, [service]: because };

@@ -65,20 +65,21 @@ export class Restarts implements Companion {
 
   private follow(system: RunningSystem, compilation: Compilation): void {
     if (this.stopping.signal.aborted) return;
-    const { restart, blocked, unused, waiting } = planRestarts(names, compilation, this.waiting);
-    this.waiting = waiting;
-    if (compilation.errors !== '') {
-      say(`\n${compilation.errors}\n`);
-      for (const { service, by } of blocked)
-        say(`${service} goes on as it is until this is mended: ${list(by)}`);
-    } else if (this.hadErrors) say('no more errors');
-    this.hadErrors = compilation.errors !== '';
-    if (unused.length > 0) {
-      const advice = unused.some((file) => file.startsWith('infra/'))
-        ? ' To use it, start npm run dev again.'
-        : '';
-      say(`compiled, and no service imports it: ${list(unused)}.${advice}`);
+    const { part, errors, changed } = compilation;
+    if (errors !== '') say(`\n${errors}\n`);
+    if (part === 'rest') {
+      if (changed.length === 0) return;
+      const ofDev = changed.some((file) => file.startsWith('infra/'));
+      const advice = ofDev ? '. To use it, start npm run dev again' : '';
+      say(`compiled, and no service imports it: ${list(changed)}${advice}`);
+      return;
     }
+    const { restart, blocked, waiting } = planRestarts(names, compilation, this.waiting);
+    this.waiting = waiting;
+    for (const { service, by } of blocked)
+      say(`${service} goes on as it is until this is mended: ${list(by)}`);
+    if (this.hadErrors && errors === '') say('no more errors in the services');
+    this.hadErrors = errors !== '';
     for (const each of restart) this.begin(system, each);
   }
 
