@@ -17,7 +17,7 @@ describe('the logs of the services on a terminal', () => {
   it('an entry is one line that begins with the service, without colours', () => {
     const format = logFormat(['orders', 'inventory'], false);
     expect(format('orders', entry)).toMatch(
-      /^orders    \| \[\d\d:\d\d:00\.000\] INFO: listening \{"event":"started"\}$/,
+      /^orders {4}\| \[\d\d:\d\d:00\.000\] INFO: listening \{"event":"started"\}$/,
     );
   });
 

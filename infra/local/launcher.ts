@@ -39,7 +39,7 @@ export async function launch(
 }
 
 async function run(command: string, given: LaunchArguments, companion?: Companion): Promise<number> {
-  const { stateDir, without } = given;
+  const { without } = given;
   const settings = ownSettings();
   const stopping = new AbortController();
   let system: RunningSystem | undefined;
