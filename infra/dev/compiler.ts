@@ -30,11 +30,15 @@ export interface CompilerOptions {
   onCompiled: (compilation: Compilation) => void;
 }
 
+/** Also the name of an error's place if the error is in no source. */
 export const configFile = 'tsconfig.build.json';
 /** Milliseconds between the two parts. Meanwhile the services restart. */
 const restAfterMs = 2_000;
 
-/** Compiles now, and again whenever a source changes. A change ends the wait for the second part. The process runs until somebody ends it. */
+/**
+ * Compiles now, and again whenever a source changes. A change ends the wait for the second part. The watchers keep the
+ * thread alive until somebody ends it.
+ */
 export function watchSources({ root, programs, colour, onCompiled }: CompilerOptions): void {
   const ignore = () => undefined; // errors of the configuration come again with the program
   const host = ts.createWatchCompilerHost(
