@@ -97,16 +97,16 @@ describe('ServiceClient', () => {
   });
 
   it.each([
-    ['a broken connection', cutOff],
-    ['502', json(502, {})],
-    ['503', json(503, {})],
-    ['504', json(504, {})],
-  ])('tries a GET up to three times after %s', async (_name, failure) => {
+    ['a broken connection', 'upstream_unavailable', cutOff],
+    ['502', 'upstream_unavailable', json(502, {})],
+    ['503', 'upstream_unavailable', json(503, {})],
+    ['504', 'upstream_timeout', json(504, {})],
+  ])('tries a GET up to three times after %s, and then fails as %s', async (_name, code, failure) => {
     answers = [failure, failure, json(200, mug)];
     expect(await getMug()).toMatchObject({ status: 200 });
     answers = [failure];
     requests = [];
-    expect(await codeOf(getMug())).toBe('upstream_unavailable');
+    expect(await codeOf(getMug())).toBe(code);
     expect(requests).toHaveLength(3);
   });
 
@@ -310,6 +310,24 @@ describe('the circuit', () => {
     expect(requests).toHaveLength(5);
     answers = [json(200, mug)];
     expect(await getMug()).toMatchObject({ status: 200 });
+  });
+
+  it('never opens because the callee, too, finds that a caller allows too little time', async () => {
+    answers = [json(504, { code: 'deadline_passed' })];
+    for (let n = 0; n < 5; n += 1) {
+      const impatient = { id: 'r', headers: { 'x-request-timeout-ms': '50' } };
+      await withRequest(impatient, () => codeOf(getMug()));
+    }
+    answers = [json(200, mug)];
+    expect(await getMug()).toMatchObject({ status: 200 });
+  });
+
+  it('opens by 504 if there was time enough', async () => {
+    answers = [json(504, {})];
+    await codeOf(getMug());
+    requests = [];
+    expect(await codeOf(getMug())).toBe('upstream_unavailable');
+    expect(requests).toHaveLength(0);
   });
 
   it.each([400, 401, 403, 404, 409, 429, 500])('never opens by %i', async (status) => {

@@ -179,7 +179,9 @@ function unexpected(what: string, { status, headers }: Response): UpstreamError 
   const message = `${what} answered ${status}`;
   if (status < 500 && status !== 429) return new UpstreamError('upstream_invalid', message);
   const waitMs = retryAfterMs(headers.get('retry-after'));
-  return new UpstreamError('upstream_unavailable', message, { waitMs, isPassing: downStatuses.has(status) });
+  // The callee answers 504 also if the deadline that we sent has passed.
+  const code = status === 504 ? 'upstream_timeout' : 'upstream_unavailable';
+  return new UpstreamError(code, message, { waitMs, isPassing: downStatuses.has(status) });
 }
 
 /** Reads a `Retry-After`: seconds or a date (RFC 9110 §10.2.3). Undefined if it is absent or neither. At most an hour. */
