@@ -128,6 +128,36 @@ describe('disabling a client', () => {
     await enableLater('orders');
   });
 
+  it('does not deadlock with a login that ends the oldest session', async () => {
+    const { auth } = system;
+    const { id, email, password } = await auth.account();
+    await auth.owner.query(
+      `INSERT INTO session (account_id, created_at, expires_at, token_expires_at)
+       SELECT $1, now(), later.time, later.time
+         FROM generate_series(1, 100), (SELECT now() + interval '5 minutes' AS time) AS later`,
+      [id],
+    );
+    const waiting = (count: number) =>
+      eventually(async () => {
+        const sessions = await auth.owner.query(
+          `SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE NOT granted AND datname = current_database()`,
+        );
+        return sessions.length === count;
+      });
+    const revoking = auth.owner.createQueryRunner();
+    await revoking.startTransaction();
+    await revoking.query('SELECT FROM revocation_counter FOR UPDATE');
+    const login = auth.send('POST', '/auth/login', { body: { email, password } });
+    await waiting(1);
+    const disabled = manage('POST', '/orders/disable');
+    await waiting(2);
+    await revoking.commitTransaction();
+    await revoking.release();
+    expect([(await login).status, (await disabled).status]).toEqual([200, 200]);
+    await enableLater('orders');
+  });
+
   it.each([
     ['web', 409, 'client_of_logins'],
     ['billing', 404, 'client_not_found'],

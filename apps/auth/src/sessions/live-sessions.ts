@@ -4,6 +4,7 @@
  */
 import type { EntityManager } from 'typeorm';
 import { Account } from '../accounts/account.entity.js';
+import { shareSigning } from '../key-set/signing-lock.js';
 import type { Revoke } from '../revocations/revocations.service.js';
 
 /** The most live sessions of one account. Each of them may get a revocation when the account is disabled. */
@@ -25,13 +26,19 @@ export function lockAccount(tx: EntityManager, id: string): Promise<Account | nu
   return tx.findOne(Account, { where: { id }, lock: { mode: 'pessimistic_write' } });
 }
 
-/** Ends the oldest sessions if a new one would be too many. Returns the sids of the ended sessions. */
+/**
+ * Ends the oldest sessions if a new one would be too many. Returns the sids of the ended sessions.
+ *
+ * It shares the signing lock before it revokes, because the login signs a token after that. Whoever disables a client holds
+ * the signing lock alone and then revokes, so the other order could deadlock.
+ */
 export async function makeRoom(tx: EntityManager, revoke: Revoke, accountId: string): Promise<string[]> {
   const tooMany = await tx.query<{ id: string }[]>(
     `SELECT id FROM session WHERE account_id = $1 AND ${LIVE} ORDER BY created_at DESC, id OFFSET $2`,
     [accountId, SESSION_LIMIT - 1],
   );
   if (tooMany.length === 0) return [];
+  await shareSigning(tx);
   const sids = tooMany.map(({ id }) => id);
   return endSessions(tx, revoke, accountId, { only: sids });
 }
