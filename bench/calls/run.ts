@@ -67,7 +67,7 @@ try {
     const claims = issuer.claims({ iss: issuer.issuer });
     return new Bearer(issuer.token(claims), claims as unknown as Caller);
   });
-  const call = (path: string, authority?: Authority) =>
+  const call = (path: `/${string}`, authority?: Authority) =>
     inventory.call({
       path,
       expect,

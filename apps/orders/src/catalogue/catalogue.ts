@@ -44,8 +44,10 @@ export class Catalogue {
       priceCents: z.int().min(0).max(100_000_000),
       currency: z.string().regex(/^[A-Z]{3}$/),
     });
-    const path = `/products/${encodeURIComponent(sku)}`;
-    const answer = await this.inventory.call({ path, expect: { 200: offer, 404: noSuchProduct } });
+    const answer = await this.inventory.call({
+      path: `/products/${encodeURIComponent(sku)}`,
+      expect: { 200: offer, 404: noSuchProduct },
+    });
     return answer.status === 200 ? answer.body : undefined;
   }
 }

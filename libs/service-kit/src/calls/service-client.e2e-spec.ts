@@ -388,6 +388,12 @@ describe('a call with a token', () => {
   });
 });
 
+it('the compiler refuses a path that would change the host', () => {
+  // @ts-expect-error http://inventory@evil.test is another host
+  const call: Parameters<ServiceClient['call']>[0] = { path: '@evil.test/', expect: {} };
+  expect(call).toBeDefined();
+});
+
 const parent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 test('a trace goes on with a new parent in each request, and its state unchanged', async () => {

@@ -18,8 +18,8 @@ type Expected = Readonly<Record<number, z.ZodType>>;
 /** One call. `expect` lists the statuses that mean something to the caller, each with the schema of its body. */
 export interface ServiceCall<E extends Expected> {
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
-  /** Begins with a slash. The caller encodes the values in it (`encodeURIComponent`). */
-  readonly path: string;
+  /** The caller encodes the values in it (`encodeURIComponent`). The type wants the slash: `@` would begin a host name. */
+  readonly path: `/${string}`;
   readonly expect: E;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;

@@ -45,8 +45,7 @@ export interface UpstreamOptions {
 
 interface UpstreamRequest {
   readonly method: string;
-  /** Begins with a slash. */
-  readonly path: string;
+  readonly path: `/${string}`;
   /** Whether it may be sent again after a failure. */
   readonly repeatable: boolean;
   readonly deadline: Deadline;
