@@ -126,6 +126,19 @@ describe('the goods of an order', () => {
     expect(await ordersOf('failed')).toEqual([]);
   });
 
+  it('are released if the database cannot even say whether it has the order', async () => {
+    const owner = await connect(app.owner);
+    const [{ role }] = await owner.query('SELECT quote_ident(current_database()) AS role');
+    await owner.query(`REVOKE SELECT, INSERT ON orders FROM ${role}`);
+    try {
+      expect(await place({ sub: 'failed' })).toMatchObject({ status: 500 });
+    } finally {
+      await owner.query(`GRANT SELECT, INSERT ON orders TO ${role}`);
+      await owner.destroy();
+    }
+    expect(asked()).toEqual(['POST', 'DELETE']);
+  });
+
   it('are released when the order is cancelled; a release that failed can be repeated', async () => {
     const { id } = (await place()).body;
     const cancel = () => app.send('POST', `/orders/${id}/cancel`, { token: app.token() });

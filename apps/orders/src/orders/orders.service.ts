@@ -40,26 +40,34 @@ export class OrdersService {
       const priced = priceOrder(request.lines, offers);
       this.newAccountLimit.check(priced, accountSince(bearer.claims));
       const id = randomUUID();
+      let mayBePlaced = false;
       try {
         await this.stock.reserve({ bearer, orderId: id }, request.lines);
         return await this.orders.manager.transaction(async (manager) => {
           const order = view(await insert(manager, { id, userId, ...priced }));
           await complete(manager, order);
+          // The commit comes next. It may succeed although its confirmation is lost.
+          mayBePlaced = true;
           return order;
         });
       } catch (error) {
         if (!(error instanceof OrdersError && error.code === 'out_of_stock'))
-          await this.releaseUnlessPlaced(bearer, id);
+          await this.releaseUnlessPlaced(bearer, id, mayBePlaced);
         throw error;
       }
     });
   }
 
-  /** Never rejects: the error of the order matters more. Goods that stay reserved are a line in the log. */
-  private async releaseUnlessPlaced(bearer: Bearer, id: string): Promise<void> {
+  /**
+   * Releases the goods of an order that failed. It asks the database only about an order that may be placed, so a database
+   * that is away does not prevent the release of any other.
+   *
+   * Never rejects: the error of the order matters more. Goods that stay reserved are a line in the log.
+   */
+  private async releaseUnlessPlaced(bearer: Bearer, id: string, mayBePlaced: boolean): Promise<void> {
     try {
-      // The commit may have succeeded although its confirmation was lost.
-      if (!(await this.orders.existsBy({ id }))) await this.stock.release({ bearer, orderId: id });
+      if (mayBePlaced && (await this.orders.existsBy({ id }))) return;
+      await this.stock.release({ bearer, orderId: id });
     } catch (error) {
       this.log.error(
         `the goods of the order ${id}, which failed, may stay reserved: ${(error as Error).message}`,
