@@ -85,13 +85,28 @@ describe('the goods of an order', () => {
     expect(last).toMatchObject({ method: 'DELETE', orderId: first.orderId, claims: { sub } });
   });
 
-  it('are released although the time that the customer allows is over', async () => {
-    app.inventory.behaveForStock = (about, response) =>
-      about.method === 'DELETE' ? app.inventory.keep(about, response) : undefined;
-    const headers = { 'x-request-timeout-ms': '200' };
+  it('are reserved to the end, although the customer allows too little time and logs out meanwhile', async () => {
+    app.inventory.behaveForStock = async (about, response) => {
+      app.tokenEndpoint.error = 'invalid_grant';
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      // inventory, too, knows that the session has ended.
+      if (about.method === 'DELETE') response.writeHead(401).end();
+      else app.inventory.keep(about, response);
+    };
+    const headers = { 'x-request-timeout-ms': '150' };
     const answer = await app.send('POST', '/orders', { token: app.token(), headers, body: { lines } });
-    expect(answer).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
-    expect(asked().at(-1)).toBe('DELETE');
+    expect([answer.status, asked()]).toEqual([201, ['POST']]);
+  });
+
+  it('are released when the order is cancelled, although the customer allows too little time', async () => {
+    const { id } = (await place()).body;
+    app.inventory.behaveForStock = async (about, response) => {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      app.inventory.keep(about, response);
+    };
+    const headers = { 'x-request-timeout-ms': '150' };
+    const answer = await app.send('POST', `/orders/${id}/cancel`, { token: app.token(), headers });
+    expect([answer.status, asked()]).toEqual([200, ['POST', 'DELETE']]);
   });
 
   it('401 if auth no longer accepts the token of the customer', async () => {

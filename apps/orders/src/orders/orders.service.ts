@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, type EntityManager, type Repository } from 'typeorm';
-import { keysetPage, type Page, type PageQuery } from '#service-kit';
+import { keysetPage, ServiceError, type Page, type PageQuery } from '#service-kit';
 import { accountSince } from '#trust';
 import type { Bearer } from '#trust/nest';
 import { Catalogue } from '../catalogue/catalogue.js';
@@ -13,6 +13,8 @@ import { NewAccountLimit } from './new-account-limit.js';
 import type { OrderRequest, OrderView } from './order.schemas.js';
 import { lineTotalCents, priceOrder, type PricedOrder } from './pricing.js';
 import { Stock } from '../stock/stock.js';
+
+const REFUSALS = ['out_of_stock', 'invalid_token'];
 
 /** Places, lists and cancels orders. Every method acts for one user and finds only the orders of this user. */
 @Injectable()
@@ -51,8 +53,9 @@ export class OrdersService {
           return order;
         });
       } catch (error) {
-        if (!(error instanceof OrdersError && error.code === 'out_of_stock'))
-          await this.releaseUnlessPlaced(bearer, id, mayBePlaced);
+        // Then inventory has kept nothing. And with a token that is no longer good, it would refuse the release as well.
+        const isRefusal = error instanceof ServiceError && REFUSALS.includes(error.code);
+        if (!isRefusal) await this.releaseUnlessPlaced(bearer, id, mayBePlaced);
         throw error;
       }
     });

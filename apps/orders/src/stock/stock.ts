@@ -22,7 +22,8 @@ export class Stock {
   constructor(private readonly inventory: ServiceClient) {}
 
   /**
-   * Takes the goods out of stock. If it fails in any way but `out_of_stock`, inventory may have reserved them.
+   * Takes the goods out of stock. If it fails in any way but `out_of_stock`, inventory may have reserved them. It ignores the
+   * deadline of the request: a customer who allowed little time, and then logged out, would also prevent the release.
    *
    * @throws OrdersError `out_of_stock`, with an error for each line · `inventory_unavailable`
    * @throws ServiceError `invalid_token` if the token of the customer is no longer good
@@ -38,6 +39,7 @@ export class Stock {
         path: '/reservations',
         authority: { onBehalfOf: bearer, scope },
         idempotent: true,
+        ignoresDeadline: true,
         body: { orderId, lines },
         expect: { 201: reserved, 409: outOfStock },
       })
@@ -49,7 +51,7 @@ export class Stock {
 
   /**
    * Puts the goods back into stock. A second call changes nothing, and a request to reserve that comes later is refused. It
-   * ignores the deadline of the request: a customer who allows little time must not leave goods reserved.
+   * ignores the deadline of the request, too.
    *
    * @throws OrdersError `inventory_unavailable`
    * @throws ServiceError `invalid_token` if the token of the customer is no longer good

@@ -29,7 +29,7 @@ export interface ServiceCall<E extends Expected> {
   readonly idempotent?: boolean;
   /**
    * Gives the call its whole timeout, although the current request may have a deadline that is earlier or has passed. For a
-   * call that undoes another one.
+   * call that must not stop halfway, and for one that undoes another. Anybody could stop it there by a short deadline.
    */
   readonly ignoresDeadline?: boolean;
 }
