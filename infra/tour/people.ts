@@ -39,12 +39,12 @@ export async function tokenFor(guide: Guide, { email, password }: Login, audienc
   return answer.body.access_token;
 }
 
-/** For each service, a request that it answers with 200 if it accepts the token. The request changes nothing. */
+/** For each service, a request that it answers with 200 if it accepts the token. */
 export function knock(product: Product) {
   const { sku, stock } = product;
   return {
     orders: { route: 'GET /orders' },
-    // Sets the stock to its present value, because inventory has no protected route that only reads.
+    // Sets the stock to the value that it had, because an administrator has no protected route there that only reads.
     inventory: { route: `PUT /products/${sku}/stock`, body: { stock } },
   } as const satisfies Record<Audience, { route: string; body?: unknown }>;
 }

@@ -111,6 +111,9 @@ export const readToken = (guide: Guide, token: string) =>
     },
   );
 
+/** What this step and step 15 order. */
+const PIECES = 3;
+
 /** Step 5. */
 export const placeOrder = (guide: Guide, token: string) =>
   guide.step(
@@ -121,7 +124,8 @@ export const placeOrder = (guide: Guide, token: string) =>
     async () => {
       const { items } = (await guide.ask<{ items: Product[] }>('inventory', 'GET /products', { expect: 200 }))
         .body;
-      const product = items[0]!;
+      const product = items.find(({ stock }) => stock >= PIECES);
+      if (!product) throw new Error(`no product on the first page has ${PIECES} pieces in stock`);
       const body = { lines: [{ sku: product.sku, quantity: 2 }] };
       const request = { token, headers: { 'idempotency-key': randomUUID() }, body, expect: 201 };
       const [before, acceptedBefore] = [
