@@ -26,6 +26,8 @@ describe('a client gets a token for itself (RFC 6749 §4.4, RFC 9068)', () => {
       scope: 'inventory:reserve',
     });
     expect(headers.get('cache-control')).toBe('no-store');
+    // RFC 6749 §5.1 asks for both.
+    expect(headers.get('pragma')).toBe('no-cache');
     expect(decodeProtectedHeader(body.access_token)).toMatchObject({ typ: 'at+jwt', alg: 'ES256' });
     const claims = decodeJwt(body.access_token);
     expect(claims).toEqual({

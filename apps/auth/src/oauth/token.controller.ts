@@ -39,6 +39,7 @@ export class TokenController {
   @Post(TOKEN_PATH)
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
+  @Header('Pragma', 'no-cache')
   @ApiOperation({
     summary:
       'Get a token to call another service: for the client itself, or in exchange for the token of an account',
