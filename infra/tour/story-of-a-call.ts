@@ -1,15 +1,17 @@
 /** Step 15: one request goes through two services, and each of them gets a token that is made for it. */
 import { randomUUID } from 'node:crypto';
-import { signAssertion } from '#service-kit';
+import {
+  ACCESS_TOKEN_TYPE,
+  CLIENT_CREDENTIALS,
+  JWT_BEARER,
+  signAssertion,
+  TOKEN_EXCHANGE,
+} from '#service-kit';
 import type { Exchange } from './exchange.js';
 import type { Guide } from './guide.js';
 import type { Login } from './people.js';
 import { shortKid, shortToken } from './presentation.js';
 import { decode } from './tokens.js';
-
-const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 interface Cast {
   readonly customer: Login;
@@ -36,7 +38,7 @@ export const followOrder = (guide: Guide, { customer, product, clientKeyFile }: 
 
       guide.say('The tour has the key of orders here, and plays orders: it exchanges the same token.');
       const askAs = await ordersAtAuth(guide, clientKeyFile);
-      const exchanged = tokenOf(await askAs({ grant_type: EXCHANGE, subject_token: token }));
+      const exchanged = tokenOf(await askAs({ grant_type: TOKEN_EXCHANGE, subject_token: token }));
       guide.lines(chain([token, exchanged]));
       const [first, second] = [decode(token).claims, decode(exchanged).claims];
       guide.check(first['sub'] === second['sub'], 'both are for the same customer');
@@ -57,10 +59,14 @@ export const followOrder = (guide: Guide, { customer, product, clientKeyFile }: 
       await guide.ask('orders', 'GET /orders', { token: exchanged, expect: 401 });
       await guide.ask('auth', 'GET /auth/me', { token: exchanged, expect: 401 });
       guide.say('A token that orders gets for itself, without a customer:');
-      const own = tokenOf(await askAs({ grant_type: 'client_credentials' }));
+      const own = tokenOf(await askAs({ grant_type: CLIENT_CREDENTIALS }));
       await guide.ask('inventory', reservation, { token: own, expect: 403 });
       guide.say('More than the policy of auth permits orders:');
-      const more = await askAs({ grant_type: EXCHANGE, subject_token: token, scope: 'inventory:write' });
+      const more = await askAs({
+        grant_type: TOKEN_EXCHANGE,
+        subject_token: token,
+        scope: 'inventory:write',
+      });
       guide.check(more.status === 400, `auth answers ${more.text}`);
 
       await guide.ask('orders', `POST /orders/${id}/cancel`, { token, expect: 200 });
@@ -85,8 +91,8 @@ async function ordersAtAuth(guide: Guide, keyFile: string) {
     const form = new URLSearchParams({
       audience: 'inventory',
       ...request,
-      ...(subject !== undefined && { subject_token: subject, subject_token_type: ACCESS_TOKEN }),
-      client_assertion_type: ASSERTION_TYPE,
+      ...(subject !== undefined && { subject_token: subject, subject_token_type: ACCESS_TOKEN_TYPE }),
+      client_assertion_type: JWT_BEARER,
       client_assertion: await signAssertion({ client: 'orders', issuer, keyFile }),
     });
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };

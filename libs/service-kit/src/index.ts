@@ -20,6 +20,13 @@ export { connectNats } from './nats.js';
 export { instanceName, NATS_LINK, natsCheck, NatsModule } from './nats.module.js';
 export { ResourceServiceModule, type ResourceServiceSettings } from './resource-service.module.js';
 export type { OAuthEndpoints } from './oauth-errors.js';
+export {
+  ACCESS_TOKEN_TYPE,
+  CLIENT_CREDENTIALS,
+  JWT_BEARER,
+  TOKEN_EXCHANGE,
+  TOKEN_PATH,
+} from './oauth-names.js';
 export { apiProblems, openApiSchema } from './openapi.js';
 export type { Page, PageQuery } from './paging.js';
 export { keysetPage, pageQuery, pageQueryOf } from './paging.js';

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { JsonObject } from '#jws';
-import { securityEvent } from '#service-kit';
+import { JWT_BEARER, securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import {
   AssertionRefused,
@@ -14,7 +14,6 @@ import { MAX_CLIENT_KEYS } from './client-registration.js';
 import { invalidRequest, type ClientParameters } from './form-parameters.js';
 import { OAuthError } from './oauth-error.js';
 
-const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** Longer than a query can take. A row is deleted only when no assertion like it can be in progress any more. */
 const KEPT_AFTER_END_SECONDS = 60;
 

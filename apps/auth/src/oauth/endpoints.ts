@@ -1,8 +1,7 @@
 /** The endpoints of OAuth, by their paths. */
-import type { OAuthEndpoints } from '#service-kit';
+import { TOKEN_PATH, type OAuthEndpoints } from '#service-kit';
 import { oauthProblems } from './oauth-error.js';
 
-export const TOKEN_PATH = '/oauth/token';
 export const INTROSPECTION_PATH = '/oauth/introspect';
 export const REVOCATION_PATH = '/oauth/revoke';
 

@@ -1,6 +1,6 @@
 /** Reads the parameters of a form that is sent to an endpoint of OAuth (RFC 6749 §3.2). */
 import { z } from 'zod';
-import type { Form } from '#service-kit';
+import { JWT_BEARER, type Form } from '#service-kit';
 import { OAuthError } from './oauth-error.js';
 
 /** The parameters that have to do with client authentication. Each endpoint reads them. */
@@ -14,7 +14,7 @@ export type ClientParameters = FormParameters<(typeof clientParameterNames)[numb
 
 /** Those that a client should send, for the documentation. */
 export const clientParameters = {
-  client_assertion_type: z.string().describe('`urn:ietf:params:oauth:client-assertion-type:jwt-bearer`'),
+  client_assertion_type: z.string().describe(`\`${JWT_BEARER}\``),
   client_assertion: z.string().describe('A JWT that the key of the client signed (RFC 7523)'),
   client_id: z.string().optional().describe('If it is there, it names the client of the assertion'),
 };

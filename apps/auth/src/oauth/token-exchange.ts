@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { securityEvent } from '#service-kit';
+import { ACCESS_TOKEN_TYPE, securityEvent } from '#service-kit';
 import { actorsOf, type AccessTokenClaims } from '#trust';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
@@ -13,7 +13,6 @@ import { PresentedTokens, TokenRefused } from './presented-token.js';
 import type { TokenRequest } from './token-request.js';
 
 /** RFC 8693 §3. Our access tokens are JWTs, so both names are right for one. */
-export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt';
 /** The most actors of a token that is exchanged again. A longer chain is a loop, or a token that grows for ever. */
 const MAX_ACTORS = 4;

@@ -2,18 +2,22 @@ import { Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { openApiSchema, type Form } from '#service-kit';
+import {
+  ACCESS_TOKEN_TYPE,
+  CLIENT_CREDENTIALS,
+  openApiSchema,
+  TOKEN_EXCHANGE,
+  TOKEN_PATH,
+  type Form,
+} from '#service-kit';
 import { Public } from '#trust/nest';
 import { ClientAuthentication } from './client-authentication.js';
 import { ClientCredentials, type IssuedToken } from './client-credentials.js';
-import { TOKEN_PATH } from './endpoints.js';
 import { invalidRequest } from './form-parameters.js';
 import { ApiOAuthErrors, OAuthError } from './oauth-error.js';
-import { ACCESS_TOKEN_TYPE, TokenExchange } from './token-exchange.js';
+import { TokenExchange } from './token-exchange.js';
 import { readTokenRequest, tokenRequest } from './token-request.js';
 
-const CLIENT_CREDENTIALS = 'client_credentials';
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const grantTypes = [CLIENT_CREDENTIALS, TOKEN_EXCHANGE];
 
 /** RFC 6749 §5.1, RFC 8693 §2.2.1. */

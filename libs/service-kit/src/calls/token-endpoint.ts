@@ -2,15 +2,18 @@
 import { Logger } from '@nestjs/common';
 import { z } from 'zod';
 import { parseCompact, readPayload } from '#jws';
+import {
+  ACCESS_TOKEN_TYPE,
+  CLIENT_CREDENTIALS,
+  JWT_BEARER,
+  TOKEN_EXCHANGE,
+  TOKEN_PATH,
+} from '../oauth-names.js';
 import { ServiceError } from '../service-error.js';
 import { decodeUtf8 } from '../strict-json.js';
 import { Deadline } from './deadline.js';
 import { Upstream, UpstreamError } from './upstream.js';
 
-const PATH = '/oauth/token';
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const MAX_TOKEN_BYTES = 8 * 1024;
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** A wrong configuration does not heal in a second. */
@@ -24,7 +27,7 @@ const tokenAnswer = z.object({
   token_type: z.string().regex(/^bearer$/i),
   expires_in: z.int().min(1).max(86_400),
   scope: z.string().optional(),
-  issued_token_type: z.literal(ACCESS_TOKEN).optional(),
+  issued_token_type: z.literal(ACCESS_TOKEN_TYPE).optional(),
 });
 /** RFC 6749 §5.2. */
 const tokenError = z.object({ error: z.string().regex(/^[a-z_]{1,40}$/) });
@@ -86,7 +89,7 @@ export class TokenEndpoint {
   private async post(request: TokenRequest, deadline: Deadline): Promise<Answer> {
     const { status, body } = await this.options.auth.send({
       method: 'POST',
-      path: PATH,
+      path: TOKEN_PATH,
       // A second token does no harm. The assertion of each attempt is a new one, because auth accepts each only once.
       repeatable: true,
       deadline,
@@ -122,12 +125,12 @@ interface Answer {
 
 function form({ audience, scope, subject }: TokenRequest, assertion: string): string {
   return new URLSearchParams({
-    grant_type: subject ? EXCHANGE : 'client_credentials',
-    client_assertion_type: ASSERTION_TYPE,
+    grant_type: subject ? TOKEN_EXCHANGE : CLIENT_CREDENTIALS,
+    client_assertion_type: JWT_BEARER,
     client_assertion: assertion,
     audience,
     scope,
-    ...(subject && { subject_token: subject.token, subject_token_type: ACCESS_TOKEN }),
+    ...(subject && { subject_token: subject.token, subject_token_type: ACCESS_TOKEN_TYPE }),
   }).toString();
 }
 
