@@ -4,7 +4,9 @@
 //
 // Only apps/auth imports code that signs. A new allowed import changes the security argument of README.md.
 const specs = '[.](e2e-|compose-)?spec[.]ts$';
-const tests = `${specs}|^((apps|libs)/[^/]+|infra/compose)/test/|^libs/testing/|^scenarios/|^bench/`;
+// The files that `npm run new:service` copies. They are checked as what they become.
+const template = 'infra/new-service/template';
+const tests = `${specs}|^((apps|libs)/[^/]+|infra/compose|${template})/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
 // Files that no file imports: programs, configuration, and what jest loads.
 const entryPoints = [
@@ -14,6 +16,7 @@ const entryPoints = [
   '^infra/local/(start|reset|run-key-command|reaper)[.]ts$',
   '^infra/checks/run[.]ts$',
   '^infra/generate/generate[.]ts$',
+  '^infra/new-service/new-service[.]ts$',
   '^infra/compose/(setup|provision-databases|credentials|successor|client-key)[.]ts$',
   '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',
@@ -49,6 +52,7 @@ const infraRooms = {
   tour: ['system', 'local'],
   pages: ['system', 'local'],
   checks: ['system', 'local', 'generate'],
+  'new-service': ['system', 'generate'],
 };
 
 /** A rule: modules in `from` may not import modules in `of`, except those in `only`. */

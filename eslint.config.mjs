@@ -4,11 +4,14 @@ import js from '@eslint/js';
 import prettier from 'eslint-config-prettier/flat';
 import tseslint from 'typescript-eslint';
 
+// The files that `npm run new:service` copies. They are checked as what they become.
+const template = 'infra/new-service/template';
 const tests = [
   '**/*.spec.ts',
   '**/*.e2e-spec.ts',
   'infra/compose/test/**',
   'apps/*/test/**',
+  `${template}/test/**`,
   'libs/*/test/**',
   'libs/testing/**',
   'scenarios/**',
@@ -92,7 +95,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['apps/**', 'libs/**'],
+    files: ['apps/**', 'libs/**', `${template}/**`],
     rules: {
       'no-console': 'error',
       'no-restricted-properties': ['error', ...focusedTests, environment],

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { SystemAddresses } from '../system/environment.js';
 import { secretFolders, secretPaths } from '../system/secrets.js';
+import { upperName } from '../system/service-names.js';
 import { defaultPortBase, type ServiceRow } from '../system/services.js';
 
 /** The state folder in every container. A container mounts only the parts that it may read. */
@@ -32,7 +33,7 @@ export const proxyData = join(stateDir, 'proxy');
 export const portOf = ({ portOffset }: ServiceRow) => defaultPortBase + portOffset;
 
 /** The variable in `.env` that changes the port of a service on this machine. */
-export const portVariable = ({ name }: ServiceRow) => `${name.toUpperCase().replaceAll('-', '_')}_PORT`;
+export const portVariable = ({ name }: ServiceRow) => `${upperName(name)}_PORT`;
 
 /** The port of a service on this machine, as an expression that Compose evaluates. */
 export const publishedPort = (row: ServiceRow) => `\${${portVariable(row)}:-${portOf(row)}}`;

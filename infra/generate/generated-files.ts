@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import { caddyfile } from '../compose/caddyfile.js';
 import { composeFile, tlsComposeFile } from '../compose/compose-file.js';
+import { formatted } from '../formatted.js';
 import { projectRoot, readProjectFile } from '../project.js';
+import { requireServiceTable } from '../system/service-table.js';
 import { services } from '../system/services.js';
 import { eventsReference } from './events-reference.js';
 import { configReference, environmentExample } from './settings-reference.js';
@@ -19,28 +20,28 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   '.env.example': environmentExample,
 };
 
-/** Finds generated files that differ from what their generators make now. */
+export const generatedPaths: readonly string[] = Object.keys(files);
+
+/** Finds generated files that differ from what their generators make now. @throws SetupError `bad_service_table` */
 export async function staleFiles(): Promise<string[]> {
+  await requireServiceTable();
   const stale = await Promise.all(
-    Object.keys(files).map(async (path) => ((await render(path)) === readIfThere(path) ? [] : [path])),
+    generatedPaths.map(async (path) => ((await render(path)) === readIfThere(path) ? [] : [path])),
   );
   return stale.flat();
 }
 
-/** Writes all generated files. */
+/** Writes all generated files. @throws SetupError `bad_service_table` */
 export async function writeGeneratedFiles(): Promise<void> {
-  for (const path of Object.keys(files)) {
+  await requireServiceTable();
+  for (const path of generatedPaths) {
     mkdirSync(dirname(join(projectRoot, path)), { recursive: true });
     writeFileSync(join(projectRoot, path), await render(path));
   }
 }
 
-/** Makes the text of a file. Prettier formats it, if it knows the language. */
 async function render(path: string): Promise<string> {
-  const text = await files[path]!();
-  if (!/\.(yml|md)$/.test(path)) return text;
-  const filepath = join(projectRoot, path);
-  return format(text, { ...(await resolveConfig(filepath)), filepath });
+  return formatted(path, await files[path]!());
 }
 
 function readIfThere(path: string): string | undefined {

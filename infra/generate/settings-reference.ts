@@ -9,6 +9,7 @@ import {
   type SettingsDefinition,
 } from '#service-kit';
 import { isGenerated } from '../system/environment.js';
+import { camelName } from '../system/service-names.js';
 import { services } from '../system/services.js';
 import { portOf, portVariable } from '../compose/layout.js';
 import { projectRoot } from '../project.js';
@@ -86,7 +87,7 @@ async function settingsByService(): Promise<{ shared: Row[]; own: Record<string,
 async function definitionOf(service: string): Promise<SettingsDefinition> {
   const file = join(projectRoot, 'dist/apps', service, 'src/config.js');
   const exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  return exported[`${service}Settings`] as SettingsDefinition;
+  return exported[`${camelName(service)}Settings`] as SettingsDefinition;
 }
 
 function table(rows: readonly Row[]): string {

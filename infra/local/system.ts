@@ -7,6 +7,7 @@ import { join, relative, resolve } from 'node:path';
 import { planDatabase, provisionDatabase } from '../system/service-database.js';
 import type { Program, SystemAddresses } from '../system/environment.js';
 import { makeSecrets, publicNkeys } from '../system/secrets.js';
+import { requireServiceTable } from '../system/service-table.js';
 import { portClaims, services, type ServiceRow } from '../system/services.js';
 import { makeTokenKeys } from '../system/token-keys.js';
 import { projectRoot } from '../project.js';
@@ -72,6 +73,7 @@ export interface SystemOptions {
 
 /** Starts the system. If this rejects, nothing is left running. @throws SetupError with any code. */
 export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
+  if (options.rows === undefined && options.appsDir === undefined) await requireServiceTable();
   const stateDir = resolve(options.stateDir);
   const letGo = await claimStateDir(stateDir);
   const system = new RunningSystem({ ...options, stateDir }, letGo);

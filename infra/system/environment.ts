@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { secretPaths } from './secrets.js';
+import { upperName } from './service-names.js';
 import type { ServiceRow } from './services.js';
 
 /** The programs of a service. `main` is the server; `migrate` and `seed` run once before it. */
@@ -93,7 +94,7 @@ function serverEnvironment(row: ServiceRow, system: SystemAddresses): Record<str
     if (system.nodeEnv !== 'production') environment['JWKS_MAX_AGE_SECONDS'] = '10';
   } else environment['RESOURCE_URL'] = known(system.publicUrls, row.name);
   if (row.calls.length > 0) environment['CLIENT_KEY_FILE'] = secretPaths.clientKey(system.stateDir, row.name);
-  for (const callee of row.calls) environment[`${callee.toUpperCase()}_URL`] = known(system.urls, callee);
+  for (const callee of row.calls) environment[`${upperName(callee)}_URL`] = known(system.urls, callee);
   return environment;
 }
 

@@ -6,6 +6,7 @@
  * `trust.keyset` as its reply subject. JetStream would then publish the answer there. Between accounts, only exported
  * subjects pass, so such an answer reaches its sender only. No service may create a consumer or read stream information.
  */
+import { upperName } from './service-names.js';
 import type { ServiceRow } from './services.js';
 
 /** What the configuration depends on. */
@@ -62,7 +63,7 @@ ${accounts.map(renderAccount).join('\n')}
 
 function issuerAccount(issuer: ServiceRow, rows: readonly ServiceRow[]): Account {
   const verifiers = rows.filter((row) => row.trust === 'verifier').map((row) => row.name);
-  const all = verifiers.map(accountName).join(', ');
+  const all = verifiers.map(upperName).join(', ');
   return {
     name: 'TRUST',
     jetstream: true,
@@ -82,7 +83,7 @@ function issuerAccount(issuer: ServiceRow, rows: readonly ServiceRow[]): Account
       `{ stream: "trust.revocation.>", accounts: [${all}] }`,
       `{ service: "${keysetByDirectGet}", accounts: [${all}] }`,
       `{ service: "${revocationsByDirectGet}", response_type: "stream", accounts: [${all}] }`,
-      ...verifiers.map((name) => `{ service: "trust.ack.${name}.*", accounts: [${accountName(name)}] }`),
+      ...verifiers.map((name) => `{ service: "trust.ack.${name}.*", accounts: [${upperName(name)}] }`),
     ],
     imports: eventImports(issuer, rows),
   };
@@ -93,7 +94,7 @@ function verifierAccount(row: ServiceRow, rows: readonly ServiceRow[]): Account 
   const fromTrust = (kind: 'stream' | 'service', subject: string) =>
     `{ ${kind}: { account: TRUST, subject: "${subject}" } }`;
   return {
-    name: accountName(row.name),
+    name: upperName(row.name),
     jetstream: row.collectsEvents,
     nkey: row.name,
     publish: [
@@ -117,7 +118,7 @@ function verifierAccount(row: ServiceRow, rows: readonly ServiceRow[]): Account 
 
 /** A collector has one stream and one durable consumer, named after it: `AUDIT` and `audit`. */
 function collectorSubjects({ name }: ServiceRow): string[] {
-  const stream = accountName(name);
+  const stream = upperName(name);
   return [
     `$JS.API.STREAM.CREATE.${stream}`,
     `$JS.API.CONSUMER.CREATE.${stream}.${name}`,
@@ -132,7 +133,7 @@ function eventsOf(row: ServiceRow, rows: readonly ServiceRow[]): string[] {
 
 function eventImports(row: ServiceRow, rows: readonly ServiceRow[]): string[] {
   return collectorsFor(row, rows).map(
-    ({ name }) => `{ service: { account: ${accountName(name)}, subject: "${name}.${row.name}.>" } }`,
+    ({ name }) => `{ service: { account: ${upperName(name)}, subject: "${name}.${row.name}.>" } }`,
   );
 }
 
@@ -140,17 +141,13 @@ function eventExports(collector: ServiceRow, rows: readonly ServiceRow[]): strin
   return rows
     .filter((row) => row !== collector)
     .map((row) => {
-      const account = row.trust === 'issuer' ? 'TRUST' : accountName(row.name);
+      const account = row.trust === 'issuer' ? 'TRUST' : upperName(row.name);
       return `{ service: "${collector.name}.${row.name}.>", accounts: [${account}] }`;
     });
 }
 
 function collectorsFor(row: ServiceRow, rows: readonly ServiceRow[]): ServiceRow[] {
   return row.collectsEvents ? [] : rows.filter((other) => other.collectsEvents);
-}
-
-function accountName(service: string): string {
-  return service.toUpperCase().replaceAll('-', '_');
 }
 
 function inbox({ name }: ServiceRow): string {

@@ -1,6 +1,7 @@
 /** Why this machine or its state folder cannot run the system. Codes are stable. */
 type SetupErrorCode =
   | 'bad_argument'
+  | 'bad_service_table'
   | 'already_running'
   | 'port_in_use'
   | 'state_damaged'

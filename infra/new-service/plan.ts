@@ -1,0 +1,125 @@
+/**
+ * What a new service adds to the repository. Its own files are the files of `template/` with its name in the place of
+ * `sample`. The template is a whole service: it is compiled, linted and tested like any other code.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatted } from '../formatted.js';
+import { projectRoot, readProjectFile } from '../project.js';
+import { camelName, nameFault } from '../system/service-names.js';
+import { offsetFault } from '../system/service-table.js';
+import { services } from '../system/services.js';
+import { insertAtEnd, memberNames } from './insert.js';
+
+export interface NewService {
+  readonly name: string;
+  readonly portOffset: number;
+  /** The role that gets the scope `<name>:write`. */
+  readonly role: string;
+}
+
+/** The files to write: their new text, by their path from the root folder. */
+export interface Plan {
+  readonly created: Readonly<Record<string, string>>;
+  readonly changed: Readonly<Record<string, string>>;
+}
+
+const template = 'infra/new-service/template';
+const rolesFile = 'apps/auth/src/accounts/scopes.ts';
+
+/** Why this service cannot be made, and what to change. Undefined if it can. */
+export function serviceFault({ name, portOffset, role }: NewService): string | undefined {
+  const invalid = nameFault(name);
+  if (invalid !== undefined) return invalid;
+  if (services.some((row) => row.name === name))
+    return `The service ${name} exists already: infra/system/services.ts has its row. Choose another name`;
+  if (existsSync(join(projectRoot, 'apps', name)))
+    return `The folder apps/${name} exists already. Remove it, or choose another name`;
+  const clash = clashingIdentifier(name);
+  if (clash !== undefined)
+    return `"${name}" cannot be the name of a service: its code would have two meanings of ${clash}. Choose another name`;
+  const roles = memberNames(read(rolesFile), ['SCOPES']);
+  if (!roles.includes(role)) return `There is no role "${role}". Expected: ${roles.join(' or ')}`;
+  const offset = offsetFault(portOffset, services);
+  return offset && `For ${name}, ${offset}`;
+}
+
+/** Makes the text of every file that a person would write by hand. */
+export async function planService(service: NewService): Promise<Plan> {
+  const { name, role } = service;
+  const created = {
+    ...Object.fromEntries(
+      templateFiles().map((file) => [`apps/${name}/${rendered(file, name)}`, rendered(textOf(file), name)]),
+    ),
+    [`apps/${name}/tsconfig.app.json`]: '{ "extends": "../../tsconfig.build.json", "include": ["src"] }\n',
+  };
+  const changed = {
+    'infra/system/services.ts': insertAtEnd(read('infra/system/services.ts'), ['services'], row(service)),
+    [rolesFile]: insertAtEnd(read(rolesFile), ['SCOPES', role], `'${name}': ['${name}:write']`),
+    'nest-cli.json': insertAtEnd(read('nest-cli.json'), ['projects'], nestProject(name)),
+  };
+  return { created: await allFormatted(created), changed: await allFormatted(changed) };
+}
+
+/** Puts the name of a service in the place of `sample`, `Sample` and `sampleSettings`. */
+export function rendered(text: string, name: string): string {
+  const camel = camelName(name);
+  return text.replace(/Sample|sample(?=[A-Z])|sample/g, (found, at: number) => {
+    if (found === 'Sample') return camel.charAt(0).toUpperCase() + camel.slice(1);
+    return /^sample[A-Z]/.test(text.slice(at)) ? camel : name;
+  });
+}
+
+/** An identifier of the new service that its code already uses for something else, such as `verifierSettings`. */
+function clashingIdentifier(name: string): string | undefined {
+  const texts = templateFiles().map((file) => textOf(file));
+  const identifiers = new Set(texts.flatMap((text) => text.match(/\w+/g) ?? []));
+  const own = [...identifiers].filter((word) => /Sample|sample[A-Z]/.test(word));
+  return name === 'sample'
+    ? undefined
+    : own.map((word) => rendered(word, name)).find((word) => identifiers.has(word));
+}
+
+function row({ name, portOffset }: NewService): string {
+  return `{
+    name: '${name}',
+    portOffset: ${portOffset},
+    trust: 'verifier',
+    calls: [],
+    seed: 'none',
+    collectsEvents: false,
+    idempotentPosts: [],
+  }`;
+}
+
+function nestProject(name: string): string {
+  const root = `apps/${name}`;
+  const project = {
+    type: 'application',
+    root,
+    entryFile: 'main',
+    sourceRoot: `${root}/src`,
+    compilerOptions: { tsConfigPath: `${root}/tsconfig.app.json` },
+  };
+  return `"${name}": ${JSON.stringify(project, null, 2)}`;
+}
+
+async function allFormatted(files: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  const entries = Object.entries(files).map(
+    async ([path, text]) => [path, await formatted(path, text)] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function templateFiles(): string[] {
+  const paths = readdirSync(join(projectRoot, template), { recursive: true, encoding: 'utf8' });
+  return paths.filter((path) => path.endsWith('.ts')).sort();
+}
+
+function textOf(file: string): string {
+  return readProjectFile(join(template, file));
+}
+
+function read(path: string) {
+  return { path, text: readProjectFile(path) };
+}
