@@ -100,7 +100,7 @@ describe('the image of tools', () => {
 });
 
 it('refuses a part that does not exist', async () => {
-  await expect(assemble('billing', join(folder, 'billing'))).rejects.toThrow('Usage: assemble.js');
+  await expect(assemble('no_part', join(folder, 'no_part'))).rejects.toThrow('Usage: assemble.js');
 });
 
 async function assemble(part: string, target: string): Promise<void> {

@@ -12,7 +12,7 @@ interface Change {
   /** A folder that does not exist yet. It holds all new files. */
   readonly newFolder: string;
   /** What must succeed after the files are written. The signal aborts if the process is told to end. */
-  finish(signal: AbortSignal): Promise<void>;
+  readonly finish: (signal: AbortSignal) => Promise<void>;
 }
 
 /**

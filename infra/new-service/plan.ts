@@ -93,15 +93,13 @@ function row({ name, portOffset }: NewService): string {
 }
 
 function nestProject(name: string): string {
-  const root = `apps/${name}`;
-  const project = {
-    type: 'application',
-    root,
-    entryFile: 'main',
-    sourceRoot: `${root}/src`,
-    compilerOptions: { tsConfigPath: `${root}/tsconfig.app.json` },
-  };
-  return `"${name}": ${JSON.stringify(project, null, 2)}`;
+  return `"${name}": {
+    "type": "application",
+    "root": "apps/${name}",
+    "entryFile": "main",
+    "sourceRoot": "apps/${name}/src",
+    "compilerOptions": { "tsConfigPath": "apps/${name}/tsconfig.app.json" }
+  }`;
 }
 
 async function allFormatted(files: Readonly<Record<string, string>>): Promise<Record<string, string>> {

@@ -1,29 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import { environmentFor, isGenerated, type SystemAddresses } from './environment.js';
-import { services } from './services.js';
+import { services, type ServiceRow } from './services.js';
 
+const portOf = ({ portOffset }: ServiceRow) => 4000 + portOffset;
+const byName = <T>(value: (row: ServiceRow) => T): Record<string, T> =>
+  Object.fromEntries(services.map((row) => [row.name, value(row)]));
 const system: SystemAddresses = {
   stateDir: '/state',
   listenHost: '127.0.0.1',
   issuer: 'http://localhost:4000',
-  databaseHosts: { auth: '127.0.0.1', orders: '127.0.0.1', inventory: '127.0.0.1' },
+  databaseHosts: byName(() => '127.0.0.1'),
   postgresPort: 4010,
   natsHost: '127.0.0.1',
   natsPort: 4011,
-  ports: { auth: 4000, orders: 4001, inventory: 4002 },
-  urls: {
-    auth: 'http://127.0.0.1:4000',
-    orders: 'http://127.0.0.1:4001',
-    inventory: 'http://127.0.0.1:4002',
-  },
-  publicUrls: {
-    auth: 'http://localhost:4000',
-    orders: 'http://localhost:4001',
-    inventory: 'http://localhost:4002',
-  },
+  ports: byName(portOf),
+  urls: byName((row) => `http://127.0.0.1:${portOf(row)}`),
+  publicUrls: byName((row) => `http://localhost:${portOf(row)}`),
   nodeEnv: 'development',
 };
 const [auth, orders, inventory] = services;
+const others = services.slice(1);
 
 describe('the environment of a program', () => {
   it('a server gets the addresses of the issuer, NATS, its database and the services that it calls', () => {
@@ -61,22 +57,23 @@ describe('the environment of a program', () => {
     const privateFiles = services.map((row) =>
       Object.values(environmentFor(row, 'main', system)).filter(isPrivate),
     );
+    const clientKeys = ({ name, calls }: ServiceRow) =>
+      calls.length === 0 ? [] : [`/state/secrets/${name}/client-key.private.pem`];
     expect(privateFiles).toEqual([
       ['/state/secrets/auth/trust-anchor.private.pem', '/state/secrets/auth/key-encryption-key'],
-      ['/state/secrets/orders/client-key.private.pem'],
-      [],
+      ...others.map(clientKeys),
     ]);
+    expect([orders!, inventory!].map(clientKeys).map(({ length }) => length)).toEqual([1, 0]);
   });
 
   it('auth knows each other service by the URL that this service has for itself', () => {
-    const of = (row: (typeof services)[number]) => environmentFor(row, 'main', system);
+    const of = (row: ServiceRow) => environmentFor(row, 'main', system);
+    const own = others.map((row) => `${row.name}=${of(row)['RESOURCE_URL']}`);
+    expect(own.slice(0, 2)).toEqual(['orders=http://localhost:4001', 'inventory=http://localhost:4002']);
     expect(services.map((row) => of(row)['RESOURCE_URLS'])).toEqual([
-      'orders=http://localhost:4001,inventory=http://localhost:4002',
-      undefined,
-      undefined,
+      own.join(','),
+      ...others.map(() => undefined),
     ]);
-    const own = [orders!, inventory!].map((row) => `${row.name}=${of(row)['RESOURCE_URL']}`);
-    expect(of(auth!)['RESOURCE_URLS']).toBe(own.join(','));
     expect(of(auth!)).not.toHaveProperty('RESOURCE_URL');
   });
 
@@ -96,13 +93,20 @@ describe('the environment of a program', () => {
     expect(environmentFor(auth!, 'seed', system)).toMatchObject({
       DATABASE_USER: 'auth',
       SEED_CREDENTIALS_FILE: '/state/credentials.json',
-      SEED_CLIENT_FILES: '/state/public/orders.client.json,/state/public/inventory.client.json',
+      SEED_CLIENT_FILES: others.map(({ name }) => `/state/public/${name}.client.json`).join(','),
     });
   });
 
   it('a called service without an address is an error', () => {
-    expect(() => environmentFor({ ...orders!, calls: ['billing'] }, 'main', system)).toThrow(
-      'The service billing has no address.',
+    expect(() => environmentFor({ ...orders!, calls: ['no_service'] }, 'main', system)).toThrow(
+      'The service no_service has no address.',
     );
+  });
+
+  it('the URL of a called service is in a variable without dashes', () => {
+    const callee = { ...system, urls: { ...system.urls, 'gift-cards': 'http://127.0.0.1:4090' } };
+    const environment = environmentFor({ ...orders!, calls: ['gift-cards'] }, 'main', callee);
+    expect(environment).toMatchObject({ GIFT_CARDS_URL: 'http://127.0.0.1:4090' });
+    expect(Object.keys(environment).join()).not.toContain('-');
   });
 });

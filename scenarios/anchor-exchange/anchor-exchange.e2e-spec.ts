@@ -6,13 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestKey, eventually, published, signCompact, type TestKey } from '#testing';
 import { secretPaths } from '../../infra/system/secrets.js';
 import { scenario } from '../support/scenario.js';
-import type { Grant, Ring } from '../support/scenario-system.js';
+import { verifiers, type Grant, type Ring } from '../support/scenario-system.js';
 import { expectOnly200, type Traffic } from '../support/traffic.js';
 
 /** The private half of an anchor, wherever it came from. */
 type Anchor = Pick<TestKey, 'alg' | 'kid' | 'privateKey'>;
 
-const verifiers = ['orders', 'inventory'] as const;
 const countedSeconds = 4;
 const periods = {
   auth: { STATEMENT_INTERVAL_SECONDS: '1', COUNTED_SECONDS: `${countedSeconds}` },
@@ -105,10 +104,9 @@ scenario(import.meta.url, periods, (system, step) => {
     );
     expect(pinsOf).toEqual({
       auth: [first.kid, next.kid],
-      orders: [first.kid],
-      inventory: [first.kid],
+      ...Object.fromEntries(verifiers.map((service) => [service, [first.kid]])),
     });
-    expect(await waitedFor()).toEqual(['inventory', 'orders']);
+    expect(await waitedFor()).toEqual([...verifiers].sort());
   });
 
   step('3. Give both pins to one verifier after the other', async () => {

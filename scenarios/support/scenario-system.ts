@@ -5,7 +5,7 @@ import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transp
 import { freePortBase } from '#testing';
 import type { KeyRingFacts } from '#trust';
 import { type Credentials, readCredentials, secretPaths } from '../../infra/system/secrets.js';
-import { portClaims } from '../../infra/system/services.js';
+import { portClaims, services } from '../../infra/system/services.js';
 import { postgresDataParent } from '../../infra/local/postgres-home.js';
 import { tellReaper } from '../../infra/local/reaper-client.js';
 import { type RunningSystem, startSystem } from '../../infra/local/system.js';
@@ -21,6 +21,11 @@ export type ServiceSettings = Readonly<Record<string, Readonly<Record<string, st
 
 /** The resource services that a scenario knocks at. */
 export type Audience = 'orders' | 'inventory';
+
+/** All services that verify tokens and sign none. */
+export const verifiers: readonly string[] = services
+  .filter(({ trust }) => trust === 'verifier')
+  .map(({ name }) => name);
 
 /** A token and the service it is for. */
 export interface Grant {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { loadSettings, SettingsError } from '#service-kit';
 import { createTestRecipient } from '#testing';
+import { audiences } from './accounts/scopes.js';
 import { authSettings } from './config.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'auth-config-'));
@@ -156,6 +157,8 @@ describe('the settings of auth', () => {
       ]);
     });
 
+    const readers = audiences.filter((name) => name !== 'auth');
+
     it.each<[string, unknown, string]>([
       ['a private key', { orders: privateJwk }, 'Expected: the public half only'],
       [
@@ -167,13 +170,17 @@ describe('the settings of auth', () => {
       ['a key as text', { orders: 'x' }, 'Expected: EC and P-256'],
       ['one bad key beside a good one', { orders: publicJwk, inventory: {} }, 'Expected: EC and P-256'],
       ['a JWK without an audience', publicJwk, 'Expected: EC and P-256'],
-      ['an audience that does not exist', { order: publicJwk }, 'Expected: orders, inventory'],
+      ['an audience that does not exist', { order: publicJwk }, `Expected: ${readers.join(', ')}`],
       [
         '__proto__ as an audience',
         `{"__proto__":${JSON.stringify(publicJwk)}}`,
-        'Expected: orders, inventory',
+        `Expected: ${readers.join(', ')}`,
       ],
-      ['auth, which cannot decrypt', { orders: publicJwk, auth: publicJwk }, 'Expected: orders, inventory'],
+      [
+        'auth, which cannot decrypt',
+        { orders: publicJwk, auth: publicJwk },
+        `Expected: ${readers.join(', ')}`,
+      ],
       ['an audience twice', '{"orders":{},"orders":{}}', 'a member name twice'],
       ['text', 'not a key', 'the file is not JSON'],
     ])('are refused at the start with %s', (_what, content, reason) => {

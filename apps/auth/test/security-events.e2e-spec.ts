@@ -143,7 +143,7 @@ describe('sessions', () => {
     expect(await refusal({ email, password: 'wrong password' })).toEqual([
       { event, account: id, reason: 'wrong_password' },
     ]);
-    expect(await refusal({ email, password, audience: 'audit' })).toEqual([
+    expect(await refusal({ email, password, audience: 'nowhere' })).toEqual([
       { event, account: id, reason: 'invalid_target' },
     ]);
     await send('POST', `/admin/accounts/${id}/disable`, admin);

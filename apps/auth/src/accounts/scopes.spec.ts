@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { allScopes, defaultAudience, scopesFor, type Role } from './scopes.js';
+import { allScopes, audiences, defaultAudience, roles, scopesFor, type Role } from './scopes.js';
 
 describe('scopes', () => {
   it.each<[Role[], string, string[]]>([
@@ -33,12 +33,10 @@ describe('scopes', () => {
   });
 
   it('names every scope once', () => {
-    expect([...allScopes].sort()).toEqual([
-      'accounts:manage',
-      'inventory:write',
-      'keys:manage',
-      'orders:read',
-      'orders:write',
-    ]);
+    const each = roles.flatMap((role) => audiences.flatMap((audience) => scopesFor([role], audience)));
+    expect([...allScopes].sort()).toEqual(each.sort());
+    expect(new Set(allScopes).size).toBe(allScopes.length);
+    const known = ['accounts:manage', 'inventory:write', 'keys:manage', 'orders:read', 'orders:write'];
+    expect(allScopes).toEqual(expect.arrayContaining(known));
   });
 });

@@ -8,7 +8,7 @@ import {
   type Settings,
 } from '#service-kit';
 
-/** sample's own name: the audience of tokens for it, and the name of its NATS account. */
+/** The name of this service: the audience of tokens for it, and the name of its NATS account. */
 export const SERVICE = 'sample';
 
 /** The scopes of its audience. */
