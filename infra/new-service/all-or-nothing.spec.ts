@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeAllOrNothing } from './all-or-nothing.js';
+
+describe('writing all files or none', () => {
+  let root: string;
+  const read = (path: string) => readFileSync(join(root, path), 'utf8');
+  const write = (finish: (signal: AbortSignal) => Promise<void>) =>
+    writeAllOrNothing({
+      root,
+      files: { 'new/deep/a': 'a', old: 'changed' },
+      alsoWritten: ['made', 'not-there'],
+      newFolder: 'new',
+      finish,
+    });
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'test-all-or-nothing-'));
+    for (const path of ['old', 'made']) writeFileSync(join(root, path), `${path} before`);
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  it('leaves everything when it has finished', async () => {
+    await write(async () => writeFileSync(join(root, 'made'), 'made again'));
+    expect(['new/deep/a', 'old', 'made'].map(read)).toEqual(['a', 'changed', 'made again']);
+  });
+
+  it.each([
+    ['it fails', async () => Promise.reject(new Error('no')), 'no'],
+    [
+      'a signal comes',
+      (signal: AbortSignal) =>
+        new Promise<void>((done) => {
+          signal.addEventListener('abort', () => done());
+          process.emit('SIGTERM', 'SIGTERM');
+        }),
+      'Interrupted. Everything is as it was before.',
+    ],
+  ])('puts everything back when %s', async (_what, end, message) => {
+    const listeners = process.listenerCount('SIGTERM');
+    const written = write(async (signal) => {
+      expect(read('old')).toBe('changed');
+      writeFileSync(join(root, 'made'), 'made again');
+      await end(signal);
+    });
+    await expect(written).rejects.toThrow(message);
+    expect(existsSync(join(root, 'new'))).toBe(false);
+    expect(['old', 'made'].map(read)).toEqual(['old before', 'made before']);
+    expect(process.listenerCount('SIGTERM')).toBe(listeners);
+  });
+});
