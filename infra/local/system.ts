@@ -73,6 +73,7 @@ export interface SystemOptions {
 
 /** Starts the system. If this rejects, nothing is left running. @throws SetupError with any code. */
 export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
+  // Rows or programs of a caller need not agree with our build.
   if (options.rows === undefined && options.appsDir === undefined) await requireServiceTable();
   const stateDir = resolve(options.stateDir);
   const letGo = await claimStateDir(stateDir);

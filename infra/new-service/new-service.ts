@@ -81,7 +81,8 @@ function readArguments(args: string[]): Arguments {
 
 /** `Number` would also accept 0x3 and an empty text. */
 function readOffset(text: string): number {
-  if (!/^\d+$/.test(text)) throw new Error(`The port offset must be a whole number, and "${text}" is not`);
+  if (!/^\d+$/.test(text))
+    throw new SetupError('bad_argument', `The port offset must be a whole number, and "${text}" is not`);
   return Number(text);
 }
 

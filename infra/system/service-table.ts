@@ -7,7 +7,7 @@ import { nameFault } from './service-names.js';
 import { serverPortOffsets, services, type ServiceRow } from './services.js';
 import { SetupError } from './setup-error.js';
 
-/** The greatest port offset. A system so takes at most 100 ports. */
+/** The greatest port offset. So a system takes at most 100 ports. */
 const greatestOffset = 99;
 
 /** What the table must agree with. */
