@@ -1,4 +1,5 @@
 import ts from 'typescript';
+import { SetupError } from '../system/setup-error.js';
 
 /** A text file of the repository: TypeScript or JSON. */
 export interface SourceText {
@@ -10,7 +11,7 @@ export interface SourceText {
 /**
  * Adds an element at the end of an array, or a member at the end of an object. `names` leads to it: in TypeScript first
  * the name of a variable, then names of members. The result is not formatted.
- * @throws Error if the file has no such array or object
+ * @throws SetupError `bad_argument` if the file has no such array or object
  */
 export function insertAtEnd(source: SourceText, names: readonly string[], added: string): string {
   const list = literalAt(source, names);
@@ -20,7 +21,7 @@ export function insertAtEnd(source: SourceText, names: readonly string[], added:
   return `${source.text.slice(0, at)}${last === undefined ? '' : ','}\n${added}${source.text.slice(at)}`;
 }
 
-/** The names of the members of an object. @throws Error if the file has no such object */
+/** The names of the members of an object. @throws SetupError `bad_argument` if the file has no such object */
 export function memberNames(source: SourceText, names: readonly string[]): string[] {
   const list = literalAt(source, names);
   return ts.isObjectLiteralExpression(list) ? list.properties.flatMap((member) => nameOf(member) ?? []) : [];
@@ -37,7 +38,10 @@ function literalAt({ path, text }: SourceText, names: readonly string[]): Litera
   for (const name of isJson ? names : below)
     found = found && ts.isObjectLiteralExpression(found) ? member(found, name) : undefined;
   if (found && (ts.isArrayLiteralExpression(found) || ts.isObjectLiteralExpression(found))) return found;
-  throw new Error(`${path} has no list named ${names.join('.')}`);
+  throw new SetupError(
+    'bad_argument',
+    `${path} has no list named ${names.join('.')}. Add the service by hand: docs/add-a-service.md says how.`,
+  );
 }
 
 function variable(file: ts.SourceFile, name: string): ts.Expression | undefined {

@@ -40,6 +40,7 @@ describe('a service that cannot be made', () => {
     [['postgres'], '"postgres" is reserved'],
     [['x'.repeat(41)], 'is too long for a service'],
     [['verifier'], 'two meanings of verifierSettings'],
+    [['type'], 'two meanings of TypeError'],
     [['inventory'], 'The service inventory exists already: infra/system/services.ts has its row'],
     [[name, '--port-offset', '1'], `belongs to orders. The next free one is ${offset}`],
     [[name, '--port-offset', '0x9'], 'The port offset must be a whole number'],

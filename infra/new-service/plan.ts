@@ -64,20 +64,20 @@ export async function planService(service: NewService): Promise<Plan> {
 /** Puts the name of a service in the place of `sample`, `Sample` and `sampleSettings`. */
 export function rendered(text: string, name: string): string {
   const camel = camelName(name);
-  return text.replace(/Sample|sample(?=[A-Z])|sample/g, (found, at: number) => {
-    if (found === 'Sample') return camel.charAt(0).toUpperCase() + camel.slice(1);
-    return /^sample[A-Z]/.test(text.slice(at)) ? camel : name;
-  });
+  const pascal = camel.charAt(0).toUpperCase() + camel.slice(1);
+  return text.replace(/(Sample)|(sample(?=[A-Z]))|sample/g, (_found, type?: string, value?: string) =>
+    type ? pascal : value ? camel : name,
+  );
 }
 
-/** An identifier of the new service that its code already uses for something else, such as `verifierSettings`. */
+/** An identifier of the new service that already has another meaning in its code, such as `verifierSettings`. */
 function clashingIdentifier(name: string): string | undefined {
   const texts = templateFiles().map((file) => textOf(file));
   const identifiers = new Set(texts.flatMap((text) => text.match(/\w+/g) ?? []));
   const own = [...identifiers].filter((word) => /Sample|sample[A-Z]/.test(word));
   return name === 'sample'
     ? undefined
-    : own.map((word) => rendered(word, name)).find((word) => identifiers.has(word));
+    : own.map((word) => rendered(word, name)).find((word) => identifiers.has(word) || word in globalThis);
 }
 
 function row({ name, portOffset }: NewService): string {
