@@ -7,10 +7,11 @@ import { projectRoot, readProjectFile } from '../project.js';
 import { requireServiceTable } from '../system/service-table.js';
 import { services } from '../system/services.js';
 import { eventsReference } from './events-reference.js';
+import { generatedPaths, type GeneratedPath } from './generated-paths.js';
 import { configReference, environmentExample } from './settings-reference.js';
 
-/** The files that are made from code, each with its generator. */
-const files: Readonly<Record<string, () => string | Promise<string>>> = {
+/** The generator of each file. */
+const files: Readonly<Record<GeneratedPath, () => string | Promise<string>>> = {
   'docker-compose.yml': () => composeFile(services),
   'compose.tls.yml': () => tlsComposeFile(services),
   'infra/compose/Caddyfile': () => caddyfile(services, 'http'),
@@ -19,8 +20,6 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/security-events.md': eventsReference,
   '.env.example': environmentExample,
 };
-
-export const generatedPaths: readonly string[] = Object.keys(files);
 
 /** Finds generated files that differ from what their generators make now. @throws SetupError `bad_service_table` */
 export async function staleFiles(): Promise<string[]> {
@@ -40,8 +39,8 @@ export async function writeGeneratedFiles(): Promise<void> {
   }
 }
 
-async function render(path: string): Promise<string> {
-  return formatted(path, await files[path]!());
+async function render(path: GeneratedPath): Promise<string> {
+  return formatted(path, await files[path]());
 }
 
 function readIfThere(path: string): string | undefined {

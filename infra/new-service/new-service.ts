@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { generatedPaths } from '../generate/generated-files.js';
+import { generatedPaths } from '../generate/generated-paths.js';
 import { projectRoot } from '../project.js';
 import { nextOffset } from '../system/service-table.js';
 import { defaultPortBase, services } from '../system/services.js';

@@ -1,0 +1,12 @@
+/** The files that are made from code. They have a file of their own, because the generators bring NestJS. */
+export const generatedPaths = [
+  'docker-compose.yml',
+  'compose.tls.yml',
+  'infra/compose/Caddyfile',
+  'infra/compose/Caddyfile.tls',
+  'docs/config.md',
+  'docs/security-events.md',
+  '.env.example',
+] as const;
+
+export type GeneratedPath = (typeof generatedPaths)[number];
