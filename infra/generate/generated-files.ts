@@ -8,6 +8,7 @@ import { requireServiceTable } from '../system/service-table.js';
 import { services } from '../system/services.js';
 import { eventsReference } from './events-reference.js';
 import { generatedPaths, type GeneratedPath } from './generated-paths.js';
+import { launchConfigurations } from './launch-configurations.js';
 import { configReference, environmentExample } from './settings-reference.js';
 
 /** The generator of each file. */
@@ -19,6 +20,7 @@ const files: Readonly<Record<GeneratedPath, () => string | Promise<string>>> = {
   'docs/config.md': configReference,
   'docs/security-events.md': eventsReference,
   '.env.example': environmentExample,
+  '.vscode/launch.json': () => launchConfigurations(services),
 };
 
 /** Finds generated files that differ from what their generators make now. @throws SetupError `bad_service_table` */

@@ -7,6 +7,7 @@ export const generatedPaths = [
   'docs/config.md',
   'docs/security-events.md',
   '.env.example',
+  '.vscode/launch.json',
 ] as const;
 
 export type GeneratedPath = (typeof generatedPaths)[number];
