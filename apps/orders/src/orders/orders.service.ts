@@ -54,7 +54,7 @@ export class OrdersService {
         });
       } catch (error) {
         // Then inventory has kept nothing. And with a token that is no longer good, it would refuse the release as well.
-        const isRefusal = error instanceof ServiceError && REFUSALS.includes(error.code);
+        const isRefusal = error instanceof ServiceError && REFUSALS.includes((error as ServiceError).code);
         if (!isRefusal) await this.releaseUnlessPlaced(bearer, id, mayBePlaced);
         throw error;
       }
