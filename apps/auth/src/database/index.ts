@@ -18,6 +18,7 @@ import { RotationWaits1700000000007 } from './migrations/7-rotation-waits.js';
 import { KeyHistory1700000000008 } from './migrations/8-key-history.js';
 import { RefreshTokens1700000000009 } from './migrations/9-refresh-tokens.js';
 import { Clients1700000000010 } from './migrations/10-clients.js';
+import { RevocationsByName1700000000011 } from './migrations/11-revocations-by-name.js';
 
 export const entities = [
   Account,
@@ -43,4 +44,5 @@ export const migrations = [
   KeyHistory1700000000008,
   RefreshTokens1700000000009,
   Clients1700000000010,
+  RevocationsByName1700000000011,
 ];

@@ -1,4 +1,4 @@
-import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { RevokedKind } from '#statements';
 
 const fromText = { from: (value: string | null) => value && Number(value), to: (value: number) => value };
@@ -7,6 +7,7 @@ const fromText = { from: (value: string | null) => value && Number(value), to: (
  * A signed revocation that still matters, and the place where NATS stores it. It is published again if NATS loses it.
  */
 @Entity('revocation')
+@Index('revocation_kind_value', ['kind', 'value'])
 @Check('revocation_kind', `kind IN ('jti', 'sid', 'client_id')`)
 export class RevocationRecord {
   /** The number of the revocation: a bigint, which the PostgreSQL driver returns as text. */
