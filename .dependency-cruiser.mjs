@@ -246,7 +246,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^dist/' },
+    exclude: { path: '^dist(.last)?/' },
     // An import of a type counts as well.
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },

@@ -57,7 +57,7 @@ const nestAddress = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', '.signet/'] },
+  { ignores: ['dist/', 'dist.last/', 'coverage/', '.signet/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

@@ -10,16 +10,18 @@
  *   node infra/bootstrap.mjs run FILE [options]   prepare, then run a file in dist/
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isBuilt, sourceFingerprint, stampBuild } from './build-stamp.mjs';
-import { tryClaim } from './claims.mjs';
+import { holderOf, tryClaim } from './claims.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...path) => join(root, ...path);
 const oldestNode = [20, 19];
+/** `npm run dev` claims it: what is in dist/ is its business then. */
+const developing = '.developing';
 
 const [command, ...args] = process.argv.slice(2);
 const commands = { prepare, start, dev, test, reset, run };
@@ -37,6 +39,9 @@ async function start() {
 
 async function dev() {
   await prepare();
+  // From now on, only its own compiler writes into dist/.
+  const claim = tryClaim(at(developing));
+  if (typeof claim === 'function') process.on('exit', claim);
   await importBuilt('dist/infra/dev/dev.js', args);
 }
 
@@ -85,11 +90,13 @@ async function importBuilt(file, argv) {
 }
 
 async function prepare() {
-  if (isInstalled() && isBuilt(root)) return;
+  // While somebody develops, dist/ has what compiles. A build beside it would take away the files of running services.
+  const isReady = () => isBuilt(root) || (existsSync(at('dist')) && holderOf(at(developing)) !== undefined);
+  if (isInstalled() && isReady()) return;
   const release = await takeLock();
   try {
     if (!isInstalled()) await install();
-    if (!isBuilt(root)) await build();
+    if (!isReady()) await build();
   } finally {
     release();
   }
@@ -118,8 +125,16 @@ async function install() {
   await step('Installing packages', [...npm, ...options]);
 }
 
+/** Builds into dist/. A build that fails leaves what was there before, so that `reset` still works. */
 async function build() {
-  rmSync(at('dist'), { recursive: true, force: true });
+  const last = at('dist.last');
+  rmSync(last, { recursive: true, force: true });
+  if (existsSync(at('dist'))) renameSync(at('dist'), last);
+  process.on('exit', () => {
+    if (!existsSync(last)) return;
+    rmSync(at('dist'), { recursive: true, force: true });
+    renameSync(last, at('dist'));
+  });
   const fingerprint = sourceFingerprint(root);
   await step('Building', [
     process.execPath,
@@ -128,6 +143,7 @@ async function build() {
     'tsconfig.build.json',
   ]);
   stampBuild(root, fingerprint);
+  rmSync(last, { recursive: true, force: true });
 }
 
 /** Runs one step and prints its title and its time. It prints the output of the step only if the step fails. */

@@ -124,6 +124,7 @@ describe('the goods of an order', () => {
       const answer = await place({ sub: 'waiting' });
       expect(answer).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
       expect(JSON.stringify(answer.body)).not.toContain(error);
+      expect(asked()).toEqual([]);
     },
   );
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, type EntityManager, type Repository } from 'typeorm';
-import { keysetPage, ServiceError, type Page, type PageQuery } from '#service-kit';
+import { keysetPage, type Page, type PageQuery } from '#service-kit';
 import { accountSince } from '#trust';
 import type { Bearer } from '#trust/nest';
 import { Catalogue } from '../catalogue/catalogue.js';
@@ -13,8 +13,6 @@ import { NewAccountLimit } from './new-account-limit.js';
 import type { OrderRequest, OrderView } from './order.schemas.js';
 import { lineTotalCents, priceOrder, type PricedOrder } from './pricing.js';
 import { Stock } from '../stock/stock.js';
-
-const REFUSALS = ['out_of_stock', 'invalid_token'];
 
 /** Places, lists and cancels orders. Every method acts for one user and finds only the orders of this user. */
 @Injectable()
@@ -53,9 +51,7 @@ export class OrdersService {
           return order;
         });
       } catch (error) {
-        // Then inventory has kept nothing. And with a token that is no longer good, it would refuse the release as well.
-        const isRefusal = error instanceof ServiceError && REFUSALS.includes((error as ServiceError).code);
-        if (!isRefusal) await this.releaseUnlessPlaced(bearer, id, mayBePlaced);
+        if (Stock.mayBeReserved(error)) await this.releaseUnlessPlaced(bearer, id, mayBePlaced);
         throw error;
       }
     });

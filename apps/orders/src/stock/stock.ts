@@ -1,6 +1,6 @@
 /** Reserves the goods of an order at inventory, in the name of the customer. */
 import { z } from 'zod';
-import type { ServiceClient } from '#service-kit';
+import { ServiceError, UpstreamError, type ServiceClient } from '#service-kit';
 import type { Bearer } from '#trust/nest';
 import { inventoryFault, OrdersError } from '../errors.js';
 
@@ -22,7 +22,7 @@ export class Stock {
   constructor(private readonly inventory: ServiceClient) {}
 
   /**
-   * Takes the goods out of stock. If it fails in any way but `out_of_stock`, inventory may have reserved them. It ignores the
+   * Takes the goods out of stock. It ignores the
    * deadline of the request: a customer who allowed little time, and then logged out, would also prevent the release.
    *
    * @throws OrdersError `out_of_stock`, with an error for each line · `inventory_unavailable`
@@ -47,6 +47,16 @@ export class Stock {
         throw inventoryFault(error);
       });
     if (answer.status === 409) throw new OrdersError('out_of_stock', { errors: answer.body.errors });
+  }
+
+  /**
+   * Whether the goods may be reserved after `reserve` or later work has failed. With a token that is no longer good they may
+   * be, too, but inventory would also refuse their release.
+   */
+  static mayBeReserved(error: unknown): boolean {
+    if (!(error instanceof ServiceError)) return true;
+    if (['out_of_stock', 'invalid_token'].includes((error as ServiceError).code)) return false;
+    return !(error.cause instanceof UpstreamError) || error.cause.wasSent;
   }
 
   /**

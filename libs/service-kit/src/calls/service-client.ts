@@ -91,7 +91,10 @@ export class ServiceClient {
     const { upstream, tokens } = this.options;
     const { authority } = call;
     if (!authority) return this.send(call, deadline);
-    const token = await tokens.get(upstream.name, authority, deadline);
+    const token = await tokens.get(upstream.name, authority, deadline).catch((error: unknown) => {
+      if (error instanceof UpstreamError) error.wasSent = false;
+      throw error;
+    });
     const answer = await this.send(call, deadline, token);
     if (answer.status !== 401) return answer;
     tokens.drop(upstream.name, authority, token);

@@ -21,6 +21,8 @@ interface Failure {
 export class UpstreamError extends ServiceError<UpstreamCode> {
   readonly waitMs: number;
   readonly isPassing: boolean;
+  /** False if the callee cannot have received the request: auth gave no token for it. */
+  wasSent = true;
 
   constructor(code: UpstreamCode, message: string, { cause, waitMs = 0, isPassing = false }: Failure = {}) {
     const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
