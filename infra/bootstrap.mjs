@@ -14,14 +14,12 @@ import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { isBuilt, sourceFingerprint, stampBuild } from './build-stamp.mjs';
+import { developingFolder, isBuilt, sourceFingerprint, stampBuild } from './build-stamp.mjs';
 import { holderOf, tryClaim } from './claims.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...path) => join(root, ...path);
 const oldestNode = [20, 19];
-/** `npm run dev` claims it: what is in dist/ is its business then. */
-const developing = '.developing';
 
 const [command, ...args] = process.argv.slice(2);
 const commands = { prepare, start, dev, test, reset, run };
@@ -39,9 +37,6 @@ async function start() {
 
 async function dev() {
   await prepare();
-  // From now on, only its own compiler writes into dist/.
-  const claim = tryClaim(at(developing));
-  if (typeof claim === 'function') process.on('exit', claim);
   await importBuilt('dist/infra/dev/dev.js', args);
 }
 
@@ -91,7 +86,8 @@ async function importBuilt(file, argv) {
 
 async function prepare() {
   // While somebody develops, dist/ has what compiles. A build beside it would take away the files of running services.
-  const isReady = () => isBuilt(root) || (existsSync(at('dist')) && holderOf(at(developing)) !== undefined);
+  const isReady = () =>
+    isBuilt(root) || (existsSync(at('dist')) && holderOf(at(developingFolder)) !== undefined);
   if (isInstalled() && isReady()) return;
   const release = await takeLock();
   try {

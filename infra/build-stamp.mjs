@@ -6,6 +6,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** `npm run dev` claims this folder. Then only its compiler writes into `dist/`. */
+export const developingFolder = '.developing';
+
 const sourceFolders = ['apps', 'libs', 'infra', 'scenarios', 'bench'];
 
 /** @param {string} root */

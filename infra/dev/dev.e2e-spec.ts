@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -104,6 +104,10 @@ describe('npm run dev', () => {
       expect(output).not.toMatch(/(auth|inventory) goes on as it is/);
       expect(await versionOfOrders()).toBe('0.1.1');
       expect(pids()).toEqual(before);
+      // A command beside it builds nothing, although the sources are not those of the build.
+      const { status, stdout } = listKeys();
+      expect([status, stdout]).toEqual([0, expect.stringMatching(/ES256 {2}active/)]);
+      expect(stdout).not.toContain('Building');
       expect(readFileSync(join(root, 'dist/apps/orders/src/config.js'), 'utf8')).toBe(built);
 
       output = '';
@@ -147,6 +151,16 @@ describe('npm run dev', () => {
     return spawn(process.execPath, [file, '--state-dir', stateDir, ...args], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  /** `npm run keys -- list` */
+  function listKeys() {
+    const program = ['infra/bootstrap.mjs', 'run', 'dist/infra/local/run-key-command.js'];
+    return spawnSync(process.execPath, [...program, 'list', '--state-dir', stateDir], {
+      cwd: root,
+      encoding: 'utf8',
+      timeout: 60_000,
     });
   }
 
