@@ -20,6 +20,7 @@ import type { ServerFacts } from '../guard/protections.js';
 import { ServerProcess } from '../guard/server-process.js';
 import { writeMeasured } from '../results-file.js';
 import { count, spreadOf, table } from '../summary.js';
+import { measureExchanges } from './exchange.js';
 
 const { quick } = parseArgs({ options: { quick: { type: 'boolean', default: false } } }).values;
 const ROUNDS = quick ? 5 : 21;
@@ -99,6 +100,7 @@ try {
     `Measured ${new Date().toISOString().slice(0, 10)}, ${ROUNDS} rounds of ${count(CALLS)} calls; load average at the end ${loadavg()[0]!.toFixed(2)}:`,
     facts,
     tableOf(measured, names[1]!),
+    await measureExchanges(quick ? 3 : 15, quick ? 20 : 100),
   ].join('\n\n');
   console.log(text);
   if (!quick) writeMeasured('calls', text);
