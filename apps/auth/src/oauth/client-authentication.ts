@@ -59,7 +59,6 @@ export class ClientAuthentication {
       // RFC 7521 §4.2: if `client_id` is sent, it must name the client of the assertion.
       if ((parameters.client_id ?? client) !== client) throw new AssertionRefused('client_mismatch');
       if (known.isDisabled) throw new AssertionRefused('client_disabled');
-      await removeOldAssertions(manager);
       const end = new Date((exp + clockSkewSeconds) * 1000);
       if (!(await use(manager, { client, jti, end }))) throw new AssertionRefused('replayed');
       return client;
@@ -108,26 +107,24 @@ async function findClient(manager: EntityManager, clientId: string): Promise<Kno
   return { isDisabled, now, keys: rows.map(({ jwk }) => jwk).filter((jwk) => jwk !== null) };
 }
 
-/** Marks an assertion as used. Returns false if it was used before, at this replica or another one. */
+/**
+ * Marks an assertion as used. Returns false if it was used before, at this replica or another one. Also deletes up to 100
+ * assertions that can no longer be used again. It skips locked rows, so that it cannot deadlock.
+ */
 async function use(
   manager: EntityManager,
   { client, jti, end }: { client: string; jti: string; end: Date },
 ): Promise<boolean> {
   const inserted = await manager.query<object[]>(
-    `INSERT INTO client_assertion (client_id, jti, expires_at) VALUES ($1, $2, $3)
+    `WITH removed AS (
+       DELETE FROM client_assertion WHERE (client_id, jti) IN (
+         SELECT client_id, jti FROM client_assertion
+          WHERE expires_at < clock_timestamp() - $4 * interval '1 second'
+          ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+     )
+     INSERT INTO client_assertion (client_id, jti, expires_at) VALUES ($1, $2, $3)
      ON CONFLICT DO NOTHING RETURNING jti`,
-    [client, jti, end],
+    [client, jti, end, KEPT_AFTER_END_SECONDS],
   );
   return inserted.length === 1;
-}
-
-/** Deletes up to 100 assertions that can no longer be used again. It skips locked rows, so that it cannot deadlock. */
-async function removeOldAssertions(manager: EntityManager): Promise<void> {
-  await manager.query(
-    `DELETE FROM client_assertion WHERE (client_id, jti) IN (
-       SELECT client_id, jti FROM client_assertion
-        WHERE expires_at < clock_timestamp() - $1 * interval '1 second'
-        ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)`,
-    [KEPT_AFTER_END_SECONDS],
-  );
 }
