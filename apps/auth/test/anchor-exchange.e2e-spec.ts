@@ -133,7 +133,9 @@ describe('an anchor exchange', () => {
       trustAnchorPublic: [old.public],
     });
     start('one', bothPins);
-    await eventually(async () => (await exchange())?.waitingFor.some((name) => name.startsWith('auth/')));
+    await eventually(
+      async () => (await exchange())?.waitingFor.some((name) => name.startsWith('auth/')) === true,
+    );
     await replica.close();
     await goneOver();
     const rows = await auth.owner.query(`SELECT pins FROM verifier_pins WHERE service = 'auth'`);

@@ -122,7 +122,7 @@ describe('rotation', () => {
     const deaf = await startDeafVerifier('deaf');
     try {
       const rotated = manage('POST', '/keys/rotate', {});
-      await eventually(async () => (await rotation())?.waitingFor?.includes('orders/deaf'));
+      await eventually(async () => (await rotation())?.waitingFor?.includes('orders/deaf') === true);
       // While it waits, a second rotation is refused and the old key signs on.
       expect(await manage('POST', '/keys/rotate', {})).toMatchObject({
         status: 409,
@@ -139,7 +139,7 @@ describe('rotation', () => {
     const deaf = await startDeafVerifier('unheard');
     try {
       const rotated = manage('POST', '/keys/rotate', {});
-      await eventually(async () => (await rotation())?.waitingFor?.includes('orders/unheard'));
+      await eventually(async () => (await rotation())?.waitingFor?.includes('orders/unheard') === true);
       const stopUntil = performance.now() + 1000 * (SETTINGS.countedSeconds + 0.2);
       while (performance.now() < stopUntil);
       // The first thing that runs now is the timer of the rotation. The messages of the verifiers are read later.

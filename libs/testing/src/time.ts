@@ -26,7 +26,8 @@ export function fakeClock(start: Date | number = Date.UTC(2026, 0, 1)): FakeCloc
 }
 
 /**
- * Repeats `attempt` until it neither throws nor returns false. Returns its result.
+ * Repeats `attempt` until it neither throws nor returns false. Returns its result. `undefined` counts as done, because an
+ * expectation returns it. So compare what may be absent: `found?.includes(name) === true`.
  * @throws Error after `timeoutMs` (default 5,000), with the last failure as its cause.
  */
 export async function eventually<T>(
