@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { connect, json, startOrders, type OrdersApp } from './orders-app.js';
 
 const lines = [
@@ -121,10 +122,14 @@ describe('the goods of an order', () => {
     '503 if auth answers %s',
     async (error) => {
       app.tokenEndpoint.error = error;
+      const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
       const answer = await place({ sub: 'waiting' });
       expect(answer).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
       expect(JSON.stringify(answer.body)).not.toContain(error);
       expect(asked()).toEqual([]);
+      // Nothing was sent, so nothing can stay reserved.
+      expect(JSON.stringify(logged.mock.calls)).not.toContain('stay reserved');
+      logged.mockRestore();
     },
   );
 

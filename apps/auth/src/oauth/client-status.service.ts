@@ -36,8 +36,8 @@ export class ClientStatusService {
   }
 
   /**
-   * Gives the client no token from now on, and revokes those that went through its hands. Resolves when the revocation is
-   * announced. A second call changes nothing.
+   * Gives the client no token from now on, and revokes those that it got. Resolves when the revocation is published, after
+   * 1 s at most. A second call changes nothing.
    *
    * @throws AuthError `client_not_found` · `client_of_logins` · `database_went_back`
    */
