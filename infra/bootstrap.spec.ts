@@ -17,7 +17,10 @@ beforeEach(() => {
   for (const file of files) cpSync(join(projectRoot, file), join(root, file));
   symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'));
   write('tsconfig.json', '{}');
-  write('tsconfig.build.json', '{"compilerOptions":{"outDir":"dist","rootDir":".","types":[]},"include":["apps"]}');
+  write(
+    'tsconfig.build.json',
+    '{"compilerOptions":{"outDir":"dist","rootDir":".","types":[]},"include":["apps"]}',
+  );
   write('dist/old.js', '');
 });
 afterEach(() => rmSync(root, { recursive: true }));
