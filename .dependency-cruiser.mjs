@@ -5,7 +5,7 @@
 // Only apps/auth imports code that signs. A new allowed import changes the security argument of README.md.
 const specs = '[.](e2e-|compose-)?spec[.]ts$';
 // The files that `npm run new:service` copies. They are checked as what they become.
-const template = 'infra/new-service/template';
+const template = 'infra/starter/templates/service';
 const tests = `${specs}|^((apps|libs)/[^/]+|infra/compose|${template})/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
 // Files that no file imports: programs, configuration, and what jest loads.
@@ -16,7 +16,7 @@ const entryPoints = [
   '^infra/local/(start|reset|run-key-command|reaper)[.]ts$',
   '^infra/checks/run[.]ts$',
   '^infra/generate/generate[.]ts$',
-  '^infra/new-service/new-service[.]ts$',
+  '^infra/starter/new-service[.]ts$',
   '^infra/compose/(setup|provision-databases|credentials|successor|client-key)[.]ts$',
   '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',
@@ -52,7 +52,7 @@ const infraRooms = {
   tour: ['system', 'local'],
   pages: ['system', 'local'],
   checks: ['system', 'local', 'generate'],
-  'new-service': ['system', 'generate'],
+  starter: ['system', 'generate'],
 };
 
 /** A rule: modules in `from` may not import modules in `of`, except those in `only`. */

@@ -5,7 +5,7 @@ import prettier from 'eslint-config-prettier/flat';
 import tseslint from 'typescript-eslint';
 
 // The files that `npm run new:service` copies. They are checked as what they become.
-const template = 'infra/new-service/template';
+const template = 'infra/starter/templates/service';
 const tests = [
   '**/*.spec.ts',
   '**/*.e2e-spec.ts',

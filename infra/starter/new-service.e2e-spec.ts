@@ -154,7 +154,7 @@ describe('a new service', () => {
 });
 
 function newService(...args: string[]) {
-  return run(['dist/infra/new-service/new-service.js', ...args]);
+  return run(['dist/infra/starter/new-service.js', ...args]);
 }
 
 /** Runs a program in the copy. Jest sets variables that must not reach it. */

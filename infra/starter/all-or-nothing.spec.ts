@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeAllOrNothing } from './all-or-nothing.js';
@@ -10,21 +10,22 @@ describe('writing all files or none', () => {
   const write = (finish: (signal: AbortSignal) => Promise<void>) =>
     writeAllOrNothing({
       root,
-      files: { 'new/deep/a': 'a', old: 'changed' },
+      files: { 'new/deep/a': 'a', old: 'changed', 'gone/b': null },
       alsoWritten: ['made', 'not-there'],
-      newFolder: 'new',
       finish,
     });
 
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'test-all-or-nothing-'));
-    for (const path of ['old', 'made']) writeFileSync(join(root, path), `${path} before`);
+    mkdirSync(join(root, 'gone'));
+    for (const path of ['old', 'made', 'gone/b']) writeFileSync(join(root, path), `${path} before`);
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   it('leaves everything when it has finished', async () => {
     await write(async () => writeFileSync(join(root, 'made'), 'made again'));
     expect(['new/deep/a', 'old', 'made'].map(read)).toEqual(['a', 'changed', 'made again']);
+    expect(existsSync(join(root, 'gone'))).toBe(false);
   });
 
   it.each([
@@ -47,7 +48,7 @@ describe('writing all files or none', () => {
     });
     await expect(written).rejects.toThrow(message);
     expect(existsSync(join(root, 'new'))).toBe(false);
-    expect(['old', 'made'].map(read)).toEqual(['old before', 'made before']);
+    expect(['old', 'made', 'gone/b'].map(read)).toEqual(['old before', 'made before', 'gone/b before']);
     expect(process.listenerCount('SIGTERM')).toBe(listeners);
   });
 });

@@ -2,20 +2,15 @@
  * `npm run new:service -- NAME [--port-offset N] [--role ROLE] [--dry-run] [--force]`: makes a resource service. Without
  * a name it asks, on a terminal.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { generatedPaths } from '../generate/generated-paths.js';
-import { projectRoot } from '../project.js';
 import { nextOffset } from '../system/service-table.js';
 import { defaultPortBase, services } from '../system/services.js';
 import { SetupError } from '../system/setup-error.js';
-import { writeAllOrNothing } from './all-or-nothing.js';
-import { planService, serviceFault, type NewService, type Plan } from './plan.js';
+import { applyPlan } from './apply-plan.js';
+import { planService, serviceFault, type NewService } from './service-plan.js';
 
 const usage = 'npm run new:service -- NAME [--port-offset N] [--role ROLE] [--dry-run] [--force]';
-const buildTimeoutMs = 600_000;
 
 try {
   await main(process.argv.slice(2));
@@ -29,18 +24,8 @@ async function main(args: string[]): Promise<void> {
   const service = await complete(given);
   const fault = serviceFault(service);
   if (fault !== undefined) throw new SetupError('bad_argument', `${fault}.`);
-  const plan = await planService(service);
-  if (dryRun) return console.log(`${describePlan(plan)}\nNothing was written.`);
-  if (!force) requireCleanTree();
-  await writeAllOrNothing({
-    root: projectRoot,
-    files: { ...plan.created, ...plan.changed },
-    alsoWritten: generatedPaths,
-    newFolder: join('apps', service.name),
-    finish: generate,
-  });
-  console.log(`${describePlan(plan)}
-
+  if (!(await applyPlan(await planService(service), { dryRun, force }))) return;
+  console.log(`
 The service ${service.name} is there. Next:
   npm test -- apps/${service.name}
   npm start          ${service.name} then answers at http://localhost:${defaultPortBase + service.portOffset}/docs
@@ -109,48 +94,4 @@ async function complete(given: Partial<NewService>): Promise<NewService> {
   } finally {
     terminal.close();
   }
-}
-
-/** With a clean tree, `git diff` shows what the generator did. Outside of a git repository there is nothing to compare. */
-function requireCleanTree(): void {
-  const { status, stdout } = spawnSync('git', ['status', '--porcelain', '--', '.'], {
-    cwd: projectRoot,
-    encoding: 'utf8',
-    timeout: 30_000,
-  });
-  if (status === 0 && stdout !== '')
-    throw new SetupError(
-      'bad_argument',
-      'There are changes that are not committed. Commit them first, so that `git diff` shows what is generated; or use --force.',
-    );
-}
-
-/** Builds, then writes the generated files. A process of its own, because this one runs the old build. */
-async function generate(signal: AbortSignal): Promise<void> {
-  const args = ['infra/bootstrap.mjs', 'run', 'dist/infra/generate/generate.js'];
-  const child = spawn(process.execPath, args, {
-    cwd: projectRoot,
-    stdio: 'inherit',
-    timeout: buildTimeoutMs,
-    signal,
-  });
-  const code = await new Promise<number | null>((done) => {
-    // After an abort the process gets a signal, and `exit` follows.
-    child.on('error', () => child.pid === undefined && done(null));
-    child.on('exit', done);
-  });
-  if (code !== 0)
-    throw new SetupError(
-      'child_failed',
-      'The generated files could not be written. Everything is as it was before.',
-    );
-}
-
-function describePlan({ created, changed }: Plan): string {
-  const lines = (verb: string, paths: readonly string[]) => paths.map((path) => `${verb}  ${path}`);
-  return [
-    ...lines('new     ', Object.keys(created)),
-    ...lines('changed ', Object.keys(changed)),
-    ...lines('renewed ', generatedPaths),
-  ].join('\n');
 }

@@ -1,14 +1,14 @@
 /**
- * What a new service adds to the repository. Its own files are the files of `template/` with its name in the place of
+ * What a new service adds to the repository. Its own files are the files of `templates/service/` with its name in the place of
  * `sample`. The template is a whole service: it is compiled, linted and tested like any other code.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatted } from '../formatted.js';
 import { projectRoot, readProjectFile } from '../project.js';
 import { camelName, nameFault } from '../system/service-names.js';
 import { offsetFault } from '../system/service-table.js';
 import { services } from '../system/services.js';
+import { allFormatted, type Plan } from './apply-plan.js';
 import { insertAtEnd, memberNames } from './insert.js';
 
 export interface NewService {
@@ -18,13 +18,7 @@ export interface NewService {
   readonly role: string;
 }
 
-/** The files to write: their new text, by their path from the root folder. */
-export interface Plan {
-  readonly created: Readonly<Record<string, string>>;
-  readonly changed: Readonly<Record<string, string>>;
-}
-
-const template = 'infra/new-service/template';
+const template = 'infra/starter/templates/service';
 const rolesFile = 'apps/auth/src/accounts/scopes.ts';
 
 /** Why this service cannot be made, and what to change. Undefined if it can. */
@@ -58,7 +52,7 @@ export async function planService(service: NewService): Promise<Plan> {
     [rolesFile]: insertAtEnd(read(rolesFile), ['SCOPES', role], `'${name}': ['${name}:write']`),
     'nest-cli.json': insertAtEnd(read('nest-cli.json'), ['projects'], nestProject(name)),
   };
-  return { created: await allFormatted(created), changed: await allFormatted(changed) };
+  return { created: await allFormatted(created), changed: await allFormatted(changed), removed: [] };
 }
 
 /** Puts the name of a service in the place of `sample`, `Sample` and `sampleSettings`. */
@@ -100,13 +94,6 @@ function nestProject(name: string): string {
     "sourceRoot": "apps/${name}/src",
     "compilerOptions": { "tsConfigPath": "apps/${name}/tsconfig.app.json" }
   }`;
-}
-
-async function allFormatted(files: Readonly<Record<string, string>>): Promise<Record<string, string>> {
-  const entries = Object.entries(files).map(
-    async ([path, text]) => [path, await formatted(path, text)] as const,
-  );
-  return Object.fromEntries(await Promise.all(entries));
 }
 
 function templateFiles(): string[] {

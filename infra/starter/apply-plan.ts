@@ -1,0 +1,100 @@
+/** What the generators have in common: they describe what they will do, and do all of it or nothing. */
+import { spawn, spawnSync } from 'node:child_process';
+import { formatted } from '../formatted.js';
+import { generatedPaths } from '../generate/generated-paths.js';
+import { projectRoot } from '../project.js';
+import { SetupError } from '../system/setup-error.js';
+import { writeAllOrNothing } from './all-or-nothing.js';
+
+const buildTimeoutMs = 600_000;
+
+/** Files by their path from the root folder. */
+export interface Plan {
+  /** The text of each new file. */
+  readonly created: Readonly<Record<string, string>>;
+  /** The new text of each file that exists. */
+  readonly changed: Readonly<Record<string, string>>;
+  readonly removed: readonly string[];
+}
+
+export interface ApplyOptions {
+  /** Only says what would be done. */
+  readonly dryRun: boolean;
+  /** Accepts changes that are not committed. */
+  readonly force: boolean;
+}
+
+/**
+ * Writes the files of a plan, builds, and renews the generated files. Prints each file.
+ * @returns false if it was only described
+ * @throws SetupError `bad_argument` if the tree has changes · `child_failed`
+ */
+export async function applyPlan(plan: Plan, { dryRun, force }: ApplyOptions): Promise<boolean> {
+  if (dryRun) {
+    console.log(`${describePlan(plan)}\nNothing was written.`);
+    return false;
+  }
+  if (!force) requireCleanTree();
+  const removed = Object.fromEntries(plan.removed.map((path) => [path, null]));
+  await writeAllOrNothing({
+    root: projectRoot,
+    files: { ...removed, ...plan.created, ...plan.changed },
+    alsoWritten: generatedPaths,
+    finish: generate,
+  });
+  console.log(describePlan(plan));
+  return true;
+}
+
+/** The same files in the form that prettier gives them. */
+export async function allFormatted(files: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  const entries = Object.entries(files).map(
+    async ([path, text]) => [path, await formatted(path, text)] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** With a clean tree, `git diff` shows what the generator did. Outside of a git repository there is nothing to compare. */
+function requireCleanTree(): void {
+  const { status, stdout } = spawnSync('git', ['status', '--porcelain', '--', '.'], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  if (status === 0 && stdout !== '')
+    throw new SetupError(
+      'bad_argument',
+      'There are changes that are not committed. Commit them first, so that `git diff` shows what is generated; or use --force.',
+    );
+}
+
+/** Builds, then writes the generated files. A process of its own, because this one runs the old build. */
+async function generate(signal: AbortSignal): Promise<void> {
+  const args = ['infra/bootstrap.mjs', 'run', 'dist/infra/generate/generate.js'];
+  const child = spawn(process.execPath, args, {
+    cwd: projectRoot,
+    stdio: 'inherit',
+    timeout: buildTimeoutMs,
+    signal,
+  });
+  const code = await new Promise<number | null>((done) => {
+    // After an abort the process gets a signal, and `exit` follows.
+    child.on('error', () => child.pid === undefined && done(null));
+    child.on('exit', done);
+  });
+  if (code !== 0)
+    throw new SetupError(
+      'child_failed',
+      'The generated files could not be written. Everything is as it was before.',
+    );
+}
+
+function describePlan({ created, changed, removed }: Plan): string {
+  const lines = (verb: string, paths: readonly string[]) => paths.map((path) => `${verb}  ${path}`);
+  return [
+    ...lines('new     ', Object.keys(created)),
+    ...lines('changed ', Object.keys(changed)),
+    ...lines('removed ', removed),
+    ...lines('renewed ', generatedPaths),
+  ].join('\n');
+}
