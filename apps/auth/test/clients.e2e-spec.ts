@@ -1,6 +1,7 @@
 /** An administrator disables a client and enables it again: what becomes of its tokens, here and at verifiers. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '#testing';
+import { shareSigning } from '../src/key-set/signing-lock.js';
 import { lockClients } from '../src/oauth/lock-clients.js';
 import { authWithVerifier } from './auth-with-verifier.js';
 import { oauthError, registerClient } from './oauth-client.js';
@@ -107,7 +108,7 @@ describe('disabling a client', () => {
   it('waits for the tokens that are being signed, and for no later one', async () => {
     const signing = system.auth.owner.createQueryRunner();
     await signing.startTransaction();
-    await lockClients(signing.manager, ['orders']);
+    await lockClients(await shareSigning(signing.manager), ['orders']);
     const waiting = (count: number) =>
       eventually(async () => {
         const locks = await system.auth.owner.query(

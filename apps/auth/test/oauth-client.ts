@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { createTestKey, signCompact, type Answer, type TestKey } from '#testing';
+import { shareSigning } from '../src/key-set/signing-lock.js';
 import { AccessTokenSigner, type SigningOptions } from '../src/tokens/access-token-signer.js';
 import type { AuthFixture, AuthReplica } from './auth-fixture.js';
 
@@ -109,7 +110,10 @@ export async function signLike(
     Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined),
   );
   const signer = auth.app.get(AccessTokenSigner, { strict: false });
-  const { token } = await auth.dataSource.transaction((tx) => signer.sign(tx, all as never, options));
+  const { token } = await auth.dataSource.transaction(async (tx) => {
+    const key = await signer.activeKey(await shareSigning(tx));
+    return signer.sign(key, all as never, options);
+  });
   return token;
 }
 

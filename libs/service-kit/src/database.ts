@@ -55,6 +55,8 @@ export function dataSourceOptions(settings: DatabaseSettings, classes: Classes):
     poolErrorHandler: (error: Error) => logger.warn(`an idle connection broke: ${error.message}`),
     extra: {
       Client: PostgresClient,
+      // Queries of one transaction that do not wait for each other are one round trip.
+      pipeline: true,
       ...keptAlive,
       maxLifetimeSeconds: settings.databaseConnectionSeconds,
       statement_timeout: settings.databaseStatementTimeoutMs,

@@ -9,9 +9,21 @@ import type { EntityManager } from 'typeorm';
 /** Any number is good if nothing else in this database uses it for an advisory lock. */
 const SIGNING = 7_519_002;
 
+declare const shared: unique symbol;
+
+/** A transaction that shares the lock until it ends. Only {@link shareSigning} makes one. */
+export interface SharedSigning {
+  readonly tx: EntityManager;
+  /** When it began to wait for the lock, by `performance.now()`. */
+  readonly begunAt: number;
+  readonly [shared]: true;
+}
+
 /** Shares the lock until the transaction ends. First waits while another one holds the lock alone, or waits for that. */
-export async function shareSigning(tx: EntityManager): Promise<void> {
+export async function shareSigning(tx: EntityManager): Promise<SharedSigning> {
+  const begunAt = performance.now();
   await tx.query('SELECT pg_advisory_xact_lock_shared($1)', [SIGNING]);
+  return { tx, begunAt } as SharedSigning;
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   verifySignature,
   type JsonObject,
   type JwsErrorCode,
+  type PublicKey,
 } from '#jws';
 
 /** Longest accepted life of an assertion, in seconds. */
@@ -77,6 +78,8 @@ export interface AssertionExpectation {
   readonly issuer: string;
   /** The public keys of {@link ParsedAssertion.claimedClient}, as JWKs. */
   readonly keys: readonly JsonObject[];
+  /** Makes a key of a JWK, or finds the one that it made before. Throws JwsError `bad_key`. */
+  readonly admit?: (jwk: JsonObject) => PublicKey;
   /** As a NumericDate. */
   readonly now: number;
   readonly clockSkewSeconds: number;
@@ -98,12 +101,12 @@ export interface AssertionExpectation {
  */
 export function verifyAssertion(
   { jws, claims }: ParsedAssertion,
-  { issuer, keys, now, clockSkewSeconds }: AssertionExpectation,
+  { issuer, keys, now, clockSkewSeconds, admit = admitPublicJwk }: AssertionExpectation,
 ): { jti: string; exp: number } {
   const { kid } = jws.header;
   const candidates = keys.filter((key) => kid === undefined || key['kid'] === kid);
   if (candidates.length === 0) throw new AssertionRefused('unknown_key');
-  verifyWithOneOf(jws, candidates);
+  verifyWithOneOf(jws, candidates, admit);
   const { iss, sub, aud, exp, iat, nbf, jti } = claims;
   if (sub !== iss) throw new AssertionRefused('wrong_issuer');
   if (aud !== issuer && !(Array.isArray(aud) && aud.length === 1 && aud[0] === issuer))
@@ -121,11 +124,15 @@ export function verifyAssertion(
 }
 
 /** Checks the signature. A client that exchanges its key has two for a while, and `kid` is optional. */
-function verifyWithOneOf(jws: ParsedAssertion['jws'], keys: readonly JsonObject[]): void {
+function verifyWithOneOf(
+  jws: ParsedAssertion['jws'],
+  keys: readonly JsonObject[],
+  admit: (jwk: JsonObject) => PublicKey,
+): void {
   const faults: unknown[] = [];
   for (const key of keys) {
     try {
-      return verifySignature(jws, admitPublicJwk(key));
+      return verifySignature(jws, admit(key));
     } catch (error) {
       faults.push(error);
     }

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { DataSource, type EntityManager } from 'typeorm';
-import type { JsonObject } from '#jws';
+import { admitPublicJwk, type JsonObject, type PublicKey } from '#jws';
 import { JWT_BEARER, securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import {
@@ -16,6 +17,7 @@ import { OAuthError } from './oauth-error.js';
 
 /** Longer than a query can take. A row is deleted only when no assertion like it can be in progress any more. */
 const KEPT_AFTER_END_SECONDS = 60;
+const REMEMBERED_KEYS = 1_000;
 
 /** Why a client was refused. Only the log shows it. */
 type Refusal = AssertionFault | 'no_authentication' | 'unsupported_method';
@@ -34,6 +36,9 @@ interface KnownClient {
  */
 @Injectable()
 export class ClientAuthentication {
+  /** The keys of clients, by the text of their JWK. To make one takes as long as to check a signature. */
+  private readonly keys = new LRUCache<string, PublicKey>({ max: REMEMBERED_KEYS });
+
   constructor(
     private readonly dataSource: DataSource,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
@@ -55,7 +60,12 @@ export class ClientAuthentication {
       const known = await findClient(manager, parsed.claimedClient);
       if (!known) throw new AssertionRefused('unknown_client');
       client = parsed.claimedClient;
-      const { jti, exp } = verifyAssertion(parsed, { ...known, issuer, clockSkewSeconds });
+      const { jti, exp } = verifyAssertion(parsed, {
+        ...known,
+        issuer,
+        clockSkewSeconds,
+        admit: (jwk) => this.admit(jwk),
+      });
       // RFC 7521 §4.2: if `client_id` is sent, it must name the client of the assertion.
       if ((parameters.client_id ?? client) !== client) throw new AssertionRefused('client_mismatch');
       if (known.isDisabled) throw new AssertionRefused('client_disabled');
@@ -66,6 +76,13 @@ export class ClientAuthentication {
       if (error instanceof AssertionRefused) throw refused(error.code, client, error);
       throw error;
     }
+  }
+
+  private admit(jwk: JsonObject): PublicKey {
+    const text = JSON.stringify(jwk);
+    const key = this.keys.get(text) ?? admitPublicJwk(jwk);
+    this.keys.set(text, key);
+    return key;
   }
 }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
+import { shareSigning } from '../key-set/signing-lock.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import { grantedScope, targetOf } from './exchange-policy.js';
 import { lockClients } from './lock-clients.js';
@@ -33,10 +34,14 @@ export class ClientCredentials {
     const audience = targetOf(request, this.settings.resources);
     const scope = grantedScope({ caller: client, callee: audience, held: undefined, asked: request.scope });
     const signed = await this.dataSource.transaction(async (tx) => {
-      const enabled = await lockClients(tx, [client]);
+      const signing = await shareSigning(tx);
+      const [enabled, key] = await Promise.all([
+        lockClients(signing, [client]),
+        this.signer.activeKey(signing),
+      ]);
       if (!enabled.has(client)) throw new OAuthError('invalid_client', { message: 'disabled meanwhile' });
       // RFC 9068 §2.2: without a resource owner, `sub` is the client.
-      return this.signer.sign(tx, { sub: client, aud: audience, client_id: client, scope });
+      return this.signer.sign(key, { sub: client, aud: audience, client_id: client, scope });
     });
     securityEvent('client_token.issued', { client, audience, scope });
     return { accessToken: signed.token, expiresIn: signed.expiresIn, scope };

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { AuthError } from '../errors.js';
-import { holdSigning, shareSigning } from '../key-set/signing-lock.js';
+import { holdSigning, type SharedSigning } from '../key-set/signing-lock.js';
 import { Client } from './client.entity.js';
 
 /**
@@ -8,11 +8,10 @@ import { Client } from './client.entity.js';
  * disables a client waits for this lock. So no token of the client is signed after it was disabled, and its revocation
  * comes after the `iat` of each of its tokens.
  *
- * It shares the signing lock first, as the signature does later. A transaction that holds the signing lock alone may wait
- * for these rows, and would wait for ever the other way round.
+ * The transaction must share the signing lock before. A transaction that holds the signing lock alone may wait for these
+ * rows, and would wait for ever the other way round.
  */
-export async function lockClients(tx: EntityManager, ids: readonly string[]): Promise<Set<string>> {
-  await shareSigning(tx);
+export async function lockClients({ tx }: SharedSigning, ids: readonly string[]): Promise<Set<string>> {
   const rows = await tx.query<{ id: string; isEnabled: boolean }[]>(
     'SELECT id, disabled_at IS NULL AS "isEnabled" FROM client WHERE id = ANY($1) ORDER BY id FOR SHARE',
     [ids],

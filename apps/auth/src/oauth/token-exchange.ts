@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { ACCESS_TOKEN_TYPE, securityEvent } from '#service-kit';
 import { actorsOf, type AccessTokenClaims } from '#trust';
 import { SETTINGS, type AuthSettings } from '../config.js';
+import { shareSigning } from '../key-set/signing-lock.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import type { IssuedToken } from './client-credentials.js';
 import { grantedScope, targetOf } from './exchange-policy.js';
@@ -50,10 +51,15 @@ export class TokenExchange {
       act: { sub: client, ...(act && { act }) },
     };
     const { token, expiresIn } = await this.dataSource.transaction(async (tx) => {
-      const enabled = await lockClients(tx, [client, ...subject.clients]);
+      const signing = await shareSigning(tx);
+      // In one round trip. Under the lock, nobody disables a client or changes a key between these queries.
+      const [enabled, key] = await Promise.all([
+        lockClients(signing, [client, ...subject.clients]),
+        this.signer.activeKey(signing),
+        this.tokens.requireUnrevoked(tx, subject),
+      ]);
       if (!enabled.has(client)) throw new OAuthError('invalid_client', { message: 'disabled meanwhile' });
-      await this.tokens.requireUnrevoked(tx, subject);
-      const signed = await this.signer.sign(tx, claims, { notAfter: exp });
+      const signed = await this.signer.sign(key, claims, { notAfter: exp });
       // By the clock of the database, without a tolerated skew: otherwise each hop could add some seconds.
       if (signed.expiresIn <= 0) throw new TokenRefused('it has expired');
       return signed;

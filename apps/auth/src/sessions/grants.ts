@@ -10,6 +10,7 @@ import { scopesFor } from '../accounts/scopes.js';
 import { SERVICE, SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { databaseClock } from '../key-set/key-set.service.js';
+import { shareSigning } from '../key-set/signing-lock.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import { remembered } from './refresh-decision.js';
 import { RefreshFamily } from './refresh-family.entity.js';
@@ -165,8 +166,9 @@ export class Grants {
   ) {
     const scope = this.scopeOf(account, audience);
     const { id: sub, roles, createdAt } = account;
+    const key = await this.signer.activeKey(await shareSigning(tx));
     const claims = { sub, aud: audience, client_id: WEB_CLIENT, scope, sid, roles, accountSince: createdAt };
-    const { token: accessToken, expiresIn, expiredAt } = await this.signer.sign(tx, claims);
+    const { token: accessToken, expiresIn, expiredAt } = await this.signer.sign(key, claims);
     return { accessToken, expiresIn, scope, expiredAt };
   }
 

@@ -11,7 +11,7 @@ import type { Revoke } from '../revocations/revocations.service.js';
 export const SESSION_LIMIT = 100;
 
 /** SQL for a live session. An expired session is not live, and all its tokens have expired. */
-const LIVE = 'ended_at IS NULL AND expires_at > clock_timestamp()';
+export const LIVE = 'ended_at IS NULL AND expires_at > clock_timestamp()';
 
 /** SQL: whether a verifier may still accept a token of the session. */
 const HAS_TOKENS = 'token_expires_at > clock_timestamp() AS "hasTokens"';

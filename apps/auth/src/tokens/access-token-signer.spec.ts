@@ -11,7 +11,13 @@ import { generateKey } from '../keys/generate-key.js';
 import { KeySeal } from '../keys/key-seal.js';
 import type { EpochGuard } from '../key-set/epoch-guard.js';
 import type { SigningKey } from '../keys/signing-key.entity.js';
-import { AccessTokenSigner } from './access-token-signer.js';
+import { shareSigning } from '../key-set/signing-lock.js';
+import {
+  AccessTokenSigner,
+  type SignedToken,
+  type SigningOptions,
+  type TokenClaims,
+} from './access-token-signer.js';
 
 const seal = new KeySeal([randomBytes(32).toString('base64')]);
 const now = 1_800_000_000;
@@ -22,13 +28,12 @@ const keyFor = async (alg: AlgorithmName) => (await generateKey(alg, 2048, seal)
 
 /** A transaction that finds `key` as the active key. */
 function transaction(key: SigningKey | null) {
-  const asked: unknown[] = [];
+  const asked: string[] = [];
   const tx = {
-    findOne: async (_entity: unknown, options: unknown) => {
-      asked.push(options);
-      return key;
+    query: async (sql: string) => {
+      asked.push(sql);
+      return key && sql.includes('FROM signing_key') ? [key] : [];
     },
-    query: async () => [],
   };
   return { tx: tx as unknown as EntityManager, asked };
 }
@@ -39,10 +44,19 @@ function signer(more: Partial<AuthSettings> = {}) {
   return new AccessTokenSigner(new JwtService({}), seal, guard, settings);
 }
 
+async function sign(
+  subject: AccessTokenSigner,
+  tx: EntityManager,
+  claims: TokenClaims,
+  options?: SigningOptions,
+): Promise<SignedToken> {
+  return subject.sign(await subject.activeKey(await shareSigning(tx)), claims, options);
+}
+
 describe('AccessTokenSigner', () => {
   it.each(algorithmNames)('signs with %s what jose verifies', async (alg) => {
     const key = await keyFor(alg);
-    const { token, expiresIn } = await signer().sign(transaction(key).tx, claims);
+    const { token, expiresIn } = await sign(signer(), transaction(key).tx, claims);
     expect(expiresIn).toBe(300);
     expect(decodeProtectedHeader(token)).toEqual({ alg, typ: 'at+jwt', kid: key.kid });
     const { payload } = await jwtVerify(token, await importJWK(key.publicJwk as object, alg), {
@@ -64,7 +78,7 @@ describe('AccessTokenSigner', () => {
 
     it('encrypts the signed token for orders, with exactly these header members (RFC 7516, RFC 7519 §5.2)', async () => {
       const key = await keyFor('ES256');
-      const { token } = await signer({ encryptFor }).sign(transaction(key).tx, claims);
+      const { token } = await sign(signer({ encryptFor }), transaction(key).tx, claims);
       const { plaintext, protectedHeader } = await compactDecrypt(token, recipient.privateKey);
       const { epk, ...header } = protectedHeader;
       expect(header).toEqual({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM', cty: 'JWT', kid: recipient.kid });
@@ -79,14 +93,17 @@ describe('AccessTokenSigner', () => {
 
     it('leaves the tokens of other audiences as they are', async () => {
       const { tx } = transaction(await keyFor('ES256'));
-      const { token } = await signer({ encryptFor }).sign(tx, { ...claims, aud: 'inventory' });
+      const { token } = await sign(signer({ encryptFor }), tx, { ...claims, aud: 'inventory' });
       expect(decodeJwt(token)).toMatchObject({ aud: 'inventory' });
     });
   });
 
   it('names the age of an account by a URI of the issuer', async () => {
     const accountSince = new Date(1_700_000_000_999);
-    const { token } = await signer().sign(transaction(await keyFor('ES256')).tx, { ...claims, accountSince });
+    const { token } = await sign(signer(), transaction(await keyFor('ES256')).tx, {
+      ...claims,
+      accountSince,
+    });
     const { 'https://issuer.test/claims/account_since': since, ...rest } = decodeJwt(token);
     expect(since).toBe(1_700_000_000);
     expect(rest).not.toHaveProperty('accountSince');
@@ -95,7 +112,7 @@ describe('AccessTokenSigner', () => {
   it('gives every token another jti', async () => {
     const [subject, { tx }] = [signer(), transaction(await keyFor('ES256'))];
     const jtis = await Promise.all(
-      [1, 2].map(async () => decodeJwt((await subject.sign(tx, claims)).token).jti),
+      [1, 2].map(async () => decodeJwt((await sign(subject, tx, claims)).token).jti),
     );
     expect(new Set(jtis).size).toBe(2);
   });
@@ -108,32 +125,35 @@ describe('AccessTokenSigner', () => {
     [now - 5, -5],
   ])('ends no token after %d', async (notAfter, life) => {
     const { tx } = transaction(await keyFor('ES256'));
-    const { token, expiresIn } = await signer().sign(tx, claims, { notAfter });
+    const { token, expiresIn } = await sign(signer(), tx, claims, { notAfter });
     expect(expiresIn).toBe(life);
     expect(decodeJwt(token)).toMatchObject({ iat: now, exp: now + life });
   });
 
-  it('locks the row of the active key', async () => {
+  it('shares the signing lock, then locks the row of the active key', async () => {
     const { tx, asked } = transaction(await keyFor('ES256'));
-    await signer().sign(tx, claims);
-    expect(asked).toEqual([{ where: { status: 'active' }, lock: { mode: 'pessimistic_read' } }]);
+    await sign(signer(), tx, claims);
+    expect(asked).toEqual([
+      expect.stringContaining('pg_advisory_xact_lock_shared'),
+      expect.stringMatching(/WHERE status = 'active' FOR SHARE$/),
+    ]);
   });
 
   it('refuses where nothing is active', async () => {
-    const refused = signer().sign(transaction(null).tx, claims);
+    const refused = sign(signer(), transaction(null).tx, claims);
     await expect(refused).rejects.toMatchObject({ code: 'no_signing_key', retryAfterSeconds: 1 });
   });
 
   it('signs with the new key from its first token on, and with none whose private half is gone', async () => {
     const [first, second, subject] = [await keyFor('ES256'), await keyFor('ES256'), signer()];
-    await subject.sign(transaction(first).tx, claims);
-    const { token } = await subject.sign(transaction(second).tx, claims);
+    await sign(subject, transaction(first).tx, claims);
+    const { token } = await sign(subject, transaction(second).tx, claims);
     expect(decodeProtectedHeader(token).kid).toBe(second.kid);
     await expect(
       jwtVerify(token, await importJWK(second.publicJwk as object), { currentDate: new Date(now * 1000) }),
     ).resolves.toBeDefined();
     const destroyed = { ...first, seal: seal.seal(first, null) };
-    await expect(subject.sign(transaction(destroyed).tx, claims)).rejects.toMatchObject({
+    await expect(sign(subject, transaction(destroyed).tx, claims)).rejects.toMatchObject({
       code: 'no_signing_key',
       cause: expect.objectContaining({ message: expect.stringContaining('has no private half') }),
     });
@@ -142,7 +162,7 @@ describe('AccessTokenSigner', () => {
   it('signs with no key whose row was written by another hand', async () => {
     const [ours, theirs] = [await keyFor('ES256'), await keyFor('ES256')];
     const forged = { ...theirs, seal: ours.seal };
-    await expect(signer().sign(transaction(forged).tx, claims)).rejects.toMatchObject({
+    await expect(sign(signer(), transaction(forged).tx, claims)).rejects.toMatchObject({
       code: 'no_signing_key',
       cause: expect.objectContaining({ message: expect.stringContaining('does not open') }),
     });

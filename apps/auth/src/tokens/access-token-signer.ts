@@ -7,8 +7,8 @@ import { SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { KeySeal } from '../keys/key-seal.js';
 import { EpochGuard } from '../key-set/epoch-guard.js';
-import { SigningKey } from '../keys/signing-key.entity.js';
-import { shareSigning } from '../key-set/signing-lock.js';
+import type { SigningKey } from '../keys/signing-key.entity.js';
+import type { SharedSigning } from '../key-set/signing-lock.js';
 import { encryptToken } from './token-encryption.js';
 
 /** The claims of a token without those that the signer adds: iss, iat, exp, jti. */
@@ -25,6 +25,17 @@ export interface TokenClaims {
   readonly txn?: string;
   /** Who acts for the subject, in a token that was exchanged. */
   readonly act?: Actor;
+}
+
+type SigningHalf = Pick<SigningKey, 'kid' | 'alg' | 'publicJwk' | 'seal'>;
+
+/** The key that signs now. It stays active until its transaction ends. */
+export interface ActiveKey {
+  readonly key: SigningHalf;
+  /** The time of the database. */
+  readonly now: Date;
+  /** When the wait for the signing lock began, by `performance.now()`. */
+  readonly begunAt: number;
 }
 
 export interface SigningOptions {
@@ -61,21 +72,26 @@ export class AccessTokenSigner {
   }
 
   /**
-   * Signs a token with the active key. The signing lock and the lock of the row keep the key active until the
-   * transaction ends. `iat` is the time of the database. So no token is signed after its key has become retiring or
-   * revoked.
+   * Finds the active key. The signing lock and the lock of the row keep it active until the transaction ends.
    *
    * @throws AuthError `no_signing_key` · `database_went_back`
    */
+  async activeKey({ tx, begunAt }: SharedSigning): Promise<ActiveKey> {
+    const [key, { now }] = await Promise.all([lockActiveKey(tx), this.guard.refuseOldDatabase(tx)]);
+    return { key, now, begunAt };
+  }
+
+  /**
+   * Signs a token, within the transaction that found the key. `iat` is the time of the database. So no token is signed after
+   * its key has become retiring or revoked.
+   *
+   * @throws AuthError `no_signing_key` if the private half cannot be used
+   */
   async sign(
-    tx: EntityManager,
+    { key, now: time, begunAt }: ActiveKey,
     { accountSince, ...claims }: TokenClaims,
     { notAfter = Infinity }: SigningOptions = {},
   ): Promise<SignedToken> {
-    const begun = performance.now();
-    await shareSigning(tx);
-    const key = await this.lockActiveKey(tx);
-    const { now: time } = await this.guard.refuseOldDatabase(tx);
     const now = Math.floor(time.getTime() / 1000);
     const { issuer, accessTokenSeconds, encryptFor } = this.settings;
     const exp = Math.min(now + accessTokenSeconds, notAfter);
@@ -87,7 +103,7 @@ export class AccessTokenSigner {
       // The types of @nestjs/jwt allow PEM text only, but jsonwebtoken also takes a key object.
       privateKey: this.privateKeyOf(key) as unknown as Buffer,
     });
-    const seconds = (performance.now() - begun) / 1000;
+    const seconds = (performance.now() - begunAt) / 1000;
     for (const listener of this.listeners) listener(seconds);
     const expiredAt = new Date((exp + 2 * MAX_CLOCK_SKEW_SECONDS) * 1000);
     const recipient = encryptFor?.get(claims.aud);
@@ -95,15 +111,7 @@ export class AccessTokenSigner {
     return { token, expiresIn: exp - now, expiredAt };
   }
 
-  private async lockActiveKey(tx: EntityManager): Promise<SigningKey> {
-    // Under the shared signing lock no transaction changes the active key, so this sees the key that signs.
-    const lock = { mode: 'pessimistic_read' } as const;
-    const key = await tx.findOne(SigningKey, { where: { status: 'active' }, lock });
-    if (!key) throw new AuthError('no_signing_key', { retryAfterSeconds: 1 });
-    return key;
-  }
-
-  private privateKeyOf(key: SigningKey): KeyObject {
+  private privateKeyOf(key: SigningHalf): KeyObject {
     const held = this.opened.get(key.kid);
     if (held) return held;
     const opened = this.open(key);
@@ -116,7 +124,7 @@ export class AccessTokenSigner {
   /**
    * Opens the seal. It does not open if somebody else wrote the row, or if this replica lacks the key-encryption key.
    */
-  private open(key: SigningKey): KeyObject {
+  private open(key: SigningHalf): KeyObject {
     try {
       const opened = this.keySeal.open(key);
       if (opened) return opened;
@@ -125,4 +133,13 @@ export class AccessTokenSigner {
       throw new AuthError('no_signing_key', { cause, retryAfterSeconds: 1 });
     }
   }
+}
+
+/** Under the shared signing lock no transaction changes the active key, so this finds the key that signs. */
+async function lockActiveKey(tx: EntityManager): Promise<SigningHalf> {
+  const [key] = await tx.query<SigningHalf[]>(
+    `SELECT kid, alg, public_jwk AS "publicJwk", seal FROM signing_key WHERE status = 'active' FOR SHARE`,
+  );
+  if (!key) throw new AuthError('no_signing_key', { retryAfterSeconds: 1 });
+  return key;
 }
