@@ -3,7 +3,7 @@
 //   apps -> service-kit -> trust/nest -> trust -> statements -> jws
 //
 // Only apps/auth imports code that signs. A new allowed import changes the security argument of README.md.
-const specs = '[.](e2e-|compose-)?spec[.]ts$';
+const specs = '[.](e2e-|compose-|starter-)?spec[.]ts$';
 // The files that `npm run new:service` copies. They are checked as what they become.
 const template = 'infra/starter/templates/service';
 const tests = `${specs}|^((apps|libs)/[^/]+|infra/compose|${template})/test/|^libs/testing/|^scenarios/|^bench/`;

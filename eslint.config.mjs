@@ -9,6 +9,7 @@ const template = 'infra/starter/templates/service';
 const tests = [
   '**/*.spec.ts',
   '**/*.e2e-spec.ts',
+  '**/*.starter-spec.ts',
   'infra/compose/test/**',
   'apps/*/test/**',
   `${template}/test/**`,
@@ -140,7 +141,7 @@ export default tseslint.config(
   {
     // Programs of a scenario print for people.
     files: ['scenarios/*/**'],
-    ignores: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
+    ignores: ['**/*.spec.ts', '**/*.e2e-spec.ts', '**/*.starter-spec.ts'],
     rules: { 'no-console': 'off' },
   },
   prettier,

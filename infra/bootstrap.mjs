@@ -6,6 +6,7 @@
  *   node infra/bootstrap.mjs start [options]      prepare, then run the system
  *   node infra/bootstrap.mjs dev [options]        prepare, then run the system and restart what changes
  *   node infra/bootstrap.mjs test [jest options]  prepare, then run the tests
+ *   node infra/bootstrap.mjs test-starter [jest options]  prepare, then run the tests of the generators
  *   node infra/bootstrap.mjs reset                stop the running system and remove its state
  *   node infra/bootstrap.mjs run FILE [options]   prepare, then run a file in dist/
  */
@@ -22,7 +23,7 @@ const at = (...path) => join(root, ...path);
 const oldestNode = [20, 19];
 
 const [command, ...args] = process.argv.slice(2);
-const commands = { prepare, start, dev, test, reset, run };
+const commands = { prepare, start, dev, test, 'test-starter': testStarter, reset, run };
 
 requireNode();
 if (!Object.hasOwn(commands, command ?? '')) {
@@ -47,7 +48,15 @@ async function run() {
   await importBuilt(file, rest);
 }
 
-async function test() {
+function test() {
+  return runJest('jest.config.mjs');
+}
+
+function testStarter() {
+  return runJest('jest.starter.config.mjs');
+}
+
+async function runJest(config) {
   await prepare();
   const options = [
     '--experimental-vm-modules',
@@ -58,13 +67,7 @@ async function test() {
     ...process.env,
     NODE_OPTIONS: [process.env.NODE_OPTIONS, ...options].filter(Boolean).join(' '),
   };
-  const jest = [
-    at('node_modules/jest/bin/jest.js'),
-    '--config',
-    at('jest.config.mjs'),
-    '--maxWorkers=2',
-    ...args,
-  ];
+  const jest = [at('node_modules/jest/bin/jest.js'), '--config', at(config), '--maxWorkers=2', ...args];
   const child = spawn(process.execPath, jest, { cwd: root, env, stdio: 'inherit' });
   // The terminal sends Ctrl-C to jest as well. We wait until jest has stopped its servers.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));

@@ -1,0 +1,134 @@
+/** Makes a service in a copy of the repository, and runs what it made there. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nextOffset } from '../system/service-table.js';
+import { defaultPortBase, services } from '../system/services.js';
+import { RepositoryCopy } from './repository-copy.js';
+
+const name = 'loyalty-points';
+const offset = nextOffset(services);
+const port = defaultPortBase + offset;
+
+let copy: RepositoryCopy;
+
+beforeAll(() => {
+  copy = new RepositoryCopy();
+});
+afterAll(() => copy?.remove());
+
+describe('a service that cannot be made', () => {
+  it.each([
+    [['Points'], '"Points" cannot be the name of a service'],
+    [['postgres'], '"postgres" is reserved'],
+    [['x'.repeat(41)], 'is too long for a service'],
+    [['verifier'], 'two meanings of verifierSettings'],
+    [['type'], 'two meanings of TypeError'],
+    [['inventory'], 'The service inventory exists already: infra/system/services.ts has its row'],
+    [[name, '--port-offset', '1'], `belongs to orders. The next free one is ${offset}`],
+    [[name, '--port-offset', '0x9'], 'The port offset must be a whole number'],
+    [[name, '--role', 'boss'], 'There is no role "boss". Expected: customer or admin'],
+    [[name, 'another'], 'Only one service can be made at a time'],
+    [[name, '--colour'], "Unknown option '--colour'"],
+    [[], 'The name of the service is missing. Usage: npm run new:service'],
+  ])('is refused with one line: %j', (args, line) => {
+    const before = copy.digest();
+    const { status, stderr } = newService(...args);
+    expect([status, stderr.trim().split('\n')]).toEqual([1, [expect.stringContaining(line)]]);
+    expect(copy.digest()).toEqual(before);
+  });
+
+  it('is refused if its folder is there', () => {
+    cpSync(join(copy.root, 'apps/inventory/src/errors.ts'), join(copy.root, 'apps/left-over/src/errors.ts'));
+    expect(newService('left-over').stderr).toContain('The folder apps/left-over exists already. Remove it');
+    rmSync(join(copy.root, 'apps/left-over'), { recursive: true });
+  });
+
+  it('is refused if git knows of changes', () => {
+    copy.commit();
+    writeFileSync(join(copy.root, 'new-file'), '');
+    const before = copy.digest();
+    expect(newService(name).stderr).toMatch(
+      /^There are changes that are not committed\. .* use --force\.\n$/,
+    );
+    expect(copy.digest()).toEqual(before);
+    rmSync(join(copy.root, 'new-file'));
+    rmSync(join(copy.root, '.git'), { recursive: true });
+  });
+
+  it('leaves nothing behind if the files that are made from code cannot be written', () => {
+    const bootstrap = join(copy.root, 'infra/bootstrap.mjs');
+    const text = readFileSync(bootstrap);
+    writeFileSync(bootstrap, 'process.exit(1);');
+    const before = copy.digest();
+    const { status, stderr } = newService(name);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('Everything is as it was before.')]);
+    expect(copy.digest()).toEqual(before);
+    writeFileSync(bootstrap, text);
+  });
+
+  it('is only described by --dry-run', () => {
+    const before = copy.digest();
+    const { status, stdout } = newService(name, '--dry-run');
+    expect([status, stdout]).toEqual([0, expect.stringContaining(`new       apps/${name}/src/main.ts\n`)]);
+    expect(copy.digest()).toEqual(before);
+  });
+});
+
+describe('a new service', () => {
+  it('is made by one command', () => {
+    const { status, stdout, stderr } = newService(name, '--role', 'customer');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`http://localhost:${port}/docs`);
+  });
+
+  it('is in the service table, in the scopes and in every file that is made from them', () => {
+    expect(copy.read('infra/system/services.ts')).toContain(
+      `    name: '${name}',\n    portOffset: ${offset},\n`,
+    );
+    expect(copy.read('apps/auth/src/accounts/scopes.ts')).toContain(`'${name}': ['${name}:write']`);
+    expect(JSON.parse(copy.read('nest-cli.json'))).toHaveProperty(['projects', name, 'root'], `apps/${name}`);
+    expect(copy.read('docker-compose.yml')).toContain(`\n  ${name}:\n`);
+    expect(copy.read('docker-compose.yml')).toContain(`127.0.0.1:\${LOYALTY_POINTS_PORT:-${port}}:${port}`);
+    expect(copy.read('compose.tls.yml')).toContain(`\n  ${name}:\n`);
+    for (const caddyfile of ['Caddyfile', 'Caddyfile.tls'])
+      expect(copy.read(`infra/compose/${caddyfile}`)).toContain(`import replicas ${name} ${port}`);
+    expect(copy.read('docs/config.md')).toContain(`\n## ${name}\n`);
+    expect(copy.read('.env.example')).toContain(`\n#LOYALTY_POINTS_PORT=${port}\n`);
+  });
+
+  it('has its name everywhere, and nothing of the template', () => {
+    const files = copy.filesOf(`apps/${name}`);
+    expect(files).toContain('src/loyalty-points.module.ts');
+    for (const file of files) expect(file + copy.read(`apps/${name}/${file}`)).not.toMatch(/sample/i);
+    expect(copy.read(`apps/${name}/src/config.ts`)).toContain('export const loyaltyPointsSettings = ');
+  });
+
+  it('agrees with the rest of the repository: the types, the format, and the files that are made from code', () => {
+    const tool = (...args: string[]) => copy.run(join('node_modules', args[0]!), ...args.slice(1));
+    const changed = [`apps/${name}`, 'infra/system/services.ts', 'apps/auth/src/accounts', 'nest-cli.json'];
+    expect(tool('prettier/bin/prettier.cjs', '--check', ...changed)).toMatchObject({ status: 0, stderr: '' });
+    expect(tool('typescript/bin/tsc', '-p', 'tsconfig.json')).toMatchObject({ status: 0, stdout: '' });
+    expect(copy.run('dist/infra/checks/run.js', 'generated-files', 'migrations')).toMatchObject({
+      status: 0,
+    });
+  });
+
+  it('passes its own spec, and those of the service table and the scopes', () => {
+    const specs = [`apps/${name}/`, 'infra/system/', 'apps/auth/src/accounts/scopes', 'apps/auth/src/config'];
+    const { status, stderr } = copy.run('infra/bootstrap.mjs', 'test', ...specs);
+    expect(stderr).toContain(`PASS apps/${name}/test/${name}.e2e-spec.ts`);
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining('FAIL')]);
+  });
+
+  it('is made once', () => {
+    const before = copy.digest();
+    const { status, stderr } = newService(name);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`The service ${name} exists already`)]);
+    expect(copy.digest()).toEqual(before);
+  });
+});
+
+function newService(...args: string[]) {
+  return copy.run('dist/infra/starter/new-service.js', ...args);
+}
