@@ -29,14 +29,16 @@ export class RepositoryCopy {
   /** Makes the copy a git repository, if it is none, and commits everything. */
   commit(): void {
     const author = ['-c', 'user.name=test', '-c', 'user.email=test@localhost', '-c', 'commit.gpgsign=false'];
-    for (const args of [
-      ['init', '--quiet'],
-      ['add', '--all'],
-      [...author, 'commit', '--quiet', '--allow-empty', '--message', 'a state'],
-    ]) {
-      const { status, stderr } = this.spawn('git', args);
-      if (status !== 0) throw new Error(`git ${args.join(' ')}: ${stderr}`);
-    }
+    this.git('init', '--quiet');
+    this.git('add', '--all');
+    this.git(...author, 'commit', '--quiet', '--allow-empty', '--message', 'a state');
+  }
+
+  /** Takes back everything that was committed after the first commit. */
+  backToFirstCommit(): void {
+    const first = this.git('rev-list', '--max-parents=0', 'HEAD').trim();
+    this.git('reset', '--quiet', '--hard', first);
+    this.git('clean', '--quiet', '--force', '-d');
   }
 
   /** The hash of each file of the repository, by its path. */
@@ -58,6 +60,12 @@ export class RepositoryCopy {
 
   remove(): void {
     rmSync(this.root, { recursive: true, force: true });
+  }
+
+  private git(...args: string[]): string {
+    const { status, stdout, stderr } = this.spawn('git', args);
+    if (status !== 0) throw new Error(`git ${args.join(' ')}: ${stderr}`);
+    return stdout;
   }
 
   private spawn(program: string, args: string[]): SpawnSyncReturns<string> {
