@@ -14,6 +14,7 @@ import { actorsOf, type AccessTokenClaims } from './access-token-claims.js';
 import { numericDate, systemClock, type Clock } from './clock.js';
 import { NumberSet } from './number-set.js';
 import { onlyChanges } from './only-changes.js';
+import { RevokedNames } from './revoked-names.js';
 
 /**
  * The greatest number of revocations that a view holds. They take about 30 MB. With tokens of 5 minutes, that is 800
@@ -67,10 +68,10 @@ export class RevocationView {
   readonly maxRevocations: number;
   private readonly clock: Clock;
   /** Revoked names of each kind, with the number of their revocation. */
-  private readonly names: Record<RevokedKind, Map<string, number>> = {
-    jti: new Map(),
-    sid: new Map(),
-    client_id: new Map(),
+  private readonly names: Record<RevokedKind, RevokedNames> = {
+    jti: new RevokedNames(),
+    sid: new RevokedNames(),
+    client_id: new RevokedNames(),
   };
   private readonly held = new NumberSet();
   /** How many numbers of the range are not held. */
@@ -291,8 +292,6 @@ export class RevocationView {
 
   private forget(before: number): void {
     this.held.deleteBefore(before);
-    for (const names of Object.values(this.names)) {
-      for (const [value, n] of names) if (n < before) names.delete(value);
-    }
+    for (const names of Object.values(this.names)) names.deleteBefore(before);
   }
 }
