@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { caddyfile } from '../compose/caddyfile.js';
 import { composeFile, tlsComposeFile } from '../compose/compose-file.js';
+import { goingLivePage } from '../doctor/checklist.js';
 import { formatted } from '../formatted.js';
 import { projectRoot, readProjectFile } from '../project.js';
 import { requireServiceTable } from '../system/service-table.js';
@@ -10,6 +11,7 @@ import { eventsReference } from './events-reference.js';
 import { generatedPaths, type GeneratedPath } from './generated-paths.js';
 import { launchConfigurations } from './launch-configurations.js';
 import { configReference, environmentExample } from './settings-reference.js';
+import { systemPicture } from './system-picture.js';
 
 /** The generator of each file. */
 const files: Readonly<Record<GeneratedPath, () => string | Promise<string>>> = {
@@ -18,7 +20,9 @@ const files: Readonly<Record<GeneratedPath, () => string | Promise<string>>> = {
   'infra/compose/Caddyfile': () => caddyfile(services, 'http'),
   'infra/compose/Caddyfile.tls': () => caddyfile(services, 'https'),
   'docs/config.md': configReference,
+  'docs/going-live.md': goingLivePage,
   'docs/security-events.md': eventsReference,
+  'docs/system.svg': () => systemPicture(services),
   '.env.example': environmentExample,
   '.vscode/launch.json': () => launchConfigurations(services),
 };

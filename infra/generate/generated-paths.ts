@@ -5,7 +5,9 @@ export const generatedPaths = [
   'infra/compose/Caddyfile',
   'infra/compose/Caddyfile.tls',
   'docs/config.md',
+  'docs/going-live.md',
   'docs/security-events.md',
+  'docs/system.svg',
   '.env.example',
   '.vscode/launch.json',
 ] as const;

@@ -1,18 +1,9 @@
 /** Makes `docs/config.md` and `.env.example` from the settings in the config.ts of each service. */
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import {
-  databaseSettings,
-  defineSettings,
-  describeSettings,
-  seedSettings,
-  type SettingsDefinition,
-} from '#service-kit';
+import { databaseSettings, defineSettings, describeSettings, seedSettings } from '#service-kit';
 import { isGenerated } from '../system/environment.js';
-import { camelName } from '../system/service-names.js';
+import { settingsOf } from '../system/service-settings.js';
 import { services } from '../system/services.js';
 import { portOf, portVariable } from '../compose/layout.js';
-import { projectRoot } from '../project.js';
 
 type Row = ReturnType<typeof describeSettings>[number];
 
@@ -74,20 +65,13 @@ function seedRows(): Row[] {
 
 async function settingsByService(): Promise<{ shared: Row[]; own: Record<string, Row[]> }> {
   const all = await Promise.all(
-    services.map(async ({ name }) => [name, describeSettings(await definitionOf(name))] as const),
+    services.map(async ({ name }) => [name, describeSettings(await settingsOf(name))] as const),
   );
   const isShared = (row: Row) =>
     all.every(([, rows]) => rows.some(({ env, doc }) => env === row.env && doc === row.doc));
   const shared = all[0]![1].filter(isShared);
   const own = all.map(([name, rows]) => [name, rows.filter((row) => !isShared(row))] as const);
   return { shared, own: Object.fromEntries(own) };
-}
-
-/** Imports the settings by path, because infra must not import an app. */
-async function definitionOf(service: string): Promise<SettingsDefinition> {
-  const file = join(projectRoot, 'dist/apps', service, 'src/config.js');
-  const exported = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  return exported[`${camelName(service)}Settings`] as SettingsDefinition;
 }
 
 function table(rows: readonly Row[]): string {

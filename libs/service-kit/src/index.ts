@@ -52,6 +52,7 @@ export {
   describeSettings,
   listOf,
   loadSettings,
+  readSettings,
   secretFile,
   secretFiles,
   setting,

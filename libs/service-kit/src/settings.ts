@@ -104,6 +104,12 @@ export function defineSettings<F extends Fields>(
   return { fields, rules };
 }
 
+/** What an environment holds: each value that is valid by itself, and every fault. */
+interface SettingsReading<F extends Fields> {
+  readonly values: Partial<ValuesOf<F>>;
+  readonly faults: readonly string[];
+}
+
 /**
  * Reads, checks and freezes all settings. Without NODE_ENV, the strict rules of production apply.
  * @throws SettingsError with every fault. Rules run only if every field is valid by itself.
@@ -112,6 +118,16 @@ export function loadSettings<F extends Fields>(
   definition: SettingsDefinition<F>,
   env: NodeJS.ProcessEnv,
 ): ValuesOf<F> {
+  const { values, faults } = readSettings(definition, env);
+  if (faults.length > 0) throw new SettingsError(faults);
+  return deepFreeze<ValuesOf<F>>(values as ValuesOf<F>);
+}
+
+/** Reads like `loadSettings`, for a tool that judges an environment: a fault does not hide the other values. */
+export function readSettings<F extends Fields>(
+  definition: SettingsDefinition<F>,
+  env: NodeJS.ProcessEnv,
+): SettingsReading<F> {
   const production = !['development', 'test'].includes(env['NODE_ENV'] ?? '');
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
@@ -128,8 +144,7 @@ export function loadSettings<F extends Fields>(
   }
   const complete = values as ValuesOf<F>;
   if (faults.length === 0) faults.push(...definition.rules.flatMap((rule) => rule(complete) ?? []));
-  if (faults.length > 0) throw new SettingsError(faults);
-  return deepFreeze<ValuesOf<F>>(complete);
+  return { values: complete, faults };
 }
 
 /** Lists the fields in the order of their declaration, for the configuration reference. */
