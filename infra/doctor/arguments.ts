@@ -11,8 +11,9 @@ import {
 } from './environments.js';
 import { rules } from './rules.js';
 
+// Not --env-file: Node 20 reads an option of this name anywhere on its command line.
 const usage = `npm run doctor [-- --state-dir .signet]              what npm start makes
-       npm run doctor -- --env-file auth=FILE …            files for production, one or several for each service
+       npm run doctor -- --env auth=FILE …            files for production, one or several for each service
        npm run doctor -- --composition FILE                the output of docker compose config --format json (- reads it from a pipe)
        npm run doctor -- auth                              the environment of this process
 Options: --accept RULE (several times), --node VERSION`;
@@ -33,13 +34,13 @@ export function readArguments(args: readonly string[], environment: NodeJS.Proce
       allowPositionals: true,
       options: {
         'state-dir': { type: 'string' },
-        'env-file': { type: 'string', multiple: true },
+        env: { type: 'string', multiple: true },
         composition: { type: 'string' },
         accept: { type: 'string', multiple: true, default: [] },
         node: { type: 'string', default: process.versions.node },
       },
     });
-    const { 'state-dir': stateDir, 'env-file': files, composition, accept, node } = values;
+    const { 'state-dir': stateDir, env: files, composition, accept, node } = values;
     const [service, another] = positionals;
     const sources = [stateDir, files, composition, service].filter((source) => source !== undefined);
     if (sources.length > 1 || another !== undefined)

@@ -38,7 +38,7 @@ route is closed until \`@Public()\` opens it; only auth has code that signs toke
 ## What \`npm run doctor\` checks
 
 \`\`\`sh
-npm run doctor -- --env-file auth=/etc/signet/auth.env --env-file orders=/etc/signet/orders.env
+npm run doctor -- --env auth=/etc/signet/auth.env --env orders=/etc/signet/orders.env
 docker compose config --format json | npm run --silent doctor -- --composition -
 npm run doctor                          # what npm start makes: for development, so it has findings
 npm run doctor -- orders                # the environment of this shell or pod

@@ -30,15 +30,18 @@ export function localEnvironments(stateDir: string): Environments {
   if (!existsSync(secretPaths.credentials(stateDir)))
     throw new SetupError(
       'bad_argument',
-      `There is no system in ${stateDir}. Run npm start once, or name the environment files of a production: npm run doctor -- --env-file auth=FILE`,
+      `There is no system in ${stateDir}. Run npm start once, or name the environment files of a production: npm run doctor -- --env auth=FILE`,
     );
   const addresses = planAddresses(stateDir, defaultPortBase, services, 'development');
-  const settings = { DEMO_DATA: 'true', ...ownSettings() };
+  const demoData = { DEMO_DATA: 'true' };
   return {
     ...plain,
     title: `The environment of npm start in ${stateDir}. It is made for development, and is judged as if it were production.`,
     services: Object.fromEntries(
-      services.map((row) => [row.name, { ...environmentFor(row, 'main', addresses), ...settings }]),
+      services.map((row) => [
+        row.name,
+        { ...(row.seed !== 'none' && demoData), ...environmentFor(row, 'main', addresses), ...ownSettings() },
+      ]),
     ),
   };
 }
@@ -50,7 +53,7 @@ export function environmentsInFiles(given: readonly string[]): Environments {
     const [, name = '', file = ''] = /^([^=]*)=(.*)$/.exec(argument) ?? [];
     if (!isService(name) || file === '')
       throw badArgument(
-        `--env-file ${argument}: Expected: a service and a file, such as auth=/etc/signet/auth.env`,
+        `--env ${argument}: Expected: a service and a file, such as auth=/etc/signet/auth.env`,
       );
     found[name] = { ...found[name], ...(parseEnv(readText(file)) as Environment) };
   }
@@ -90,7 +93,7 @@ export function compositionEnvironments(file: string): Environments {
     services: Object.fromEntries(
       known.map(({ name }) => [
         name,
-        { ...demoData(containers[`seed-${name}`]), ...environmentOf(containers[name]!) },
+        { ...seedSettings(containers[`seed-${name}`]), ...environmentOf(containers[name]!) },
       ]),
     ),
     replicas: Object.fromEntries(known.map(({ name }) => [name, containers[name]?.deploy?.replicas ?? 1])),
@@ -118,7 +121,7 @@ function environmentOf({ environment = {} }: Container): Environment {
 }
 
 /** The seed is a container of its own. Of its environment, only DEMO_DATA is not in that of the service. */
-function demoData(seed: Container | undefined): Environment {
+function seedSettings(seed: Container | undefined): Environment {
   const value = seed?.environment?.['DEMO_DATA'];
   return typeof value === 'string' ? { DEMO_DATA: value } : {};
 }

@@ -4,7 +4,7 @@ import { defaultPortBase, serverPortOffsets, type ServiceRow } from '../system/s
 const margin = 24;
 const card = { x: 336, width: 400, height: 104, gap: 36 };
 const client = { x: margin, width: 168 };
-const nats = { x: 852, width: 124 };
+const nats = { x: 840, width: 152 };
 const width = nats.x + nats.width + margin;
 const right = card.x + card.width;
 const cylinder = { x: right - 96, width: 76, height: 60 };
@@ -17,7 +17,7 @@ const namedCallees = 2;
 
 const style = `
   .sheet { fill: #ffffff; stroke: #d1d9e0 } text { font-family: system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; fill: #1f2328; font-size: 13px }
-  .name { font-weight: 650 } .quiet { fill: #59636e } .small { font-size: 12px } .badge { font-size: 11px; font-weight: 700; letter-spacing: .06em }
+  .name { font-weight: 650 } .quiet { fill: #59636e } .small { font-size: 12px } .tiny { font-size: 11px } .badge { font-size: 11px; font-weight: 700; letter-spacing: .06em }
   .plain { fill: #f6f8fa; stroke: #8c959f } .signs { fill: #fff8c5; stroke: #9a6700 } .verifies { fill: #ddf4ff; stroke: #0969da } .carries { fill: #dafbe1; stroke: #1a7f37 }
   .signs-text { fill: #7d4e00 } .verifies-text { fill: #0550ae } .carries-text { fill: #116329 }
   .cylinder { fill: #ffffff; stroke: #8c959f } .line { fill: none; stroke: #59636e; stroke-width: 1.5 } .keys { stroke: #1a7f37; stroke-width: 2 } .call { stroke: #0969da; stroke-width: 1.5; stroke-dasharray: 5 4 }
@@ -90,7 +90,9 @@ function serviceCard(row: ServiceRow, top: number): string {
   const size = Math.min(name.size, name.width / (row.name.length * name.letter));
   const holds = signs
     ? ['private signing keys, in its database', 'private trust anchor, in a file']
-    : ['public keys only', ...(row.calls.length > 0 ? [`calls ${calleesOf(row)} for the client`] : [])];
+    : row.calls.length > 0
+      ? ['public keys, and its own client key', `calls ${calleesOf(row)} for the client`]
+      : ['public keys only'];
   return [
     box(kind, card.x, top, card.width, card.height),
     heading(left, top + 32, 'start', row.name, size),
@@ -158,7 +160,7 @@ function database(owner: string, top: number): string {
   const size = Math.min(12, (wide - 8) / (owner.length * name.letter));
   return [
     `<path class="cylinder" d="M${x} ${top + ry} v${height - 2 * ry} a${rx} ${ry} 0 0 0 ${wide} 0 v${2 * ry - height} a${rx} ${ry} 0 0 0 ${-wide} 0 a${rx} ${ry} 0 0 0 ${wide} 0"/>`,
-    label(x + rx, top + 31, 'middle', 'PostgreSQL', 'quiet small'),
+    label(x + rx, top + 31, 'middle', 'PostgreSQL', 'quiet tiny'),
     `<text x="${x + rx}" y="${top + 46}" text-anchor="middle" style="font-size:${round(size)}px">${owner}</text>`,
   ].join('\n');
 }
