@@ -19,6 +19,7 @@ import {
   describeSettings,
   listOf,
   loadSettings,
+  readSettings,
   secretFile,
   secretFiles,
   setting,
@@ -57,6 +58,16 @@ describe('loadSettings', () => {
     expect({ age, tags: settings.tags }).toEqual({ age: 300, tags: ['a', 'b'] });
     // @ts-expect-error a field that was not declared does not compile
     expect(settings.other).toBeUndefined();
+  });
+
+  it('shows a tool each valid value beside the faults', () => {
+    const definition = defineSettings(
+      { size: count(), other: count(), tags: listOf(z.string(), { doc: 'tags' }) },
+      [() => 'a rule that must not run'],
+    );
+    const { values, faults } = readSettings(definition, { SIZE: '7', OTHER: 'many', TAGS: 'a' });
+    expect(values).toEqual({ size: 7, tags: ['a'] });
+    expect(faults).toEqual([expect.stringMatching(/^OTHER: .*Expected: how many$/)]);
   });
 
   it('freezes what it returns, to the bottom', () => {
