@@ -18,6 +18,7 @@ const entryPoints = [
   '^infra/generate/generate[.]ts$',
   '^infra/doctor/doctor[.]ts$',
   '^infra/starter/new-service[.]ts$',
+  '^infra/database/(generate-migration|migration-status|migration-revert|shell|backup|restore)[.]ts$',
   '^infra/compose/(setup|provision-databases|credentials|successor|client-key)[.]ts$',
   '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',
@@ -53,8 +54,9 @@ const infraRooms = {
   generate: ['system', 'compose', 'doctor'],
   tour: ['system', 'local'],
   pages: ['system', 'local'],
-  checks: ['system', 'local', 'generate'],
   starter: ['system', 'generate'],
+  database: ['system', 'local', 'starter'],
+  checks: ['system', 'local', 'generate', 'database'],
 };
 
 /** A rule: modules in `from` may not import modules in `of`, except those in `only`. */

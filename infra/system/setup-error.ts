@@ -7,6 +7,7 @@ type SetupErrorCode =
   | 'state_damaged'
   | 'postgres_unavailable'
   | 'nats_server_unavailable'
+  | 'psql_unavailable'
   | 'child_failed'
   | 'not_ready';
 

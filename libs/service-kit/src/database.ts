@@ -2,7 +2,7 @@
  * PostgreSQL through TypeORM, for processes that run longer than their database.
  *
  * A service starts and answers without its database, and uses it as soon as it can be reached. Until then, queries fail
- * with `database_unavailable`. Only `runMigrations` makes or changes tables, as the owner role.
+ * with `database_unavailable`. Only migrations make or change tables, as the owner role (`withMigrationLock`).
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BeforeApplicationShutdown, DynamicModule } from '@nestjs/common';
@@ -88,10 +88,33 @@ export function databaseModule(settings: DatabaseSettings, entities: Entities): 
 }
 
 /**
- * Runs the pending migrations, each in its own transaction, and returns their names. Waits up to 30 s for the database.
- * If several programs run it at once, one migrates, and the others then find nothing to do.
+ * Runs the pending migrations, each in its own transaction, and returns their names. The table `migrations` also says
+ * when each was applied, and the runtime role cannot write it.
  */
 export async function runMigrations(options: PostgresOptions): Promise<string[]> {
+  return withMigrationLock(options, async (dataSource) => {
+    await dataSource.showMigrations(); // makes the table
+    await dataSource.query(`
+      ALTER TABLE migrations ADD COLUMN IF NOT EXISTS applied_at timestamptz;
+      ALTER TABLE migrations ALTER applied_at SET DEFAULT now();
+      DO $$ BEGIN
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = current_database()) THEN
+          EXECUTE format('REVOKE ALL ON migrations FROM %I', current_database());
+        END IF;
+      END $$`);
+    const done = await dataSource.runMigrations({ transaction: 'each' });
+    return done.map(({ name }) => name);
+  });
+}
+
+/**
+ * Connects, waits until no other program changes the tables of this database, and does the work. Waits up to 30 s for
+ * the database. So if several programs migrate at once, one does it, and the others then find nothing to do.
+ */
+export async function withMigrationLock<T>(
+  options: PostgresOptions,
+  work: (dataSource: DataSource) => Promise<T>,
+): Promise<T> {
   const { query_timeout: _, ...extra } = options.extra as Record<string, unknown>;
   const dataSource = new DataSource({ ...options, extra: { ...extra, statement_timeout: 0 } });
   const deadline = performance.now() + migrationWaitMs;
@@ -104,8 +127,7 @@ export async function runMigrations(options: PostgresOptions): Promise<string[]>
   const lock = dataSource.createQueryRunner();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [migrationLock]);
-    const done = await dataSource.runMigrations({ transaction: 'each' });
-    return done.map(({ name }) => name);
+    return await work(dataSource);
   } finally {
     // Closing the connection releases the lock.
     await lock.release();

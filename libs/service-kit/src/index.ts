@@ -1,5 +1,5 @@
 /** What all services share, except the verification of tokens. */
-export { dataSourceOptions, databaseModule, runMigrations } from './database.js';
+export { dataSourceOptions, databaseModule, runMigrations, withMigrationLock } from './database.js';
 export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';
 export { signAssertion } from './calls/client-assertion.js';

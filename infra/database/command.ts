@@ -1,0 +1,27 @@
+/** What the commands of this room share. */
+import { isDatabaseUnavailable } from '#service-kit';
+import { SetupError } from '../system/setup-error.js';
+
+/** Runs a command and sets the exit code. A fault of the machine or of the input is shown as one line. */
+export async function runCommand(main: () => Promise<number | void>): Promise<void> {
+  try {
+    process.exitCode = (await main()) ?? 0;
+  } catch (error) {
+    console.error(shown(error));
+    process.exitCode = 1;
+  }
+}
+
+/** Reads the arguments of a command. @throws SetupError `bad_argument`, with the usage */
+export function readArguments<T>(usage: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
+  }
+}
+
+function shown(error: unknown): unknown {
+  if (error instanceof SetupError) return error.message;
+  return isDatabaseUnavailable(error) ? `The database cannot be reached: ${(error as Error).message}` : error;
+}
