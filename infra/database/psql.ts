@@ -6,22 +6,33 @@ import { delimiter, join } from 'node:path';
 import type { PostgresLogin } from '../local/postgres.js';
 import { SetupError } from '../system/setup-error.js';
 
-/** Where Debian and Homebrew keep the psql that is not in the PATH. */
-const otherFolders = ['/opt/homebrew/opt/libpq/bin', '/usr/local/opt/libpq/bin'];
-const debianVersions = '/usr/lib/postgresql';
+/** Where to look. Tests give narrow places. */
+interface PsqlPlaces {
+  readonly path: readonly string[];
+  readonly others: readonly string[];
+}
 
-/** Finds psql in these folders, then where packages put it. @throws SetupError `psql_unavailable` */
-export function findPsql(path: readonly string[] = (process.env['PATH'] ?? '').split(delimiter)): string {
-  const versions = existsSync(debianVersions) ? readdirSync(debianVersions).sort().reverse() : [];
-  const folders = [
-    ...path.filter(Boolean),
-    ...versions.map((version) => join(debianVersions, version, 'bin')),
-    ...otherFolders,
-  ];
-  const found = folders.map((folder) => join(folder, 'psql')).find(isExecutable);
+/** Finds psql. @throws SetupError `psql_unavailable` */
+export function findPsql({ path, others }: PsqlPlaces = defaultPlaces()): string {
+  const candidates = [...path.filter(Boolean), ...others].map((folder) => join(folder, 'psql'));
+  const found = candidates.find(isExecutable);
   if (found !== undefined) return found;
   const advice = 'apt-get install postgresql-client, or: brew install libpq';
   throw new SetupError('psql_unavailable', `There is no psql here. Install it (${advice}).`);
+}
+
+/** The packages of Debian and Homebrew have a psql that is not always in the PATH. */
+function defaultPlaces(): PsqlPlaces {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).sort().reverse() : [];
+  return {
+    path: (process.env['PATH'] ?? '').split(delimiter),
+    others: [
+      ...versions.map((version) => join(debian, version, 'bin')),
+      '/opt/homebrew/opt/libpq/bin',
+      '/usr/local/opt/libpq/bin',
+    ],
+  };
 }
 
 /**

@@ -38,9 +38,7 @@ export async function withPostgres<T>(
   requireState(stateDir);
   const running = readRunning(stateDir);
   if (running) return work({ stateDir, port: running.postgres.port, running });
-  const letGo = await claimStopped(stateDir);
-  try {
-    await endLeftovers(stateDir);
+  return withStopped(stateDir, async () => {
     const port = await freePort();
     const { child } = await startPostgres({
       stateDir,
@@ -55,6 +53,16 @@ export async function withPostgres<T>(
     } finally {
       await child.stop();
     }
+  });
+}
+
+/** Does the work in the folder of a system that does not run, and keeps it from starting. @throws SetupError `already_running` */
+export async function withStopped<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+  requireStopped(stateDir);
+  const letGo = await claimStateDir(stateDir);
+  try {
+    await endLeftovers(stateDir);
+    return await work();
   } finally {
     letGo();
   }
@@ -101,14 +109,12 @@ export function requireOwn(stateDir: string, uid = process.getuid?.()): void {
   );
 }
 
-/** Claims the folder of a system that does not run. @throws SetupError `already_running` */
-export async function claimStopped(stateDir: string): Promise<() => void> {
+function requireStopped(stateDir: string): void {
   const holder = liveLauncher(stateDir);
-  if (holder === undefined) return claimStateDir(stateDir);
-  const running = readRunning(stateDir);
+  if (holder === undefined) return;
   throw new SetupError(
     'already_running',
-    running
+    readRunning(stateDir)
       ? `The system of ${stateDir} is running (process ${holder}). Stop it first, with Ctrl-C in its terminal.`
       : `Process ${holder} uses ${stateDir}: it starts or stops the system, or runs another command. Try again when it has finished.`,
   );
