@@ -4,7 +4,8 @@
  *
  * The check also finds an entity or a migration that is missing in the lists of database/index.ts.
  */
-import { appsWithDatabase, loadClasses, unlistedClasses } from '../database/app-database.js';
+import { loadClasses, unlistedClasses } from '../database/app-database.js';
+import { appsWithDatabase } from '../database/app-names.js';
 import { makeEmptyDatabase, schemaChanges } from '../database/schema-changes.js';
 import { startThrowAwayPostgres } from '../local/throw-away-postgres.js';
 import type { SuperuserLogin } from '../system/service-database.js';

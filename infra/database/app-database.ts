@@ -1,16 +1,10 @@
-/**
- * Finds the apps that have a database, and loads the entities and migrations of their build. An app has a database if it
- * has a src/database/index.ts.
- */
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+/** Loads the entities and the migrations of an app from its build. */
+import { readdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type DataSourceOptions, getMetadataArgsStorage, type MigrationInterface } from 'typeorm';
 import { dataSourceOptions } from '#service-kit';
 import type { PostgresLogin } from '../local/postgres.js';
-import { projectRoot } from '../project.js';
-import { services } from '../system/services.js';
-import { SetupError } from '../system/setup-error.js';
+import { built } from './app-names.js';
 
 type Exports = Record<string, unknown>;
 type DatabaseClass = new () => object;
@@ -19,28 +13,6 @@ type DatabaseClass = new () => object;
 export interface DatabaseClasses {
   entities: DatabaseClass[];
   migrations: (new () => MigrationInterface)[];
-}
-
-/** The names of all apps with a database. */
-export function appsWithDatabase(): string[] {
-  return readdirSync(join(projectRoot, 'dist/apps'))
-    .filter((app) => existsSync(built(app, 'database/index.js')))
-    .sort();
-}
-
-/** Returns the name if it is an app with a database. @throws SetupError `bad_argument` */
-export function requireAppWithDatabase(name: string | undefined, usage: string): string {
-  const apps = appsWithDatabase();
-  if (name !== undefined && apps.includes(name)) return name;
-  const known = `Expected: ${apps.join(', ')}. Usage: ${usage}`;
-  if (name === undefined) throw new SetupError('bad_argument', `The name of the app is missing. ${known}`);
-  const isService = services.some((row) => row.name === name);
-  throw new SetupError(
-    'bad_argument',
-    isService
-      ? `apps/${name} has no src/database/index.ts. ${known}`
-      : `There is no app named "${name}". ${known}`,
-  );
 }
 
 /** Loads what `database/index.ts` of an app exports. */
@@ -97,10 +69,6 @@ export async function unlistedClasses(
     ...unlisted(entityClasses, entities, 'entities'),
     ...unlisted(migrationClasses, migrations, 'migrations'),
   ];
-}
-
-function built(app: string, file: string): string {
-  return join(projectRoot, 'dist/apps', app, 'src', file);
 }
 
 function load(file: string): Promise<Exports> {

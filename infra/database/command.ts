@@ -1,5 +1,5 @@
 /** What the commands of this room share. */
-import { isDatabaseUnavailable } from '#service-kit';
+import { isDatabaseUnavailable } from '../../libs/service-kit/src/database-errors.js';
 import { SetupError } from '../system/setup-error.js';
 
 /** Runs a command and sets the exit code. A fault of the machine or of the input is shown as one line. */

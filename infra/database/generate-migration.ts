@@ -7,12 +7,8 @@ import { startThrowAwayPostgres } from '../local/throw-away-postgres.js';
 import { projectRoot, readProjectFile } from '../project.js';
 import { writeAllOrNothing } from '../starter/all-or-nothing.js';
 import { SetupError } from '../system/setup-error.js';
-import {
-  type DatabaseClasses,
-  loadClasses,
-  requireAppWithDatabase,
-  unlistedClasses,
-} from './app-database.js';
+import { type DatabaseClasses, loadClasses, unlistedClasses } from './app-database.js';
+import { requireAppWithDatabase } from './app-names.js';
 import { readArguments, runCommand } from './command.js';
 import {
   cautions,

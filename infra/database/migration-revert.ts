@@ -9,7 +9,8 @@ import type { PostgresLogin } from '../local/postgres.js';
 import { clearStamps, defaultStateDir, type RunningFile } from '../local/state-dir.js';
 import { isAlive } from '../process-identity.mjs';
 import { SetupError } from '../system/setup-error.js';
-import { loadClasses, requireAppWithDatabase } from './app-database.js';
+import { loadClasses } from './app-database.js';
+import { requireAppWithDatabase } from './app-names.js';
 import { readArguments, runCommand } from './command.js';
 import {
   migrationStates,
