@@ -2,16 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -155,7 +146,9 @@ describe('a restore over the system', () => {
   it(
     'brings a revoked key back into the database, and auth signs nothing until the recovery',
     async () => {
+      const proof = proofOf(stateDir);
       const { stdout } = await command('restore', '--force', backup);
+      expect(proofOf(stateDir)).toBe(proof);
       expect(stdout).toContain('signs nothing until: npm run keys -- recover');
       const starting = start(stateDir);
       starting.then(
@@ -250,6 +243,11 @@ function digest(): string {
     for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort())
       if (statSync(join(root, name)).isFile()) hash.update(name).update(readFileSync(join(root, name)));
   return hash.update(readdirSync(stateDir).join()).digest('hex');
+}
+
+/** auth's statement copy. */
+function proofOf(dir: string): string {
+  return readFileSync(join(dir, 'secrets/auth/statements/last-statement.jwt'), 'utf8');
 }
 
 function command(name: 'backup' | 'restore', ...args: string[]) {
