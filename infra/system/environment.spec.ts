@@ -18,12 +18,14 @@ const system: SystemAddresses = {
   publicUrls: byName((row) => `http://localhost:${portOf(row)}`),
   nodeEnv: 'development',
 };
-const [auth, orders, inventory] = services;
+const auth = services[0]!;
+const orders: ServiceRow = { ...services[1]!, calls: ['inventory'] };
+const inventory: ServiceRow = { ...services[2]!, calls: [] };
 const others = services.slice(1);
 
 describe('the environment of a program', () => {
   it('a server gets the addresses of the issuer, NATS, its database and the services that it calls', () => {
-    expect(environmentFor(orders!, 'main', system)).toEqual({
+    expect(environmentFor(orders, 'main', system)).toEqual({
       PATH: process.env['PATH'],
       NODE_ENV: 'development',
       LOG_LEVEL: 'info',
@@ -54,16 +56,15 @@ describe('the environment of a program', () => {
 
   it('only auth gets the names of the files with private halves; a service that calls another gets its own client key', () => {
     const isPrivate = (value: string) => /private|key-encryption/.test(value);
-    const privateFiles = services.map((row) =>
-      Object.values(environmentFor(row, 'main', system)).filter(isPrivate),
-    );
+    const privateFiles = (row: ServiceRow) =>
+      Object.values(environmentFor(row, 'main', system)).filter(isPrivate);
     const clientKeys = ({ name, calls }: ServiceRow) =>
       calls.length === 0 ? [] : [`/state/secrets/${name}/client-key.private.pem`];
-    expect(privateFiles).toEqual([
+    expect(services.map(privateFiles)).toEqual([
       ['/state/secrets/auth/trust-anchor.private.pem', '/state/secrets/auth/key-encryption-key'],
       ...others.map(clientKeys),
     ]);
-    expect([orders!, inventory!].map(clientKeys).map(({ length }) => length)).toEqual([1, 0]);
+    expect([orders, inventory].map(privateFiles).map(({ length }) => length)).toEqual([1, 0]);
   });
 
   it('auth knows each other service by the URL that this service has for itself', () => {
@@ -74,11 +75,11 @@ describe('the environment of a program', () => {
       own.join(','),
       ...others.map(() => undefined),
     ]);
-    expect(of(auth!)).not.toHaveProperty('RESOURCE_URL');
+    expect(of(auth)).not.toHaveProperty('RESOURCE_URL');
   });
 
   it('migrations run as the owner, and get nothing but the database', () => {
-    const environment = environmentFor(auth!, 'migrate', system);
+    const environment = environmentFor(auth, 'migrate', system);
     expect(environment).toMatchObject({
       DATABASE_USER: 'auth_owner',
       DATABASE_PASSWORD_FILE: '/state/secrets/auth-owner/database-password',
@@ -88,9 +89,9 @@ describe('the environment of a program', () => {
   });
 
   it('seeds run as the runtime role, and only the seed of auth gets the logins', () => {
-    expect(environmentFor(inventory!, 'seed', system)).toMatchObject({ DATABASE_USER: 'inventory' });
-    expect(environmentFor(inventory!, 'seed', system)).not.toHaveProperty('SEED_CREDENTIALS_FILE');
-    expect(environmentFor(auth!, 'seed', system)).toMatchObject({
+    expect(environmentFor(inventory, 'seed', system)).toMatchObject({ DATABASE_USER: 'inventory' });
+    expect(environmentFor(inventory, 'seed', system)).not.toHaveProperty('SEED_CREDENTIALS_FILE');
+    expect(environmentFor(auth, 'seed', system)).toMatchObject({
       DATABASE_USER: 'auth',
       SEED_CREDENTIALS_FILE: '/state/credentials.json',
       SEED_CLIENT_FILES: others.map(({ name }) => `/state/public/${name}.client.json`).join(','),
@@ -98,14 +99,14 @@ describe('the environment of a program', () => {
   });
 
   it('a called service without an address is an error', () => {
-    expect(() => environmentFor({ ...orders!, calls: ['no_service'] }, 'main', system)).toThrow(
+    expect(() => environmentFor({ ...orders, calls: ['no_service'] }, 'main', system)).toThrow(
       'The service no_service has no address.',
     );
   });
 
   it('the URL of a called service is in a variable without dashes', () => {
     const callee = { ...system, urls: { ...system.urls, 'gift-cards': 'http://127.0.0.1:4090' } };
-    const environment = environmentFor({ ...orders!, calls: ['gift-cards'] }, 'main', callee);
+    const environment = environmentFor({ ...orders, calls: ['gift-cards'] }, 'main', callee);
     expect(environment).toMatchObject({ GIFT_CARDS_URL: 'http://127.0.0.1:4090' });
     expect(Object.keys(environment).join()).not.toContain('-');
   });

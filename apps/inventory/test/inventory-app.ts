@@ -5,16 +5,20 @@ import * as schema from '../src/database/index.js';
 import { inventoryProblems } from '../src/errors.js';
 import { InventoryModule } from '../src/inventory.module.js';
 
+interface Options extends Partial<InventorySettings> {
+  readonly statements?: boolean;
+}
+
 export type InventoryApp = Awaited<ReturnType<typeof startInventory>>;
 
 /** Starts it with empty tables; with `statements: false` it has no key set. */
-export async function startInventory({ statements = true } = {}) {
+export async function startInventory({ statements = true, ...settings }: Options = {}) {
   const app = await startTestService<InventorySettings>({
     service: SERVICE,
     schema,
     problems: inventoryProblems,
     moduleOf: InventoryModule.forRoot,
-    settings: {},
+    settings: { ...settings },
     statements,
   });
   /** A token for inventory; an administrator's, unless the claims say otherwise. */

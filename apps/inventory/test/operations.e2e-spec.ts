@@ -50,11 +50,14 @@ describe('inventory in operation', () => {
     const path = '/.well-known/oauth-protected-resource';
     const { status, body } = await app.send('GET', path);
     expect(status).toBe(200);
+    const { text: document } = await app.send('GET', '/docs/json');
+    const required = new Set(document.match(/(?<=`)inventory:[\w-]+(?=`)/g));
+    expect([...required]).toEqual(expect.arrayContaining(['inventory:reserve', 'inventory:write']));
     expect(body).toEqual({
       resource: 'https://inventory.test',
       resource_name: 'inventory',
       authorization_servers: [app.settings.issuer],
-      scopes_supported: ['inventory:reserve', 'inventory:write'],
+      scopes_supported: [...required].sort(),
       bearer_methods_supported: ['header'],
       resource_documentation: 'https://inventory.test/docs',
     });

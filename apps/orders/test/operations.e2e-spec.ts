@@ -39,11 +39,14 @@ describe('orders in operation', () => {
     const path = '/.well-known/oauth-protected-resource';
     const { status, body } = await app.send('GET', path);
     expect(status).toBe(200);
+    const { text: document } = await app.send('GET', '/docs/json');
+    const required = new Set(document.match(/(?<=`)orders:[\w-]+(?=`)/g));
+    expect([...required]).toEqual(expect.arrayContaining(['orders:read', 'orders:write']));
     expect(body).toEqual({
       resource: 'https://orders.test',
       resource_name: 'orders',
       authorization_servers: [app.settings.issuer],
-      scopes_supported: ['orders:read', 'orders:write'],
+      scopes_supported: [...required].sort(),
       bearer_methods_supported: ['header'],
       resource_documentation: 'https://orders.test/docs',
     });

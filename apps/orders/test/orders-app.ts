@@ -1,14 +1,7 @@
 /** orders as specs run it, with an inventory that does as it is told. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { json as jsonOf } from 'node:stream/consumers';
-import {
-  connectTestDatabase,
-  createTestKey,
-  serve,
-  startTestService,
-  writeKeyFile,
-  type PostgresLogin,
-} from '#testing';
+import { connectTestDatabase, serve, startTestService, type PostgresLogin } from '#testing';
 import { SERVICE, type OrdersSettings } from '../src/config.js';
 import * as schema from '../src/database/index.js';
 import { ordersProblems } from '../src/errors.js';
@@ -23,7 +16,6 @@ export type OrdersApp = Awaited<ReturnType<typeof startOrders>>;
 /** Starts it with empty tables; with `statements: false` it has no key set. */
 export async function startOrders({ statements = true, ...settings }: Options = {}) {
   const inventory = await startFakeInventory();
-  const clientKey = await writeKeyFile(createTestKey());
   const app = await startTestService<OrdersSettings>({
     service: SERVICE,
     schema,
@@ -32,7 +24,6 @@ export async function startOrders({ statements = true, ...settings }: Options = 
     settings: {
       inventoryUrl: inventory.url,
       inventoryTimeoutMs: 1000,
-      clientKeyFile: clientKey.path,
       newAccountSeconds: 24 * 3600,
       newAccountMaxCents: 500_00,
       ...settings,
@@ -42,7 +33,6 @@ export async function startOrders({ statements = true, ...settings }: Options = 
   const close = async () => {
     await app.close();
     await inventory.close();
-    await clientKey.remove();
   };
   return { ...app, inventory, close };
 }

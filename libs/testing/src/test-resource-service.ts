@@ -12,8 +12,9 @@ import {
 } from '#service-kit';
 import { client } from './http-client.js';
 import { serve } from './http-server.js';
+import { writeKeyFile } from './test-client-key.js';
 import { createTestDatabase } from './test-database.js';
-import { createTestIssuer, type TestIssuer } from './test-issuer.js';
+import { createTestIssuer, createTestKey, type TestIssuer } from './test-issuer.js';
 import { testSettings } from './test-settings.js';
 import { eventually } from './time.js';
 import type { PostgresLogin } from '../../../infra/local/postgres.js';
@@ -32,8 +33,9 @@ interface TestServiceOptions<S extends ResourceServiceSettings> {
   readonly schema: DatabaseSchema;
   readonly problems: NonNullable<HttpAppOptions['problems']>;
   readonly moduleOf: (settings: S) => DynamicModule;
-  /** The settings that only this service has, and those that differ from the usual ones. */
-  readonly settings: Omit<S, keyof ResourceServiceSettings> & Partial<ResourceServiceSettings>;
+  /** The settings that only this service has, and those that differ from the usual ones. A client key is a usual one. */
+  readonly settings: Omit<S, keyof ResourceServiceSettings | 'clientKeyFile'> &
+    Partial<ResourceServiceSettings>;
   /** If false, the issuer answers 503, and the service has no key set. */
   readonly statements: boolean;
 }
@@ -44,6 +46,7 @@ export async function startTestService<S extends ResourceServiceSettings>(option
   const database = await createTestDatabase(service);
   await runMigrations(dataSourceOptions(testSettings(database.owner), schema));
   const issuer = createTestIssuer();
+  const clientKey = await writeKeyFile(createTestKey());
   const tokenEndpoint: TestTokenEndpoint = { exchanges: 0, error: undefined };
   const auth = await serve((request, response) => {
     if (request.url === '/oauth/token')
@@ -59,6 +62,7 @@ export async function startTestService<S extends ResourceServiceSettings>(option
     issuerFetchUrl: auth.url,
     trustAnchorPublic: issuer.anchors,
     resourceUrl: `https://${service}.test`,
+    clientKeyFile: clientKey.path,
     ...options.settings,
   } as unknown as S;
   const app = await createHttpApp(moduleOf(settings), { service, version: '0.0.0', settings, problems });
@@ -77,6 +81,7 @@ export async function startTestService<S extends ResourceServiceSettings>(option
     async close() {
       await app.close();
       await auth.close();
+      await clientKey.remove();
       await database.drop();
     },
   };

@@ -7,14 +7,14 @@ import { SampleModule } from '../src/sample.module.js';
 
 export type SampleApp = Awaited<ReturnType<typeof startSample>>;
 
-/** Starts it with empty tables. */
-export async function startSample() {
+/** Starts it with empty tables. The settings replace the usual ones. */
+export async function startSample(settings: Partial<SampleSettings> = {}) {
   const app = await startTestService<SampleSettings>({
     service: SERVICE,
     schema,
     problems: sampleProblems,
     moduleOf: SampleModule.forRoot,
-    settings: {},
+    settings: { ...settings },
     statements: true,
   });
   /** A token for sample that may write, unless the claims say otherwise. */
