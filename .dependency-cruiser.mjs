@@ -4,8 +4,8 @@
 //
 // Only apps/auth imports code that signs. A new allowed import changes the security argument of README.md.
 const specs = '[.](e2e-|compose-|starter-)?spec[.]ts$';
-// The files that `npm run new:service` copies. They are checked as what they become.
-const template = 'infra/starter/templates/service';
+// The files that the generators copy. They are checked as what they become.
+const template = 'infra/starter/templates/[^/]+';
 const tests = `${specs}|^((apps|libs)/[^/]+|infra/compose|${template})/test/|^libs/testing/|^scenarios/|^bench/`;
 const ours = '^(apps|libs|infra|scenarios|bench)/';
 // Files that no file imports: programs, configuration, and what jest loads.
@@ -17,8 +17,8 @@ const entryPoints = [
   '^infra/checks/run[.]ts$',
   '^infra/generate/generate[.]ts$',
   '^infra/doctor/doctor[.]ts$',
-  '^infra/starter/new-service[.]ts$',
   '^infra/database/(generate-migration|migration-status|migration-revert|shell|backup|restore)[.]ts$',
+  '^infra/starter/new-(service|call)[.]ts$',
   '^infra/compose/(setup|provision-databases|credentials|successor|client-key)[.]ts$',
   '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',

@@ -4,8 +4,8 @@ import js from '@eslint/js';
 import prettier from 'eslint-config-prettier/flat';
 import tseslint from 'typescript-eslint';
 
-// The files that `npm run new:service` copies. They are checked as what they become.
-const template = 'infra/starter/templates/service';
+// The files that the generators copy. They are checked as what they become.
+const template = 'infra/starter/templates/*';
 const tests = [
   '**/*.spec.ts',
   '**/*.e2e-spec.ts',

@@ -2,12 +2,12 @@
  * `npm run new:service -- NAME [--port-offset N] [--role ROLE] [--dry-run] [--force]`: makes a resource service. Without
  * a name it asks, on a terminal.
  */
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { nextOffset } from '../system/service-table.js';
 import { defaultPortBase, services } from '../system/services.js';
 import { SetupError } from '../system/setup-error.js';
 import { applyPlan } from './apply-plan.js';
+import { askPerson } from './questions.js';
 import { planService, serviceFault, type NewService } from './service-plan.js';
 
 const usage = 'npm run new:service -- NAME [--port-offset N] [--role ROLE] [--dry-run] [--force]';
@@ -76,22 +76,9 @@ async function complete(given: Partial<NewService>): Promise<NewService> {
   const defaults = { portOffset: nextOffset(services), role: 'admin' };
   const { name } = given;
   if (name !== undefined) return { ...defaults, ...given, name };
-  if (!process.stdin.isTTY || !process.stdout.isTTY)
-    throw new SetupError('bad_argument', `The name of the service is missing. Usage: ${usage}`);
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new AbortController();
-  terminal.once('close', () => closed.abort(new SetupError('bad_argument', '\nNothing was written.')));
-  const ask = async (question: string, usual = ''): Promise<string> => {
-    const answer = terminal.question(`${question}${usual && ` [${usual}]`}: `, { signal: closed.signal });
-    return (await answer.catch(() => closed.signal.throwIfAborted() as never)).trim() || usual;
-  };
-  try {
-    return {
-      name: await ask('Name of the service'),
-      portOffset: given.portOffset ?? readOffset(await ask('Port offset', String(defaults.portOffset))),
-      role: given.role ?? (await ask('Role that may write', defaults.role)),
-    };
-  } finally {
-    terminal.close();
-  }
+  return askPerson(`The name of the service is missing. Usage: ${usage}`, async (ask) => ({
+    name: await ask('Name of the service'),
+    portOffset: given.portOffset ?? readOffset(await ask('Port offset', String(defaults.portOffset))),
+    role: given.role ?? (await ask('Role that may write', defaults.role)),
+  }));
 }

@@ -5,11 +5,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot, readProjectFile } from '../project.js';
-import { camelName, nameFault } from '../system/service-names.js';
+import { nameFault } from '../system/service-names.js';
 import { offsetFault } from '../system/service-table.js';
 import { services } from '../system/services.js';
 import { allFormatted, type Plan } from './apply-plan.js';
 import { insertAtEnd, memberNames } from './insert.js';
+import { rendered } from './rendered.js';
 
 export interface NewService {
   readonly name: string;
@@ -41,9 +42,10 @@ export function serviceFault({ name, portOffset, role }: NewService): string | u
 /** Makes the text of every file that a person would write by hand. */
 export async function planService(service: NewService): Promise<Plan> {
   const { name, role } = service;
+  const named = (text: string) => rendered(text, { sample: name });
   const created = {
     ...Object.fromEntries(
-      templateFiles().map((file) => [`apps/${name}/${rendered(file, name)}`, rendered(textOf(file), name)]),
+      templateFiles().map((file) => [`apps/${name}/${named(file)}`, named(textOf(file))]),
     ),
     [`apps/${name}/tsconfig.app.json`]: '{ "extends": "../../tsconfig.build.json", "include": ["src"] }\n',
   };
@@ -55,15 +57,6 @@ export async function planService(service: NewService): Promise<Plan> {
   return { created: await allFormatted(created), changed: await allFormatted(changed), removed: [] };
 }
 
-/** Puts the name of a service in the place of `sample`, `Sample` and `sampleSettings`. */
-export function rendered(text: string, name: string): string {
-  const camel = camelName(name);
-  const pascal = camel.charAt(0).toUpperCase() + camel.slice(1);
-  return text.replace(/(Sample)|(sample(?=[A-Z]))|sample/g, (_found, type?: string, value?: string) =>
-    type ? pascal : value ? camel : name,
-  );
-}
-
 /** An identifier of the new service that already has another meaning in its code, such as `verifierSettings`. */
 function clashingIdentifier(name: string): string | undefined {
   const texts = templateFiles().map((file) => textOf(file));
@@ -71,7 +64,9 @@ function clashingIdentifier(name: string): string | undefined {
   const own = [...identifiers].filter((word) => /Sample|sample[A-Z]/.test(word));
   return name === 'sample'
     ? undefined
-    : own.map((word) => rendered(word, name)).find((word) => identifiers.has(word) || word in globalThis);
+    : own
+        .map((word) => rendered(word, { sample: name }))
+        .find((word) => identifiers.has(word) || word in globalThis);
 }
 
 function row({ name, portOffset }: NewService): string {

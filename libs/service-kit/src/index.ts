@@ -4,7 +4,7 @@ export { databaseCheck } from './database-check.js';
 export { isDatabaseUnavailable } from './database-errors.js';
 export { signAssertion } from './calls/client-assertion.js';
 export { ServiceClient } from './calls/service-client.js';
-export { ServiceClients, ServiceClientsModule } from './calls/service-clients.js';
+export { ServiceClients, ServiceClientsModule, type CallerSettings } from './calls/service-clients.js';
 export type { Authority } from './calls/service-tokens.js';
 export { UpstreamError } from './calls/upstream.js';
 export type { Form } from './forms.js';

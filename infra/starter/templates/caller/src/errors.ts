@@ -1,0 +1,2 @@
+// Stands for the errors.ts of the service that calls. It is not copied.
+export { ApiProblems } from '../../service/src/errors.js';
