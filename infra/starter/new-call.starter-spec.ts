@@ -1,11 +1,10 @@
 /** Makes calls between services in a copy of the repository, and runs what it made there. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultPortBase, services } from '../system/services.js';
 import { nextOffset } from '../system/service-table.js';
-import { copyRepository, copyTimeoutMs as timeoutMs, type RepositoryCopy } from './repository-copy.js';
+import { RepositoryCopy } from './repository-copy.js';
 
 const name = 'gift-cards-2';
 const port = defaultPortBase + nextOffset(services);
@@ -14,8 +13,8 @@ let copy: RepositoryCopy;
 const newCall = (...args: string[]) => copy.run('dist/infra/starter/new-call.js', ...args);
 
 beforeAll(() => {
-  copy = copyRepository();
-}, timeoutMs);
+  copy = new RepositoryCopy();
+});
 afterAll(() => copy.remove());
 
 describe('a call that cannot be made', () => {
@@ -49,12 +48,14 @@ describe('a call that cannot be made', () => {
   });
 
   it('is refused if git knows of changes', () => {
-    execFileSync('git', ['init', '--quiet'], { cwd: copy.root });
+    copy.commit();
+    writeFileSync(join(copy.root, 'new-file'), '');
     const before = copy.digest();
     expect(newCall('inventory', 'orders').stderr).toMatch(
       /^There are changes that are not committed\. .* use --force\.\n$/,
     );
     expect(copy.digest()).toEqual(before);
+    rmSync(join(copy.root, 'new-file'));
     rmSync(join(copy.root, '.git'), { recursive: true });
   });
 
@@ -135,25 +136,21 @@ describe('calls of a new service', () => {
     });
   }, 300_000);
 
-  it(
-    'pass their own specs, and those of the policy, the service table, the environments and the routes',
-    () => {
-      const specs = [
-        ...['orders-callee', `${name}-caller`, `${name}-callee`, 'orders-caller'],
-        ...['apps/auth/src/oauth/exchange-policy', 'infra/system/', 'apps/orders/test/operations'],
-      ];
-      const { status, stderr } = copy.run('infra/bootstrap.mjs', 'test', ...specs);
-      for (const passed of [
-        `apps/${name}/test/orders-callee`,
-        `apps/${name}/test/orders-caller`,
-        `apps/orders/test/${name}-callee`,
-        `apps/orders/test/${name}-caller`,
-      ])
-        expect(stderr).toContain(`PASS ${passed}.e2e-spec.ts`);
-      expect([status, stderr]).toEqual([0, expect.not.stringContaining('FAIL')]);
-    },
-    timeoutMs,
-  );
+  it('pass their own specs, and those of the policy, the service table, the environments and the routes', () => {
+    const specs = [
+      ...['orders-callee', `${name}-caller`, `${name}-callee`, 'orders-caller'],
+      ...['apps/auth/src/oauth/exchange-policy', 'infra/system/', 'apps/orders/test/operations'],
+    ];
+    const { status, stderr } = copy.run('infra/bootstrap.mjs', 'test', ...specs);
+    for (const passed of [
+      `apps/${name}/test/orders-callee`,
+      `apps/${name}/test/orders-caller`,
+      `apps/orders/test/${name}-callee`,
+      `apps/orders/test/${name}-caller`,
+    ])
+      expect(stderr).toContain(`PASS ${passed}.e2e-spec.ts`);
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining('FAIL')]);
+  });
 
   it('are made once', () => {
     const before = copy.digest();
