@@ -52,6 +52,14 @@ describe('an insertion', () => {
       'class A { static b() { const c = []; return { c: [1,\n2] }; } }',
     ],
     [
+      'a union',
+      `type A = 'a' | 'b'; type B = 'c';`,
+      ['A'],
+      `'d'`,
+      `type A = 'a' | 'b' |\n'd'; type B = 'c';`,
+    ],
+    ['a type of one member', `type A = 'a';`, ['A'], `'b'`, `type A = 'a' |\n'b';`],
+    [
       'an interface',
       `declare module 'm' { interface A { 'b': true; } }`,
       ['A'],

@@ -9,13 +9,14 @@ export interface SourceText {
 }
 
 /**
- * Adds an element at the end of an array, or a member at the end of an object or an interface. `names` leads to it. In
- * TypeScript, the first is the name of one of these, wherever it is in the file:
+ * Adds an element at the end of an array, or a member at the end of an object, an interface or a union. `names` leads to
+ * it. In TypeScript, the first is the name of one of these, wherever it is in the file:
  *
  *   a variable    its value, or the first argument of the call that makes its value
  *   a method      what it returns
  *   a function    the first argument of a call of it, such as `Module.forRoot`
  *   an interface  its members
+ *   a type        the members of its union
  *
  * Then come the names of members. An element of an array has the name that its member `name` says. The result is not
  * formatted.
@@ -88,6 +89,10 @@ function listAt(source: SourceText, names: readonly string[]): List {
   for (const name of isJson ? names : below) found = found && memberOf(found, name);
   if (found && ts.isInterfaceDeclaration(found))
     return { items: found.members, end: found.end, separator: '' };
+  if (found && ts.isTypeAliasDeclaration(found)) {
+    const { type } = found;
+    return { items: ts.isUnionTypeNode(type) ? type.types : [type], end: type.end, separator: ' |' };
+  }
   if (found && ts.isArrayLiteralExpression(found))
     return { items: found.elements, end: found.end, separator: ',' };
   if (found && ts.isObjectLiteralExpression(found))
@@ -107,7 +112,7 @@ function named(node: ts.Node, name: string): ts.Node | undefined {
   }
   if (ts.isMethodDeclaration(node) && isNamed(node.name))
     return node.body?.statements.find(ts.isReturnStatement)?.expression;
-  if (ts.isInterfaceDeclaration(node) && isNamed(node.name)) return node;
+  if ((ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) && isNamed(node.name)) return node;
   if (ts.isCallExpression(node) && node.expression.getText() === name) return node.arguments[0];
   return undefined;
 }

@@ -117,7 +117,7 @@ describe('a new service', () => {
   it('passes its own spec, and those of the service table and the scopes', () => {
     const specs = [`apps/${name}/`, 'infra/system/', 'apps/auth/src/accounts/scopes', 'apps/auth/src/config'];
     const { status, stderr } = copy.run('infra/bootstrap.mjs', 'test', ...specs);
-    expect(stderr).toContain(`PASS apps/${name}/test/${name}.e2e-spec.ts`);
+    expect(stderr).toContain(`PASS apps/${name}/test/entries.e2e-spec.ts`);
     expect([status, stderr]).toEqual([0, expect.not.stringContaining('FAIL')]);
   });
 

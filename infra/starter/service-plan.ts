@@ -9,6 +9,7 @@ import { nameFault } from '../system/service-names.js';
 import { offsetFault } from '../system/service-table.js';
 import { services } from '../system/services.js';
 import { allFormatted, type Plan } from './apply-plan.js';
+import { clashingIdentifier } from './clashing-identifier.js';
 import { insertAtEnd, memberNames } from './insert.js';
 import { rendered } from './rendered.js';
 
@@ -30,7 +31,7 @@ export function serviceFault({ name, portOffset, role }: NewService): string | u
     return `The service ${name} exists already: infra/system/services.ts has its row. Choose another name`;
   if (existsSync(join(projectRoot, 'apps', name)))
     return `The folder apps/${name} exists already. Remove it, or choose another name`;
-  const clash = clashingIdentifier(name);
+  const clash = clashingIdentifier(templateFiles().map(textOf), { sample: name });
   if (clash !== undefined)
     return `"${name}" cannot be the name of a service: its code would have two meanings of ${clash}. Choose another name`;
   const roles = memberNames(read(rolesFile), ['SCOPES']);
@@ -55,18 +56,6 @@ export async function planService(service: NewService): Promise<Plan> {
     'nest-cli.json': insertAtEnd(read('nest-cli.json'), ['projects'], nestProject(name)),
   };
   return { created: await allFormatted(created), changed: await allFormatted(changed), removed: [] };
-}
-
-/** An identifier of the new service that already has another meaning in its code, such as `verifierSettings`. */
-function clashingIdentifier(name: string): string | undefined {
-  const texts = templateFiles().map((file) => textOf(file));
-  const identifiers = new Set(texts.flatMap((text) => text.match(/\w+/g) ?? []));
-  const own = [...identifiers].filter((word) => /Sample|sample[A-Z]/.test(word));
-  return name === 'sample'
-    ? undefined
-    : own
-        .map((word) => rendered(word, { sample: name }))
-        .find((word) => identifiers.has(word) || word in globalThis);
 }
 
 function row({ name, portOffset }: NewService): string {

@@ -7,7 +7,7 @@ import { ProductsService } from './products/products.service.js';
 import { ReservationsController } from './reservations/reservations.controller.js';
 import { ReservationsService } from './reservations/reservations.service.js';
 
-/** The whole service: the parts of every resource service, the products and the reservations. */
+/** The whole service: the parts of every resource service, and its own. */
 @Module({})
 export class InventoryModule {
   static forRoot(settings: InventorySettings): DynamicModule {

@@ -50,17 +50,15 @@ describe('inventory in operation', () => {
     const path = '/.well-known/oauth-protected-resource';
     const { status, body } = await app.send('GET', path);
     expect(status).toBe(200);
-    const { text: document } = await app.send('GET', '/docs/json');
-    const required = new Set(document.match(/(?<=`)inventory:[\w-]+(?=`)/g));
-    expect([...required]).toEqual(expect.arrayContaining(['inventory:reserve', 'inventory:write']));
     expect(body).toEqual({
       resource: 'https://inventory.test',
       resource_name: 'inventory',
       authorization_servers: [app.settings.issuer],
-      scopes_supported: [...required].sort(),
+      scopes_supported: await documentedScopes(app),
       bearer_methods_supported: ['header'],
       resource_documentation: 'https://inventory.test/docs',
     });
+    expect(body.scopes_supported).toEqual(expect.arrayContaining(['inventory:reserve', 'inventory:write']));
     expect(await app.send('POST', path)).toMatchObject({ status: 405 });
   });
 
@@ -109,3 +107,13 @@ describe('inventory without a word of the issuer', () => {
     expect(await app.send('GET', '/products')).toMatchObject({ status: 200 });
   });
 });
+
+/** Every scope that its OpenAPI document names at a route, in the order of the alphabet. */
+async function documentedScopes(app: InventoryApp): Promise<string[]> {
+  const { paths } = (await app.send('GET', '/docs/json')).body;
+  const operations = Object.values<Record<string, { description?: string }>>(paths).flatMap(Object.values);
+  const conditions = operations.map(
+    ({ description }) => /Requires the scopes: ([^.]*)/.exec(description)?.[1],
+  );
+  return [...new Set(conditions.flatMap((scopes) => scopes?.match(/[a-z:-]+/g) ?? []))].sort();
+}

@@ -9,7 +9,7 @@ import { OrdersController } from './orders/orders.controller.js';
 import { OrdersService } from './orders/orders.service.js';
 import { Stock } from './stock/stock.js';
 
-/** The whole service: the parts of every resource service, the orders, and the client of inventory. */
+/** The whole service: the parts of every resource service, its own, and the client of inventory. */
 @Module({})
 export class OrdersModule {
   static forRoot(settings: OrdersSettings): DynamicModule {

@@ -5,7 +5,6 @@ describe('scopes', () => {
   it.each<[Role[], string, string[]]>([
     [['customer'], 'orders', ['orders:read', 'orders:write']],
     [['customer'], 'auth', []],
-    [['customer'], 'inventory', []],
     [['admin'], 'auth', ['keys:manage', 'accounts:manage']],
     [['admin'], 'inventory', ['inventory:write']],
     [['admin'], 'orders', []],
@@ -14,6 +13,13 @@ describe('scopes', () => {
     [[], 'orders', []],
   ])('gives %j at %s %j', (roles, audience, scopes) => {
     expect(scopesFor(roles, audience)).toEqual(scopes);
+  });
+
+  it('gives a customer no scope of an administrator, at any audience', () => {
+    const ofAdmin = audiences.flatMap((audience) => scopesFor(['admin'], audience));
+    for (const audience of audiences)
+      expect(scopesFor(['customer'], audience).filter((scope) => ofAdmin.includes(scope))).toEqual([]);
+    expect(scopesFor(['customer'], 'inventory')).not.toContain('inventory:write');
   });
 
   it.each(['', 'ORDERS', 'orders ', 'nowhere', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(

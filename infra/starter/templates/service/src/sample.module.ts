@@ -5,7 +5,7 @@ import { entities } from './database/index.js';
 import { EntriesController } from './entries/entries.controller.js';
 import { EntriesService } from './entries/entries.service.js';
 
-/** The whole service: the parts of every resource service, and the entries. */
+/** The whole service: the parts of every resource service, and its own. */
 @Module({})
 export class SampleModule {
   static forRoot(settings: SampleSettings): DynamicModule {
