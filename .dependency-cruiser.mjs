@@ -18,7 +18,7 @@ const entryPoints = [
   '^infra/generate/generate[.]ts$',
   '^infra/doctor/doctor[.]ts$',
   '^infra/database/(generate-migration|migration-status|migration-revert|shell|backup|restore)[.]ts$',
-  '^infra/starter/new-[a-z]+[.]ts$',
+  '^infra/starter/(new-[a-z]+|rename|eject-demo)[.]ts$',
   '^infra/compose/(setup|provision-databases|credentials|successor|client-key)[.]ts$',
   '^infra/image/assemble[.]ts$',
   '^infra/tour/tour[.]ts$',

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 /** package.json, as far as infra reads it. */
 export interface Manifest {
   name: string;
+  /** The name of the project in sentences. npm does not use it. */
+  title: string;
   version: string;
+  scripts: Record<string, string>;
   /** The `#aliases` of our libraries, each with its built file. */
   imports: Record<string, string>;
   dependencies: Record<string, string>;
@@ -37,6 +40,11 @@ export const projectRoot = rootAbove(dirname(fileURLToPath(import.meta.url)));
 
 /** The `name` of package.json. It also names our folders outside of the repository, such as the download cache. */
 export const packageName = readManifest().name;
+
+/** The name of the folder that holds the state of `npm start`, for a `name` of package.json. */
+export function stateFolderOf(name: string): string {
+  return `.${name}`;
+}
 
 /** Reads package.json. */
 export function readManifest(): Manifest {

@@ -52,7 +52,7 @@ const auth = await serve((request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   });
 });
-const callee = await ServerProcess.start('signet', {
+const callee = await ServerProcess.start('ours', {
   issuer: issuer.issuer,
   audience: 'inventory',
   alg: 'ES256',

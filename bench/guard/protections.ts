@@ -66,7 +66,7 @@ export const NO_OP = 'no-op';
 export const protections: Readonly<Record<string, Protection>> = {
   [UNGUARDED]: { title: 'no guard' },
   [NO_OP]: { title: 'a guard that does nothing', judge: () => () => true },
-  signet: { title: 'Signet, with scopes', remembers: true, modules: trustModule, prepare: acceptStatement },
+  ours: { title: 'Signet, with scopes', remembers: true, modules: trustModule, prepare: acceptStatement },
   public: {
     title: 'Signet, a `@Public()` route',
     path: '/open',

@@ -7,6 +7,7 @@ import { formatted } from '../formatted.js';
 import { projectRoot, readProjectFile } from '../project.js';
 import { requireServiceTable } from '../system/service-table.js';
 import { services } from '../system/services.js';
+import { commandsPage } from './commands-page.js';
 import { eventsReference } from './events-reference.js';
 import { generatedPaths, type GeneratedPath } from './generated-paths.js';
 import { launchConfigurations } from './launch-configurations.js';
@@ -19,6 +20,7 @@ const files: Readonly<Record<GeneratedPath, () => string | Promise<string>>> = {
   'compose.tls.yml': () => tlsComposeFile(services),
   'infra/compose/Caddyfile': () => caddyfile(services, 'http'),
   'infra/compose/Caddyfile.tls': () => caddyfile(services, 'https'),
+  'docs/commands.md': commandsPage,
   'docs/config.md': configReference,
   'docs/going-live.md': goingLivePage,
   'docs/security-events.md': eventsReference,

@@ -4,6 +4,7 @@ export const generatedPaths = [
   'compose.tls.yml',
   'infra/compose/Caddyfile',
   'infra/compose/Caddyfile.tls',
+  'docs/commands.md',
   'docs/config.md',
   'docs/going-live.md',
   'docs/security-events.md',

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { holderOf, tryClaim } from '../claims.mjs';
 import { beginningOf } from '../process-identity.mjs';
-import { projectRoot } from '../project.js';
+import { packageName, projectRoot, stateFolderOf } from '../project.js';
 import { SetupError } from '../system/setup-error.js';
 import { signalGroup } from './processes.js';
 
@@ -31,7 +31,7 @@ export interface RunningFile {
 }
 
 /** The state folder of `npm start`. */
-export const defaultStateDir = join(projectRoot, '.signet');
+export const defaultStateDir = join(projectRoot, stateFolderOf(packageName));
 
 /** The paths below a state folder, without its secrets. */
 export const statePaths = {

@@ -5,8 +5,8 @@ import { SetupError } from '../system/setup-error.js';
 interface Change {
   /** The folder to which all paths are relative. */
   readonly root: string;
-  /** The new text of each file, by its path. Null removes the file. */
-  readonly files: Readonly<Record<string, string | null>>;
+  /** The new content of each file, by its path. Null removes the file. */
+  readonly files: Readonly<Record<string, string | Buffer | null>>;
   /** Files that `finish` writes or removes. */
   readonly alsoWritten: readonly string[];
   /** What must succeed after the files are written. The signal aborts if the process is told to end. */

@@ -10,8 +10,8 @@ const buildTimeoutMs = 600_000;
 
 /** Files by their path from the root folder. */
 export interface Plan {
-  /** The text of each new file. */
-  readonly created: Readonly<Record<string, string>>;
+  /** The text of each new file; the bytes of a picture. */
+  readonly created: Readonly<Record<string, string | Buffer>>;
   /** The new text of each file that exists. */
   readonly changed: Readonly<Record<string, string>>;
   readonly removed: readonly string[];

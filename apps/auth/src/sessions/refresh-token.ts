@@ -57,6 +57,6 @@ export function decryptSuccessor(encrypted: string, used: string): string {
 
 /** RFC 5869. No salt: the token is random already. */
 const encryptionKey = (token: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', Buffer.from(token, 'base64url'), '', 'signet refresh successor', 32));
+  Buffer.from(hkdfSync('sha256', Buffer.from(token, 'base64url'), '', 'refresh successor', 32));
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64url');
