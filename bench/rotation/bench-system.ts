@@ -174,5 +174,6 @@ function guestRow(name: string, index: number): ServiceRow {
     seed: 'none',
     collectsEvents: false,
     idempotentPosts: [],
+    guardedRoute: null,
   };
 }

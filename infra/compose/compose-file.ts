@@ -22,8 +22,12 @@ import {
   volumes,
 } from './layout.js';
 
-/** The number of replicas of each service. `docker compose up --scale orders=3` changes it. */
-const replicas: Readonly<Record<string, number>> = { auth: 2, orders: 2 };
+/**
+ * The number of replicas of a service: two of auth, and of each service that customers use. `docker compose up --scale auth=3`
+ * changes it.
+ */
+const replicasOf = ({ trust, guardedRoute }: ServiceRow): number =>
+  trust === 'issuer' || guardedRoute?.role === 'customer' ? 2 : 1;
 
 /** Generated variables that `.env` may still set: during a key exchange they name the files of two keys (operations.md). */
 const exchanged = ['KEY_ENCRYPTION_KEY_FILES', 'TRUST_ANCHOR_PRIVATE_FILE', 'TRUST_ANCHOR_PUBLIC_FILE'];
@@ -33,6 +37,7 @@ const generated =
 
 /** Makes docker-compose.yml. */
 export function composeFile(rows: readonly ServiceRow[]): string {
+  const callers = rows.filter(({ calls }) => calls.length > 0);
   return `${generated}# \`docker compose up\` needs no .env and no secrets made by hand. See docs/operations.md.
 
 # The limits of every container: no capability, no new privileges, a read-only root file system, bounded memory.
@@ -162,15 +167,14 @@ ${list(clientsOf(rows).map((name) => mount(secretPaths.of(stateDir, name), 'rw')
     depends_on: ${after({ setup: 'done' })}
 
   # docker compose run --rm tour. It shares the network of the proxy, so it uses the same URLs as you do. In one step it
-  # plays orders, so it gets the secrets of orders, too.
+  # plays a service that calls another one, so it gets the secrets of such services, too.
   tour:
     <<: [*tools, *once]
     profiles: [tools]
     entrypoint: [node, dist/infra/tour/tour.js, --port-base, '${portOf(rows[0]!)}', --state-dir, ${stateDir}, --replicas]
     network_mode: service:proxy
     volumes:
-      - ${mount(stateDir)}
-      - ${mount(secretPaths.of(stateDir, 'orders'))}
+${list([stateDir, ...callers.map(({ name }) => secretPaths.of(stateDir, name))].map((path) => mount(path)))}
     depends_on: ${after({ proxy: 'healthy' })}
 
 # From an internal network nothing outside can be reached. A service reaches the proxy on edge, NATS and other services on
@@ -259,7 +263,7 @@ ${list(folders.map((path) => mount(path)))}
     `  ${name}:
     <<: *server
     ${image}
-    deploy: { replicas: ${replicas[name] ?? 1} }
+    deploy: { replicas: ${replicasOf(row)} }
     # Your own settings, if this file exists. docs/config.md lists all settings.
     env_file: [{ path: .env, required: false }]
     environment:

@@ -1,7 +1,7 @@
 /** The commands, as programs, for a system whose databases are prepared and whose services nobody has started. */
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,10 +12,20 @@ import { liveLauncher, readRunning, statePaths } from '../local/state-dir.js';
 import { startSystem, type RunningSystem } from '../local/system.js';
 import { projectRoot } from '../project.js';
 import { secretPaths } from '../system/secrets.js';
-import { portClaims, services } from '../system/services.js';
+import { guardedServices, portClaims, services } from '../system/services.js';
 import { requireOwn } from './state-postgres.js';
 
 const names = services.map(({ name }) => name);
+const service = guardedServices[0]!.name;
+const folderOfMigrations = join(projectRoot, `apps/${service}/src/database/migrations`);
+const files = readdirSync(folderOfMigrations).sort();
+/** The classes of its migrations, in their order. */
+const migrations = files.map(
+  (file) => /export class (\w+)/.exec(readFileSync(join(folderOfMigrations, file), 'utf8'))![1]!,
+);
+const last = migrations.at(-1)!;
+const earlier = migrations.slice(0, -1);
+const nameOf = (file: string) => file.replace(/^\d+-|\.ts$/g, '');
 const patience = 120_000;
 jest.setTimeout(patience);
 
@@ -63,17 +73,17 @@ describe('bad input', () => {
 
   it.each([
     ['generate-migration', [], `The name of the app is missing. Expected: ${apps}`],
-    ['generate-migration', ['shop', 'gifts'], `There is no app named "shop". Expected: ${apps}`],
-    ['generate-migration', ['orders'], 'Give one name for the migration'],
-    ['generate-migration', ['orders', 'Gifts'], '"Gifts" cannot be the name of a migration'],
-    ['generate-migration', ['orders', 'orders'], 'There is a migration of this name: 1-orders.ts'],
-    ['generate-migration', ['orders', 'gifts', '--force'], "Unknown option '--force'"],
-    ['migration-status', ['orders', 'auth'], 'Give at most one app'],
+    ['generate-migration', ['no-app', 'gifts'], `There is no app named "no-app". Expected: ${apps}`],
+    ['generate-migration', [service], 'Give one name for the migration'],
+    ['generate-migration', [service, 'Gifts'], '"Gifts" cannot be the name of a migration'],
+    ['generate-migration', [service, nameOf(files[0]!)], `There is a migration of this name: ${files[0]}`],
+    ['generate-migration', [service, 'gifts', '--force'], "Unknown option '--force'"],
+    ['migration-status', [service, 'auth'], 'Give at most one app'],
     ['migration-status', ['--state-dir', '/nowhere'], 'There is no system in /nowhere. npm start makes one'],
-    ['migration-revert', ['orders', 'auth'], 'Give one app'],
-    ['shell', ['--owner', 'orders'], 'There is no app named "--owner"'],
-    ['shell', ['orders', '--state-dir'], '--state-dir needs a folder'],
-    ['shell', ['orders', '--state-dir', '/nowhere'], 'There is no system in /nowhere'],
+    ['migration-revert', [service, 'auth'], 'Give one app'],
+    ['shell', ['--owner', service], 'There is no app named "--owner"'],
+    ['shell', [service, '--state-dir'], '--state-dir needs a folder'],
+    ['shell', [service, '--state-dir', '/nowhere'], 'There is no system in /nowhere'],
   ])('is refused with one line: %s %j', async (program, args, line) => {
     const { code, stdout, stderr } = await run(program, args);
     expect([code, stdout, stderr.trim().split('\n')]).toEqual([1, '', [expect.stringContaining(line)]]);
@@ -89,10 +99,10 @@ describe('bad input', () => {
 
 describe('migration:generate', () => {
   it('writes nothing if nothing has changed', async () => {
-    const { code, stdout } = await run('generate-migration', ['orders', 'gifts']);
+    const { code, stdout } = await run('generate-migration', [service, 'gifts']);
     expect([code, stdout]).toEqual([
       0,
-      'The migrations of orders already make what its entities describe. Nothing was written.\n',
+      `The migrations of ${service} already make what its entities describe. Nothing was written.\n`,
     ]);
   });
 });
@@ -108,23 +118,23 @@ describe('migration:status', () => {
   });
 
   it('lists one database', async () => {
-    const { stdout } = await inState('migration-status', ['orders']);
-    expect(stdout).toMatch(/^orders\n.*Orders1790000000001\n.*IdempotencyKeys1790000000002\n$/);
+    const { stdout } = await inState('migration-status', [service]);
+    expect(stdout).toMatch(new RegExp(`^${service}\n${migrations.map((each) => `.*${each}\n`).join('')}$`));
   });
 });
 
 describe('db', () => {
   it('is the role of the service, or the one that migrates, without a password in the arguments', async () => {
-    const runtime = await inState('shell', ['orders'], ['-c', 'SELECT 1']);
-    const owner = await inState('shell', ['orders', '--owner'], ['-At', '--owner']);
+    const runtime = await inState('shell', [service], ['-c', 'SELECT 1']);
+    const owner = await inState('shell', [service, '--owner'], ['-At', '--owner']);
     expect([runtime, owner].map(({ stdout, stderr }) => [JSON.parse(stdout), stderr])).toEqual([
-      [{ role: 'orders', database: 'orders', args: ['-c', 'SELECT 1'], shown: false }, ''],
-      [{ role: 'orders_owner', database: 'orders', args: ['-At', '--owner'], shown: false }, ''],
+      [{ role: service, database: service, args: ['-c', 'SELECT 1'], shown: false }, ''],
+      [{ role: `${service}_owner`, database: service, args: ['-At', '--owner'], shown: false }, ''],
     ]);
   });
 
   it('ends with the code of psql', async () => {
-    expect((await inState('shell', ['orders'], [], { EXIT_CODE: '3' })).code).toBe(3);
+    expect((await inState('shell', [service], [], { EXIT_CODE: '3' })).code).toBe(3);
   });
 
   it('passes signals on, and tells which signal ended psql', async () => {
@@ -137,53 +147,53 @@ describe('db', () => {
   });
 
   it('says that there is no database yet of a service that is new', async () => {
-    const file = secretPaths.ownerPassword(stateDir, 'orders');
+    const file = secretPaths.ownerPassword(stateDir, service);
     const password = readFileSync(file);
     rmSync(file);
-    const { code, stderr } = await inState('shell', ['orders']);
+    const { code, stderr } = await inState('shell', [service]);
     writeFileSync(file, password, { mode: 0o600 });
     expect([code, stderr]).toEqual([
       1,
-      expect.stringContaining('has no database of orders yet. npm start makes it.'),
+      expect.stringContaining(`has no database of ${service} yet. npm start makes it.`),
     ]);
   });
 });
 
 describe('migration:revert', () => {
-  const revert = (...args: string[]) => inState('migration-revert', ['orders', ...args]);
+  const revert = (...args: string[]) => inState('migration-revert', [service, ...args]);
 
   it('asks for a confirmation', async () => {
     const { code, stderr } = await revert();
     expect([code, stderr]).toEqual([
       1,
-      'This would take back IdempotencyKeys1790000000002, and delete what it has made. If you want that: --yes\n',
+      `This would take back ${last}, and delete what it has made. If you want that: --yes\n`,
     ]);
   });
 
   it('is refused while somebody uses the database as the service does', async () => {
     const { port } = system.running.postgres;
-    const password = readFileSync(secretPaths.runtimePassword(stateDir, 'orders'), 'utf8');
-    const login = { host: '127.0.0.1', port, user: 'orders', database: 'orders', password };
-    const service = new pg.Client(login);
-    await service.connect();
+    const password = readFileSync(secretPaths.runtimePassword(stateDir, service), 'utf8');
+    const login = { host: '127.0.0.1', port, user: service, database: service, password };
+    const client = new pg.Client(login);
+    await client.connect();
     const { code, stderr } = await revert('--yes');
-    await service.end();
+    await client.end();
     expect([code, stderr]).toEqual([
       1,
-      expect.stringContaining('Somebody is connected to the database of orders as the role of the service.'),
+      expect.stringContaining(`Somebody is connected to the database of ${service} as the role of the service.`),
     ]);
   });
 
   it('is refused while the system runs the service', async () => {
     const running = readFileSync(statePaths.running(stateDir), 'utf8');
     const withService = JSON.parse(running);
-    withService.services.orders.pid = process.pid;
+    withService.services[service].pid = process.pid;
     writeFileSync(statePaths.running(stateDir), JSON.stringify(withService));
     const { code, stderr } = await revert('--yes');
     writeFileSync(statePaths.running(stateDir), running);
     expect([code, stderr]).toEqual([
       1,
-      expect.stringContaining(`orders is running (process ${process.pid})`),
+      expect.stringContaining(`${service} is running (process ${process.pid})`),
     ]);
   });
 
@@ -191,18 +201,12 @@ describe('migration:revert', () => {
     const { code, stdout } = await revert('--yes');
     expect([code, stdout]).toEqual([
       0,
-      expect.stringContaining('orders: IdempotencyKeys1790000000002 is taken back.'),
+      expect.stringContaining(`${service}: ${last} is taken back.`),
     ]);
-    expect(await statesOfOrders()).toEqual([
-      'applied Orders1790000000001',
-      'pending IdempotencyKeys1790000000002',
-    ]);
+    expect(await states()).toEqual([...earlier.map((each) => `applied ${each}`), `pending ${last}`]);
     await system.stop();
     system = await start();
-    expect(await statesOfOrders()).toEqual([
-      'applied Orders1790000000001',
-      'applied IdempotencyKeys1790000000002',
-    ]);
+    expect(await states()).toEqual(migrations.map((each) => `applied ${each}`));
   });
 });
 
@@ -210,9 +214,9 @@ describe('a system that does not run', () => {
   beforeAll(() => system.stop());
 
   it('has its PostgreSQL started for the command alone', async () => {
-    expect(await statesOfOrders()).toHaveLength(2);
-    const { stdout, stderr } = await inState('shell', ['inventory']);
-    expect(JSON.parse(stdout)).toMatchObject({ role: 'inventory' });
+    expect(await states()).toHaveLength(migrations.length);
+    const { stdout, stderr } = await inState('shell', [names.at(-1)!]);
+    expect(JSON.parse(stdout)).toMatchObject({ role: names.at(-1) });
     expect(stderr).toBe('The system does not run. PostgreSQL runs until this shell ends.\n');
     expect([liveLauncher(stateDir), readRunning(stateDir)]).toEqual([undefined, undefined]);
     expect(readFileSync(statePaths.log(stateDir, 'postgres'), 'utf8').trim()).toMatch(
@@ -222,14 +226,14 @@ describe('a system that does not run', () => {
 
   it('is not used by two commands at once', async () => {
     const shell = await waitingShell();
-    const { code, stderr } = await inState('migration-status', ['orders']);
+    const { code, stderr } = await inState('migration-status', [service]);
     expect([code, stderr]).toEqual([
       1,
       expect.stringContaining(`Process ${shell.child.pid} uses ${stateDir}`),
     ]);
     shell.child.kill('SIGTERM');
     expect(await shell.code).toBe(5);
-    expect(await statesOfOrders()).toHaveLength(2);
+    expect(await states()).toHaveLength(migrations.length);
   });
 
   it('has no database if its cluster is gone, and gets none', async () => {
@@ -240,15 +244,15 @@ describe('a system that does not run', () => {
   });
 });
 
-async function statesOfOrders(): Promise<string[]> {
-  const { stdout } = await inState('migration-status', ['orders']);
+async function states(): Promise<string[]> {
+  const { stdout } = await inState('migration-status', [service]);
   const [, ...lines] = stdout.trim().split('\n');
   return lines.map((line) => line.replace(/^ +(\w+) .* (\w+)$/, '$1 $2'));
 }
 
 /** A shell whose psql waits for a signal. */
 async function waitingShell(): Promise<{ child: ChildProcess; code: Promise<number | null> }> {
-  const child = program('shell', ['orders', '--state-dir', stateDir, 'wait']);
+  const child = program('shell', [service, '--state-dir', stateDir, 'wait']);
   const code = new Promise<number | null>((done) => child.once('exit', done));
   for await (const line of createInterface({ input: child.stdout! })) if (line === 'waiting') break;
   return { child, code };

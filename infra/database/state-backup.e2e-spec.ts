@@ -35,8 +35,7 @@ interface Tokens {
 // The tokens of the first login outlive this spec.
 const settings = {
   auth: { ACCESS_TOKEN_SECONDS: '3600', MAX_TOKEN_SECONDS: '3600', STATEMENT_SECONDS: '7200' },
-  orders: { MAX_TOKEN_SECONDS: '3600' },
-  inventory: { MAX_TOKEN_SECONDS: '3600' },
+  ...Object.fromEntries(guardedServices.map(({ name }) => [name, { MAX_TOKEN_SECONDS: '3600' }])),
 };
 const start = (dir: string) => startSystem({ stateDir: dir, portBase, durable: false, settings });
 
@@ -83,7 +82,7 @@ describe('a backup', () => {
         expect.arrayContaining([
           'credentials.json',
           'secrets/auth/trust-anchor.private.pem',
-          'public/orders.nkey',
+          `public/${service.name}.nkey`,
         ]),
       );
       expect(held.filter((path) => /statements\/.|nats\//.test(path))).toEqual([]);
@@ -266,7 +265,7 @@ const url = (offset: number, path: string) => `http://127.0.0.1:${portBase + off
 
 async function logIn(): Promise<Tokens> {
   const { email, password } = readCredentials(readRunning(otherDir) ? otherDir : stateDir).demo;
-  const body = JSON.stringify({ email, password, audience: 'orders' });
+  const body = JSON.stringify({ email, password, audience: service.name });
   const answer = await post('/auth/login', body, 'application/json');
   if (answer.status !== 200) throw new Error(`the login was answered ${answer.status}`);
   return (await answer.json()) as Tokens;
@@ -281,9 +280,11 @@ function post(path: string, body: string, type: string): Promise<Response> {
   return fetch(url(0, path), { method: 'POST', headers: { 'content-type': type }, body });
 }
 
-/** The status with which orders answers the access token. */
+/** The status with which the service answers the access token. */
 async function visit({ access_token }: Tokens): Promise<number> {
-  return (await fetch(url(1, '/orders'), { headers: { authorization: `Bearer ${access_token}` } })).status;
+  const { route, body } = service.guardedRoute;
+  const [method = '', path = ''] = route.split(' ');
+  return (await exchange(method, url(service.portOffset, path), { token: access_token, body })).status;
 }
 
 async function trust(): Promise<{ epoch: number }> {

@@ -10,11 +10,13 @@ import { removePostgresData } from '../local/postgres-home.js';
 import { readRunning, type RunningFile } from '../local/state-dir.js';
 import { isAlive } from '../process-identity.mjs';
 import { projectRoot } from '../project.js';
-import { inspectorPort, portClaims, services } from '../system/services.js';
+import { guardedServices, inspectorPort, portClaims, services } from '../system/services.js';
 
 const timeoutMs = 120_000;
 const notCopied = ['node_modules', '.git', '.signet', '.preparing', 'coverage'];
-const orders = services.find(({ name }) => name === 'orders')!;
+const row = guardedServices[0]!;
+const { name } = row;
+const others = services.map((each) => each.name).filter((each) => each !== name);
 
 // Runs in a copy of the repository, so that it changes no source that somebody else is reading.
 describe('npm run dev', () => {
@@ -55,10 +57,10 @@ describe('npm run dev', () => {
   it(
     'shows the logs of the services, without colours outside of a terminal, and the address of each inspector',
     async () => {
-      await printed(/^inventory \| \[[\d:.]+\] INFO: listening \{/m);
+      await printed(/^auth +\| \[[\d:.]+\] INFO: listening \{/m);
       expect(output).not.toContain('\u001b');
-      const port = inspectorPort(portBase, orders);
-      expect(output).toMatch(new RegExp(`orders +http://localhost:\\d+/docs +inspector: 127.0.0.1:${port}`));
+      const port = inspectorPort(portBase, row);
+      expect(output).toMatch(new RegExp(`${name} +http://localhost:\\d+/docs +inspector: 127.0.0.1:${port}`));
       await new Promise<void>((connected, failed) => {
         const socket = connect(port, '127.0.0.1', () => socket.end(connected)).once('error', failed);
       });
@@ -75,47 +77,49 @@ describe('npm run dev', () => {
   });
 
   it(
-    'restarts orders alone after a change in apps/orders; the new process answers',
+    'restarts a service alone after a change of its files; the new process answers',
     async () => {
       const before = pids();
-      expect(await versionOfOrders()).toBe('0.1.0');
-      change('apps/orders/src/main.ts', (text) => text.replace("'0.1.0'", "'0.1.1'"));
-      await printed(/orders is ready again, [\d.]+ s after the file was saved/);
-      expect(output).toContain('orders restarts: apps/orders/src/main.ts\n');
-      expect(await versionOfOrders()).toBe('0.1.1');
+      expect(await version()).toBe('0.1.0');
+      change(`apps/${name}/src/main.ts`, (text) => text.replace("'0.1.0'", "'0.1.1'"));
+      await printed(new RegExp(`${name} is ready again, [\\d.]+ s after the file was saved`));
+      expect(output).toContain(`${name} restarts: apps/${name}/src/main.ts\n`);
+      expect(await version()).toBe('0.1.1');
       const after = pids();
-      expect(after).toEqual({ ...before, orders: after['orders'] });
-      expect(after['orders']).not.toBe(before['orders']);
+      expect(after).toEqual({ ...before, [name]: after[name] });
+      expect(after[name]).not.toBe(before[name]);
       await eventually(() => isBuilt(root), { timeoutMs: timeoutMs / 2 }); // so `npm test` beside it needs no other build
     },
     timeoutMs,
   );
 
   it(
-    'shows a type error with its place, and orders serves on; without the error orders is migrated and restarts',
+    'shows a type error with its place, and the service serves on; without the error it is migrated and restarts',
     async () => {
       const before = pids();
-      // The scopes of all services are declared for one module. Still, this source belongs to orders alone.
-      const source = 'apps/orders/src/config.ts';
-      const built = readFileSync(join(root, 'dist/apps/orders/src/config.js'), 'utf8');
+      // The scopes of all services are declared for one module. Still, this source belongs to one service alone.
+      const source = `apps/${name}/src/config.ts`;
+      const built = readFileSync(join(root, `dist/apps/${name}/src/config.js`), 'utf8');
       change(source, (text) => `export const broken: number = 'no';\n${text}`);
-      await printed(/apps\/orders\/src\/config\.ts\(1,14\): error TS2322: Type 'string' is not assignable/);
-      await printed(/orders goes on as it is until this is mended: apps\/orders\/src\/config\.ts/);
-      expect(output).not.toMatch(/(auth|inventory) goes on as it is/);
-      expect(await versionOfOrders()).toBe('0.1.1');
+      await printed(new RegExp(`${source}\\(1,14\\): error TS2322: Type 'string' is not assignable`));
+      await printed(new RegExp(`${name} goes on as it is until this is mended: ${source}`));
+      expect(output).not.toMatch(new RegExp(`(${others.join('|')}) goes on as it is`));
+      expect(await version()).toBe('0.1.1');
       expect(pids()).toEqual(before);
       // A command beside it builds nothing, although the sources are not those of the build.
       const { status, stdout } = listKeys();
       expect([status, stdout]).toEqual([0, expect.stringMatching(/ES256 {2}active/)]);
       expect(stdout).not.toContain('Building');
-      expect(readFileSync(join(root, 'dist/apps/orders/src/config.js'), 'utf8')).toBe(built);
+      expect(readFileSync(join(root, `dist/apps/${name}/src/config.js`), 'utf8')).toBe(built);
 
       output = '';
       change(source, (text) => text.replace("'no'", '1'));
-      await printed(/orders is ready again/);
-      expect(output).toMatch(/no more errors[^]*orders: the database is migrated[^]*orders is ready again/);
-      expect(pids()).toEqual({ ...before, orders: pids()['orders'] });
-      expect(pids()['orders']).not.toBe(before['orders']);
+      await printed(new RegExp(`${name} is ready again`));
+      expect(output).toMatch(
+        new RegExp(`no more errors[^]*${name}: the database is migrated[^]*${name} is ready again`),
+      );
+      expect(pids()).toEqual({ ...before, [name]: pids()[name] });
+      expect(pids()[name]).not.toBe(before[name]);
     },
     timeoutMs,
   );
@@ -123,12 +127,12 @@ describe('npm run dev', () => {
   it(
     'goes on when a changed service does not start, and starts it after the next change',
     async () => {
-      change('apps/orders/src/main.ts', (text) => `throw new Error('out of order');\n${text}`);
-      await printed(/orders did not restart\. orders ended unexpectedly[^]*out of order/);
+      change(`apps/${name}/src/main.ts`, (text) => `throw new Error('out of order');\n${text}`);
+      await printed(new RegExp(`${name} did not restart\\. ${name} ended unexpectedly[^]*out of order`));
       output = '';
-      change('apps/orders/src/main.ts', (text) => text.slice(text.indexOf('\n') + 1));
-      await printed(/orders is ready again/);
-      expect(await versionOfOrders()).toBe('0.1.1');
+      change(`apps/${name}/src/main.ts`, (text) => text.slice(text.indexOf('\n') + 1));
+      await printed(new RegExp(`${name} is ready again`));
+      expect(await version()).toBe('0.1.1');
     },
     timeoutMs,
   );
@@ -185,8 +189,8 @@ describe('npm run dev', () => {
     return Object.fromEntries(Object.entries(running().services).map(([name, { pid }]) => [name, pid]));
   }
 
-  async function versionOfOrders(): Promise<string> {
-    const answer = await fetch(`${running().services['orders']?.url}/docs/json`);
+  async function version(): Promise<string> {
+    const answer = await fetch(`${running().services[name]?.url}/docs/json`);
     return ((await answer.json()) as { info: { version: string } }).info.version;
   }
 });

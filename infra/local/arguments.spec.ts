@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { resolve } from 'node:path';
+import { guardedServices, services } from '../system/services.js';
 import { readArguments } from './arguments.js';
 import { defaultStateDir } from './state-dir.js';
+
+const { name } = guardedServices[0]!;
+const names = services.map((row) => row.name);
+const verifiers = names.filter((each) => each !== 'auth');
 
 describe('the arguments of npm start and npm run dev', () => {
   const read = (line: string) => readArguments('npm start', line.split(' ').filter(Boolean));
@@ -16,13 +21,12 @@ describe('the arguments of npm start and npm run dev', () => {
   });
 
   it('an option for services can be given several times', () => {
-    const line =
-      '--port-base 4000 --state-dir here --encrypt-tokens-for orders --without auth --without orders';
+    const line = `--port-base 4000 --state-dir here --encrypt-tokens-for ${name} --without auth --without ${name}`;
     expect(read(line)).toEqual({
       portBase: 4000,
       stateDir: resolve('here'),
-      encryptTokensFor: ['orders'],
-      without: ['auth', 'orders'],
+      encryptTokensFor: [name],
+      without: ['auth', name],
     });
   });
 
@@ -30,16 +34,16 @@ describe('the arguments of npm start and npm run dev', () => {
     ['--port-base 80', '--port-base must be a number from 1024 to 65000'],
     ['--port-base 0x1000', '--port-base must be a number from 1024 to 65000'],
     [
-      '--without shop',
-      '--without shop: there is no such service. It must be one of auth, orders, inventory;',
+      '--without no-service',
+      `--without no-service: there is no such service. It must be one of ${names.join(', ')};`,
     ],
-    ['--without orders --without orders', '--without orders is given twice'],
+    [`--without ${name} --without ${name}`, `--without ${name} is given twice`],
     [
       '--encrypt-tokens-for auth',
-      '--encrypt-tokens-for auth: there is no such service. It must be one of orders, inventory;',
+      `--encrypt-tokens-for auth: there is no such service. It must be one of ${verifiers.join(', ')};`,
     ],
     ['--without', "Option '--without <value>' argument missing"],
-    ['orders', "Unexpected argument 'orders'"],
+    ['here', "Unexpected argument 'here'"],
   ])('%s is refused', (line, message) => {
     expect(() => read(line)).toThrow(
       expect.objectContaining({

@@ -35,7 +35,7 @@ export function readArguments(command: string, args: string[]): LaunchArguments 
       without: readServices('--without', values.without, services),
     };
   } catch (cause) {
-    const usage = `${command} [-- --port-base 3000 --state-dir .signet --encrypt-tokens-for orders --without orders]`;
+    const usage = `${command} [-- --port-base 3000 --state-dir .signet --encrypt-tokens-for SERVICE --without SERVICE]`;
     throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
   }
 }

@@ -1,4 +1,4 @@
-/** The client key of orders is exchanged in a running system: by the command, and with a crash at each step. */
+/** The client key of a service is exchanged in a running system: by the command, and with a crash at each step. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { createPrivateKey, randomUUID } from 'node:crypto';
@@ -10,12 +10,12 @@ import pg from 'pg';
 import { freePortBase, signCompact } from '#testing';
 import { projectRoot } from '../project.js';
 import { readCredentials, readSecret, secretPaths } from '../system/secrets.js';
-import { portClaims, services } from '../system/services.js';
+import { guardedServices, portClaims, services } from '../system/services.js';
 import { removePostgresData } from './postgres-home.js';
 import { rotateClientKey } from './rotate-client.js';
 import { startSystem, type RunningSystem } from './system.js';
 
-const service = 'orders';
+const service = guardedServices[0]!.name;
 const patience = 240_000;
 let stateDir: string;
 let system: RunningSystem;
@@ -47,23 +47,20 @@ async function logIn(): Promise<string> {
   return ((await answer.json()) as { access_token: string }).access_token;
 }
 
-/** Exchanges the token of the customer, authenticated by this private half. Returns the status. */
-async function exchangeWith(pem: string): Promise<number> {
+/** Asks whether the token of the customer is good, authenticated by this private half. Returns the status. */
+async function introspectWith(pem: string): Promise<number> {
   const now = Math.floor(Date.now() / 1000);
   const names = { iss: service, sub: service, aud: system.running.issuer };
-  const answer = await fetch(`${system.urls['auth']}/oauth/token`, {
+  const answer = await fetch(`${system.urls['auth']}/oauth/introspect`, {
     method: 'POST',
     body: new URLSearchParams({
-      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
       client_assertion: signCompact(
         { alg: 'ES256', typ: 'client-authentication+jwt' },
         { ...names, exp: now + 60, jti: randomUUID() },
         { alg: 'ES256', privateKey: createPrivateKey(pem) },
       ),
-      audience: 'inventory',
-      subject_token: customers,
-      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      token: customers,
     }),
   });
   await answer.text();
@@ -98,7 +95,7 @@ async function inDatabase<T>(sql: string): Promise<T[]> {
     await client.end();
   }
 }
-/** The keys of orders that have no planned end. */
+/** The keys of the service that have no planned end. */
 const lastingKeys = async () =>
   (
     await inDatabase<{ x: string }>(
@@ -118,18 +115,18 @@ async function expectSettled(): Promise<void> {
 
 describe('npm run keys -- rotate-client', () => {
   it(
-    'exchanges the key while orders asks for tokens: no request is refused, with the old key or the new one',
+    'exchanges the key while the service uses it: no request is refused, with the old key or the new one',
     async () => {
       const old = present();
       const statuses: number[] = [];
       let isOver = false;
       const traffic = (async () => {
-        while (!isOver) statuses.push(await exchangeWith(present()), await exchangeWith(old));
+        while (!isOver) statuses.push(await introspectWith(present()), await introspectWith(old));
       })();
       const { code, stdout } = await keys('rotate-client', service);
-      expect(stdout).toContain('orders uses its new client key.\n');
+      expect(stdout).toContain(`${service} uses its new client key.\n`);
       expect(code).toBe(0);
-      statuses.push(await exchangeWith(present()), await exchangeWith(old));
+      statuses.push(await introspectWith(present()), await introspectWith(old));
       isOver = true;
       await traffic;
       expect(statuses.length).toBeGreaterThan(10);
@@ -138,7 +135,7 @@ describe('npm run keys -- rotate-client', () => {
       await expectSettled();
 
       await inDatabase('UPDATE client_key SET not_after = now() WHERE not_after IS NOT NULL');
-      expect([await exchangeWith(old), await exchangeWith(present())]).toEqual([401, 200]);
+      expect([await introspectWith(old), await introspectWith(present())]).toEqual([401, 200]);
     },
     patience,
   );
@@ -148,14 +145,14 @@ describe('npm run keys -- rotate-client', () => {
     async () => {
       const stolen = present();
       const { code, stdout } = await keys('rotate-client', service, '--compromised');
-      expect(stdout).toContain('It stays disabled until: npm run keys -- enable-client orders\n');
+      expect(stdout).toContain(`It stays disabled until: npm run keys -- enable-client ${service}\n`);
       expect(code).toBe(0);
       await expectSettled();
-      expect([await exchangeWith(stolen), await exchangeWith(present())]).toEqual([401, 401]);
+      expect([await introspectWith(stolen), await introspectWith(present())]).toEqual([401, 401]);
       expect(await keys('enable-client', service)).toMatchObject({ code: 1 });
       await inDatabase('UPDATE revocation SET expires_at = now()');
       expect(await keys('enable-client', service)).toMatchObject({ code: 0 });
-      expect([await exchangeWith(stolen), await exchangeWith(present())]).toEqual([401, 200]);
+      expect([await introspectWith(stolen), await introspectWith(present())]).toEqual([401, 200]);
     },
     patience,
   );
@@ -196,9 +193,9 @@ describe('a rotation that crashes', () => {
       const old = present();
       await expect(rotate([when, call])).rejects.toThrow('crash');
       const between = present();
-      expect([await exchangeWith(between), await exchangeWith(old)]).toEqual([200, 200]);
+      expect([await introspectWith(between), await introspectWith(old)]).toEqual([200, 200]);
       await rotate();
-      expect([await exchangeWith(present()), await exchangeWith(old)]).toEqual([200, 200]);
+      expect([await introspectWith(present()), await introspectWith(old)]).toEqual([200, 200]);
       expect(present()).not.toBe(old);
       // A key that was in its place before the crash stays: the repeated command makes no other.
       if (call === 2) expect(present()).toBe(between);
@@ -217,7 +214,7 @@ describe('a rotation that crashes', () => {
       await expectSettled();
       await inDatabase('UPDATE revocation SET expires_at = now()');
       expect(await keys('enable-client', service)).toMatchObject({ code: 0 });
-      expect([await exchangeWith(between), await exchangeWith(present())]).toEqual([401, 200]);
+      expect([await introspectWith(between), await introspectWith(present())]).toEqual([401, 200]);
     },
     patience,
   );

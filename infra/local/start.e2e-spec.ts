@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { eventually, freePortBase } from '#testing';
 import { readCredentials } from '../system/secrets.js';
-import { portClaims } from '../system/services.js';
+import { guardedServices, portClaims } from '../system/services.js';
+import { exchange } from '../tour/exchange.js';
 import { projectRoot } from '../project.js';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
 import { isAlive } from '../process-identity.mjs';
@@ -17,6 +18,8 @@ const startTimeoutMs = 120_000;
 const foreignSettings = { PGSSLMODE: 'require', PGOPTIONS: '-c nonsense=1', NODE_PG_FORCE_NATIVE: '1' };
 
 // Runs what the commands of package.json run, with the built services, and a state folder and ports of its own.
+const service = guardedServices[0]!;
+
 describe('npm start', () => {
   let folder: string;
   let stateDir: string;
@@ -46,9 +49,11 @@ describe('npm start', () => {
       });
       expect(login.status).toBe(200);
       const { access_token: token } = (await login.json()) as { access_token: string };
-      const orders = `${running.services['orders']?.url}/orders`;
-      expect((await fetch(orders)).status).toBe(401);
-      expect((await fetch(orders, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+      const { route, body, status } = service.guardedRoute;
+      const [method = '', path = ''] = route.split(' ');
+      const url = `${running.services[service.name]?.url}${path}`;
+      expect((await exchange(method, url, { body })).status).toBe(401);
+      expect((await exchange(method, url, { token, body })).status).toBe(status);
 
       launcher.process.kill('SIGINT');
       expect(await launcher.exit).toBe(0);
@@ -66,10 +71,10 @@ describe('npm start', () => {
       const running = await untilReady(launcher);
       expect(readCredentials(stateDir)).toEqual(before);
       expect(launcher.output()).not.toContain('migrated');
-      process.kill(running.services['orders']!.pid, 'SIGKILL');
+      process.kill(running.services[service.name]!.pid, 'SIGKILL');
       expect(await launcher.exit).toBe(1);
       expect(launcher.output()).toMatch(
-        /orders ended unexpectedly by SIGKILL\. Its last lines[^]*\| \{.*listening/,
+        new RegExp(`${service.name} ended unexpectedly by SIGKILL\\. Its last lines[^]*\\| \\{.*listening`),
       );
       expect(alive(stateDir)).toEqual([]);
     },

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { eventually, freePortBase } from '#testing';
-import { portClaims, services } from '../system/services.js';
+import { portClaims } from '../system/services.js';
+import { specServices as services } from '../system/spec-services.js';
 import { postgresDataParent, removePostgresData } from './postgres-home.js';
 import { isAlive } from '../process-identity.mjs';
 import { readRunning, statePaths } from './state-dir.js';
@@ -46,7 +47,7 @@ describe('a system of processes', () => {
       for (const program of ['migrate', 'seed']) writeFileSync(join(src, `${program}.js`), note(program));
     }
     const portBase = await freePortBase(portClaims(0, services, true).map(({ port }) => port));
-    options = { stateDir: join(folder, 'state'), portBase, appsDir, durable: false };
+    options = { stateDir: join(folder, 'state'), portBase, appsDir, rows: services, durable: false };
   });
   afterEach(async () => {
     await system?.stop();

@@ -1,16 +1,18 @@
-/** Runs the three services as real processes, as `npm start` does. */
+/** Runs all services as real processes, as `npm start` does. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createPrivateKey, randomUUID } from 'node:crypto';
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { eventually, freePortBase, signCompact } from '#testing';
+import { eventually, freePortBase } from '#testing';
 import { readCredentials, readSecret, secretPaths } from '../system/secrets.js';
-import { portClaims } from '../system/services.js';
+import { guardedServices, portClaims } from '../system/services.js';
 import { removePostgresData } from './postgres-home.js';
 import { startSystem, type RunningSystem } from './system.js';
+import { exchange } from '../tour/exchange.js';
 import { runTour } from '../tour/story.js';
+
+const service = guardedServices[0]!;
 
 let stateDir: string;
 let system: RunningSystem;
@@ -34,66 +36,33 @@ afterAll(async () => {
 
 describe('the whole system', () => {
   it('shows the tour twice', async () => {
-    const { auth, orders, inventory } = system.urls as Record<'auth' | 'orders' | 'inventory', string>;
     const told: string[] = [];
     const { admin } = readCredentials(stateDir);
     const options = {
-      urls: { auth, orders, inventory },
+      urls: system.urls,
       admin,
-      clientKeyFile: secretPaths.clientKey(stateDir, 'orders'),
+      clientKeyFile: (service: string) => secretPaths.clientKey(stateDir, service),
       print: (text: string) => void told.push(text),
     };
     for (const _round of [1, 2]) await runTour(options);
     expect(told.join('\n')).not.toContain(admin.password);
   }, 120_000);
 
-  it('exchanges a token for orders with the client key of orders, and inventory accepts the new token', async () => {
-    const metadata = await fetch(`${system.urls['inventory']}/.well-known/oauth-protected-resource`);
-    // auth knows inventory by the same URL as inventory itself (RFC 9728, RFC 8707).
-    const { resource } = (await metadata.json()) as { resource: string };
-    const now = Math.floor(Date.now() / 1000);
-    const names = { iss: 'orders', sub: 'orders', aud: system.running.issuer };
-    const key = createPrivateKey(readSecret(secretPaths.clientKey(stateDir, 'orders')));
-    const answer = await fetch(`${system.urls['auth']}/oauth/token`, {
-      method: 'POST',
-      body: new URLSearchParams({
-        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-        client_assertion: signCompact(
-          { alg: 'ES256', typ: 'client-authentication+jwt' },
-          { ...names, exp: now + 60, jti: randomUUID() },
-          { alg: 'ES256', privateKey: key },
-        ),
-        resource,
-        subject_token: await logIn(),
-        subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-      }),
-    });
-    const { access_token: token } = (await answer.json()) as { access_token: string };
-    // It is good at inventory, but it does not permit everything there.
-    expect(await putStock(token)).toBe(403);
-    const orders = await fetch(`${system.urls['orders']}/orders`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    expect(orders.status).toBe(401);
-  });
-
   it('verifies tokens while auth is stopped and its private keys and its database are gone', async () => {
-    const token = await logIn();
+    const token = await logIn(service.guardedRoute.role, service.name);
+    const foreign = await logIn('admin', 'auth');
 
     await system.halt('auth');
     // This removes the key-encryption key and the private half of the anchor. The signing keys go with the database.
     renameSync(secretPaths.of(stateDir, 'auth'), join(stateDir, 'out-of-reach'));
     await dropDatabaseOf('auth');
-    await Promise.all(['orders', 'inventory'].map((service) => system.restart(service)));
+    await Promise.all(guardedServices.map(({ name }) => system.restart(name)));
 
-    const orders = (authorization: string) =>
-      fetch(`${system.urls['orders']}/orders`, { headers: { authorization } }).then(({ status }) => status);
-    await eventually(async () => (await orders(`Bearer ${token}`)) === 200);
-    expect(await orders(`Bearer ${token.slice(0, -6)}AAAAAA`)).toBe(401);
+    await eventually(async () => (await knock(token)) === service.guardedRoute.status);
+    expect(await knock(`${token.slice(0, -6)}AAAAAA`)).toBe(401);
     // The token is genuine, but it is for another audience.
-    expect(await putStock(token)).toBe(401);
-    const { freshness, statements } = (await (await fetch(`${system.urls['orders']}/trust`)).json()) as {
+    expect(await knock(foreign)).toBe(401);
+    const { freshness, statements } = (await (await fetch(`${system.urls[service.name]}/trust`)).json()) as {
       freshness: string;
       statements: { accepted: Record<string, number> };
     };
@@ -102,24 +71,18 @@ describe('the whole system', () => {
   }, 60_000);
 });
 
-/** A token for orders, of the demo user. */
-async function logIn(): Promise<string> {
-  const answer = await fetch(`${system.urls['auth']}/auth/login`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(readCredentials(stateDir).demo),
-  });
-  return ((await answer.json()) as { access_token: string }).access_token;
+async function logIn(role: 'customer' | 'admin', audience: string): Promise<string> {
+  const { admin, demo } = readCredentials(stateDir);
+  const body = { ...(role === 'admin' ? admin : demo), audience };
+  const url = `${system.urls['auth']}/auth/login`;
+  return (await exchange<{ access_token: string }>('POST', url, { body })).body.access_token;
 }
 
-/** Tries to change the stock of a product. Returns the status. */
-async function putStock(token: string): Promise<number> {
-  const answer = await fetch(`${system.urls['inventory']}/products/WAX-RED/stock`, {
-    method: 'PUT',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: '{"stock":1}',
-  });
-  return answer.status;
+/** Shows a token to the service. Returns the status. */
+async function knock(token: string): Promise<number> {
+  const { route, body } = service.guardedRoute;
+  const [method = '', path = ''] = route.split(' ');
+  return (await exchange(method, `${system.urls[service.name]}${path}`, { token, body })).status;
 }
 
 async function dropDatabaseOf(service: string): Promise<void> {

@@ -9,6 +9,7 @@ import { RepositoryCopy } from './repository-copy.js';
 const name = 'loyalty-points';
 const offset = nextOffset(services);
 const port = defaultPortBase + offset;
+const existing = services.at(-1)!.name;
 
 let copy: RepositoryCopy;
 
@@ -24,8 +25,8 @@ describe('a service that cannot be made', () => {
     [['x'.repeat(41)], 'is too long for a service'],
     [['verifier'], 'two meanings of verifierSettings'],
     [['type'], 'two meanings of TypeError'],
-    [['inventory'], 'The service inventory exists already: infra/system/services.ts has its row'],
-    [[name, '--port-offset', '1'], `belongs to orders. The next free one is ${offset}`],
+    [[existing], `The service ${existing} exists already: infra/system/services.ts has its row`],
+    [[name, '--port-offset', '0'], `belongs to auth. The next free one is ${offset}`],
     [[name, '--port-offset', '0x9'], 'The port offset must be a whole number'],
     [[name, '--role', 'boss'], 'There is no role "boss". Expected: customer or admin'],
     [[name, 'another'], 'Only one service can be made at a time'],
@@ -39,7 +40,7 @@ describe('a service that cannot be made', () => {
   });
 
   it('is refused if its folder is there', () => {
-    cpSync(join(copy.root, 'apps/inventory/src/errors.ts'), join(copy.root, 'apps/left-over/src/errors.ts'));
+    cpSync(join(copy.root, 'apps/auth/src/errors.ts'), join(copy.root, 'apps/left-over/src/errors.ts'));
     expect(newService('left-over').stderr).toContain('The folder apps/left-over exists already. Remove it');
     rmSync(join(copy.root, 'apps/left-over'), { recursive: true });
   });

@@ -58,7 +58,7 @@ export async function planService(service: NewService): Promise<Plan> {
   return { created: await allFormatted(created), changed: await allFormatted(changed), removed: [] };
 }
 
-function row({ name, portOffset }: NewService): string {
+function row({ name, portOffset, role }: NewService): string {
   return `{
     name: '${name}',
     portOffset: ${portOffset},
@@ -67,6 +67,7 @@ function row({ name, portOffset }: NewService): string {
     seed: 'none',
     collectsEvents: false,
     idempotentPosts: [],
+    guardedRoute: { role: '${role}', route: 'POST /entries', body: { title: 'First entry' }, status: 201 },
   }`;
 }
 

@@ -11,7 +11,7 @@ import {
   settleClientKey,
 } from './client-keys.js';
 import { makeSecrets, secretPaths } from './secrets.js';
-import { services } from './services.js';
+import { specServices as services } from './spec-services.js';
 
 const service = 'orders';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { environmentFor, isGenerated, type SystemAddresses } from './environment.js';
-import { services, type ServiceRow } from './services.js';
+import type { ServiceRow } from './services.js';
+import { specServices as services } from './spec-services.js';
 
 const portOf = ({ portOffset }: ServiceRow) => 4000 + portOffset;
 const byName = <T>(value: (row: ServiceRow) => T): Record<string, T> =>

@@ -4,7 +4,8 @@ import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from '@nats
 import { createUser } from '@nats-io/nkeys';
 import { eventually, startTestNats, type TestNats } from '#testing';
 import { natsConfig } from './nats-config.js';
-import { services, type ServiceRow } from './services.js';
+import type { ServiceRow } from './services.js';
+import { specServices as services } from './spec-services.js';
 
 /** CVE-2025-30215: before 2.10.27 and 2.11.1, a client that may publish to these can change the streams of any account. */
 const unguardedAdministration = [

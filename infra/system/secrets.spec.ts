@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromSeed } from '@nats-io/nkeys';
 import { makeSecrets, makeSuccessor, publicNkeys, readCredentials } from './secrets.js';
-import { services } from './services.js';
+import { specServices as services } from './spec-services.js';
 
 /** Every service but the issuer is a client of it. */
 const clients = services.map(({ name }) => name).filter((name) => name !== 'auth');

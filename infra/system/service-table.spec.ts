@@ -6,7 +6,7 @@ import { services, type ServiceRow } from './services.js';
 const auth = services[0]!;
 const service = (row: Partial<ServiceRow>): ServiceRow => ({
   ...{ name: 'shop', portOffset: 1, trust: 'verifier', calls: [], seed: 'none' },
-  ...{ collectsEvents: false, idempotentPosts: [] },
+  ...{ collectsEvents: false, idempotentPosts: [], guardedRoute: null },
   ...row,
 });
 const agreeing = (rows: readonly ServiceRow[]) => {

@@ -3,6 +3,18 @@
  * to run the system. To add a service, add a row.
  */
 
+/** A request that a service answers only if the token is good. The tour, the scenarios and the benchmarks send it. */
+export interface GuardedRoute {
+  /** The role that gets such a token. */
+  role: 'customer' | 'admin';
+  /** For example `GET /things`. */
+  route: string;
+  /** Sent as JSON. */
+  body?: object;
+  /** The status of the answer. */
+  status: number;
+}
+
 /** A row of the table. */
 export interface ServiceRow {
   /** The name is also the audience, the database, the runtime role and, in capitals, the NATS account. */
@@ -19,6 +31,8 @@ export interface ServiceRow {
   collectsEvents: boolean;
   /** The paths on which POST takes an `Idempotency-Key`. The proxy may repeat such a request at another replica. */
   idempotentPosts: string[];
+  /** Null if no account gets a token for the service. */
+  guardedRoute: GuardedRoute | null;
 }
 
 /** The services of the system. */
@@ -31,6 +45,7 @@ export const services: readonly ServiceRow[] = [
     seed: 'accounts',
     collectsEvents: false,
     idempotentPosts: [],
+    guardedRoute: { role: 'admin', route: 'GET /admin/keys', status: 200 },
   },
   {
     name: 'orders',
@@ -40,6 +55,7 @@ export const services: readonly ServiceRow[] = [
     seed: 'none',
     collectsEvents: false,
     idempotentPosts: ['/orders'],
+    guardedRoute: { role: 'customer', route: 'GET /orders', status: 200 },
   },
   {
     name: 'inventory',
@@ -49,8 +65,23 @@ export const services: readonly ServiceRow[] = [
     seed: 'data',
     collectsEvents: false,
     idempotentPosts: [],
+    // An administrator has no protected route there that only reads. The stock is the one of the first data.
+    guardedRoute: {
+      role: 'admin',
+      route: 'PUT /products/SEAL-BRASS/stock',
+      body: { stock: 40 },
+      status: 200,
+    },
   },
 ];
+
+/** A row with a guarded route. */
+export type GuardedService = ServiceRow & { guardedRoute: GuardedRoute };
+
+/** The services that verify tokens of accounts, and sign none. Those whose tokens a customer gets come first. */
+export const guardedServices: readonly GuardedService[] = services
+  .filter((row): row is GuardedService => row.trust === 'verifier' && row.guardedRoute !== null)
+  .sort((a, b) => Number(b.guardedRoute.role === 'customer') - Number(a.guardedRoute.role === 'customer'));
 
 /** The port offsets of PostgreSQL and NATS. */
 export const serverPortOffsets = { postgres: 10, nats: 11 } as const;

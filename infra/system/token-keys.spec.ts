@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeSecrets } from './secrets.js';
-import { services } from './services.js';
+import { specServices as services } from './spec-services.js';
 import { makeTokenKeys } from './token-keys.js';
 
 describe('the keys of encrypted tokens', () => {

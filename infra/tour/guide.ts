@@ -1,14 +1,11 @@
 import { exchange, type Exchange, type RequestParts } from './exchange.js';
 import { exchangeLines, painter, shortJson, wrapped, type Paint } from './presentation.js';
 
-/** The services that the tour uses. */
-export type ServiceName = 'auth' | 'orders' | 'inventory';
-
 export interface GuideOptions {
-  /** The base URL of each service, without a slash at the end. */
-  readonly urls: Readonly<Record<ServiceName, string>>;
+  /** The base URL of each service by its name, without a slash at the end. */
+  readonly urls: Readonly<Record<string, string>>;
   /** The base URLs of all replicas of each service, if there are several. The tour adds up their counters. */
-  readonly replicas?: Readonly<Record<ServiceName, readonly string[]>>;
+  readonly replicas?: Readonly<Record<string, readonly string[]>>;
   /** Prints one line. */
   readonly print: (line: string) => void;
   /** Default false. */
@@ -52,7 +49,7 @@ export class Guide {
 
   /** Sends a request and prints it with its answer. @throws Error unless the status is an expected one */
   async ask<Body = unknown>(
-    service: ServiceName,
+    service: string,
     route: string,
     { expect, ...parts }: RequestParts & { readonly expect: number | readonly number[] },
   ): Promise<Exchange<Body>> {
@@ -67,18 +64,18 @@ export class Guide {
     return answer;
   }
 
-  /** Sends a request and prints nothing. @param route for example `GET /orders` */
-  send<Body = unknown>(service: ServiceName, route: string, parts?: RequestParts): Promise<Exchange<Body>> {
+  /** Sends a request and prints nothing. @param route for example `GET /things` */
+  send<Body = unknown>(service: string, route: string, parts?: RequestParts): Promise<Exchange<Body>> {
     const [method = '', path = ''] = route.split(' ');
-    return exchange<Body>(method, this.options.urls[service] + path, parts);
+    return exchange<Body>(method, `${this.options.urls[service]}${path}`, parts);
   }
 
   /** Sends a request to every replica of a service and prints nothing. Each replica knows only its own counters. */
-  sendToEach<Body = unknown>(service: ServiceName, route: string): Promise<Exchange<Body>[]> {
+  sendToEach<Body = unknown>(service: string, route: string): Promise<Exchange<Body>[]> {
     const [method = '', path = ''] = route.split(' ');
     const { urls, replicas } = this.options;
     return Promise.all(
-      (replicas?.[service] ?? [urls[service]]).map((url) => exchange<Body>(method, url + path)),
+      (replicas?.[service] ?? [urls[service]]).map((url) => exchange<Body>(method, `${url}${path}`)),
     );
   }
 

@@ -1,7 +1,8 @@
-/** The people of the tour, and for each service the request that shows whether it accepts a token. */
+/** The people of the tour, and the request that shows whether a service accepts a token. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { guardedServices, type GuardedService } from '../system/services.js';
 import type { Exchange } from './exchange.js';
-import type { Guide, ServiceName } from './guide.js';
+import type { Guide } from './guide.js';
 
 /** A person who can log in. */
 export interface Login {
@@ -9,21 +10,20 @@ export interface Login {
   readonly password: string;
 }
 
-/** A product, as inventory answers it. */
-export interface Product {
-  readonly sku: string;
-  readonly priceCents: number;
-  readonly stock: number;
+/** The customer of the tour, and the administrator. */
+export interface Cast {
+  readonly customer: Login;
+  readonly admin: Login;
 }
 
-/** A token and its audience. */
+/** A token and the service that it is for. */
 export interface Grant {
   readonly token: string;
-  readonly audience: Audience;
+  readonly service: GuardedService;
 }
 
-/** The resource services that accept tokens. */
-export type Audience = Extract<ServiceName, 'orders' | 'inventory'>;
+/** The service that the customer uses. */
+export const customerService = guardedServices[0]!;
 
 /** A new login that is not registered yet. */
 export const stranger = (): Login => ({
@@ -39,18 +39,24 @@ export async function tokenFor(guide: Guide, { email, password }: Login, audienc
   return answer.body.access_token;
 }
 
-/** For each service, a request that it answers with 200 if it accepts the token. */
-export function knock(product: Product) {
-  const { sku, stock } = product;
-  return {
-    orders: { route: 'GET /orders' },
-    // Sets the stock to the value that it had, because an administrator has no protected route there that only reads.
-    inventory: { route: `PUT /products/${sku}/stock`, body: { stock } },
-  } as const satisfies Record<Audience, { route: string; body?: unknown }>;
+/** A new token for a service, of whoever may use it. */
+export async function grantFor(guide: Guide, service: GuardedService, cast: Cast): Promise<Grant> {
+  const login = cast[service.guardedRoute.role];
+  return { service, token: await tokenFor(guide, login, service.name) };
 }
 
-/** Sends this request and prints nothing. */
-export function knockAt(guide: Guide, product: Product, { token, audience }: Grant): Promise<Exchange> {
-  const { route, ...parts } = knock(product)[audience];
-  return guide.send(audience, route, { token, ...parts });
+/** Shows a token to its service, and prints nothing. */
+export function knock(guide: Guide, { token, service }: Grant): Promise<Exchange> {
+  const { route, body } = service.guardedRoute;
+  return guide.send(service.name, route, { token, body });
+}
+
+/** Shows a token to its service, or sends no token, and prints the request with its answer. */
+export function knockAloud(
+  guide: Guide,
+  { token, service }: { token: string | undefined; service: GuardedService },
+  expect: 'accepted' | 401,
+): Promise<Exchange> {
+  const { route, body, status } = service.guardedRoute;
+  return guide.ask(service.name, route, { token, body, expect: expect === 'accepted' ? status : expect });
 }

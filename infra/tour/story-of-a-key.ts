@@ -1,26 +1,20 @@
-/** Steps 9 to 11: keys change while the system is in use. First in rotations, then after a theft. Step 16: the summary. */
+/** Steps 9 to 11: keys change while the system is in use. First in rotations, then after a theft. The last step: the summary. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { guardedServices } from '../system/services.js';
 import type { Guide } from './guide.js';
 import { rotateTo, untilStandbyIsHeld, type Revoked } from './key-administration.js';
 import { untilRefused, whileUnderLoad, type Lane } from './load.js';
 import { showRings, untilRingsAgree, untilRingsSay } from './observations.js';
-import { knock, knockAt, tokenFor, type Audience, type Grant, type Login, type Product } from './people.js';
+import { grantFor, knock, knockAloud, customerService, tokenFor, type Cast, type Grant } from './people.js';
 import { shortKid } from './presentation.js';
 import { decode, kidOf } from './tokens.js';
-
-/** The people in these steps, and the product that they use. */
-interface Cast {
-  readonly customer: Login;
-  readonly admin: Login;
-  readonly product: Product;
-}
 
 /** Step 9. Returns the token of the administrator. The old key signed it. */
 export const rotateUnderLoad = (guide: Guide, token: string, cast: Cast) =>
   guide.step(
     'Rotate the key under load',
-    'auth now rotates to a signing key with another algorithm. Meanwhile this program sends requests to both ' +
+    'auth now rotates to a signing key with another algorithm. Meanwhile this program sends requests to the ' +
       'services, with old tokens and with new ones. The new key signs nothing until every verifier has acknowledged ' +
       'it. The old key still verifies until its last token has expired. So no good token is refused.',
     async () => {
@@ -44,9 +38,9 @@ export const rotateUnderLoad = (guide: Guide, token: string, cast: Cast) =>
         const counts = `${name}: ${requests} requests, ${failures.length} failed, slowest ${slowestMs.toFixed(0)} ms`;
         guide.check(requests > 0 && failures.length === 0, counts, failures.slice(0, 5));
       }
-      await guide.ask('orders', 'GET /orders', { token, expect: 200 });
+      await knockAloud(guide, { service: customerService, token }, 'accepted');
       guide.key(
-        `orders verified the old token with the public half of ${shortKid(oldKid)}, which is retiring`,
+        `${customerService.name} verified the old token with the public half of ${shortKid(oldKid)}, which is retiring`,
       );
       guide.key(
         `${shortKid(newKid)} (${nextAlg}) signs from now on; auth has destroyed the private half of the old key`,
@@ -57,23 +51,24 @@ export const rotateUnderLoad = (guide: Guide, token: string, cast: Cast) =>
     },
   );
 
-/** The load: at both services, requests with an old token and with a new login each time. It leaves the CPU some time. */
-async function lanesOf(guide: Guide, token: string, { customer, admin, product }: Cast): Promise<Lane[]> {
-  const old: Record<Audience, string> = {
-    orders: token,
-    inventory: await tokenFor(guide, admin, 'inventory'),
-  };
-  const whose: Record<Audience, Login> = { orders: customer, inventory: admin };
-  const use = async (audience: Audience, token: string) =>
-    (await knockAt(guide, product, { token, audience })).status;
-  return (['orders', 'inventory'] as const).flatMap((audience) => [
-    { name: `${audience}, old token`, everyMs: 40, request: () => use(audience, old[audience]) },
-    {
-      name: `${audience}, login each time`,
-      everyMs: 500,
-      request: async () => use(audience, await tokenFor(guide, whose[audience], audience)),
-    },
-  ]);
+/** The load: at each service, requests with an old token and with a new login each time. It leaves the CPU some time. */
+async function lanesOf(guide: Guide, token: string, cast: Cast): Promise<Lane[]> {
+  const lanes = guardedServices.map(async (service): Promise<Lane[]> => {
+    const old = service === customerService ? { service, token } : await grantFor(guide, service, cast);
+    return [
+      {
+        name: `${service.name}, old token`,
+        everyMs: 40,
+        request: async () => (await knock(guide, old)).status,
+      },
+      {
+        name: `${service.name}, login each time`,
+        everyMs: 500,
+        request: async () => (await knock(guide, await grantFor(guide, service, cast))).status,
+      },
+    ];
+  });
+  return (await Promise.all(lanes)).flat();
 }
 
 /** Step 10. */
@@ -85,28 +80,28 @@ export const rotateBack = (guide: Guide, token: string, adminToken: string) =>
       const { alg } = decode(token).header;
       const kid = await rotateTo(guide, adminToken, alg);
       showRings(guide, await untilRingsSay(guide, kid, 'active'));
-      await guide.ask('orders', 'GET /orders', { token, expect: 200 });
+      await knockAloud(guide, { service: customerService, token }, 'accepted');
       guide.key(`${shortKid(kid)} (${alg}) signs; the first token is still good after two rotations`);
-      guide.learned('An old token stays good after rotations', '200 at orders after two rotations');
+      guide.learned(
+        'An old token stays good after rotations',
+        `accepted at ${customerService.name} after two rotations`,
+      );
     },
   );
 
 /** Step 11. */
-export const revoke = (guide: Guide, adminToken: string, { customer, admin, product }: Cast) =>
+export const revoke = (guide: Guide, adminToken: string, cast: Cast) =>
   guide.step(
     'Revoke a stolen key',
     'Imagine that the active key is stolen. All its tokens must be refused at once, also those of good customers. ' +
       'And everybody must be able to log in again at once. The standby makes this possible.',
     async () => {
-      const stolen: Grant[] = [
-        { audience: 'orders', token: await tokenFor(guide, customer, 'orders') },
-        { audience: 'inventory', token: await tokenFor(guide, admin, 'inventory') },
-      ];
+      const stolen = await Promise.all(guardedServices.map((service) => grantFor(guide, service, cast)));
       const { active, standby } = await untilStandbyIsHeld(guide, adminToken);
       const isTheirs = stolen.every(({ token }) => kidOf(token) === active);
-      guide.check(isTheirs, `two new tokens, one for each service: ${shortKid(active)} signed both`);
+      guide.check(isTheirs, `a new token for each service: ${shortKid(active)} signed them`);
       guide.check(true, `${shortKid(standby)} is the standby, and every verifier has acknowledged it`);
-      await askWithEach(guide, stolen, product, 200);
+      await askWithEach(guide, stolen, 'accepted');
       const body = { reason: 'compromised', note: 'the tour: imagine that it was stolen' };
       const begun = performance.now();
       const [revoked, ...refusals] = await Promise.all([
@@ -115,14 +110,14 @@ export const revoke = (guide: Guide, adminToken: string, { customer, admin, prod
           body,
           expect: 200,
         }),
-        ...stolen.map((grant) => untilRefused(begun, () => knockAt(guide, product, grant))),
+        ...stolen.map((grant) => untilRefused(begun, () => knock(guide, grant))),
       ]);
       const answered = performance.now();
-      const again = await tokenFor(guide, customer, 'orders');
+      const again = await tokenFor(guide, cast.customer, customerService.name);
       const loginMs = (performance.now() - answered).toFixed(0);
       const { silent, waitedMs, activeKid } = revoked.body;
       const times = stolen
-        .map(({ audience }, index) => `${audience} ${refusals[index]!.afterMs.toFixed(0)} ms`)
+        .map(({ service }, index) => `${service.name} ${refusals[index]!.afterMs.toFixed(0)} ms`)
         .join(', ');
       guide.check(true, `time from the start of the revocation to the first 401: ${times}`);
       guide.check(silent.length === 0, `all verifiers had acknowledged after ${waitedMs} ms`, silent);
@@ -130,9 +125,9 @@ export const revoke = (guide: Guide, adminToken: string, { customer, admin, prod
         activeKid === standby && kidOf(again) === standby,
         `the next login took ${loginMs} ms, and the standby signed its token`,
       );
-      await guide.ask('orders', 'GET /orders', { token: again, expect: 200 });
+      await knockAloud(guide, { service: customerService, token: again }, 'accepted');
       guide.say('The tokens of the stolen key again:');
-      await askWithEach(guide, stolen, product, 401);
+      await askWithEach(guide, stolen, 401);
       showRings(guide, await untilRingsSay(guide, active, 'gone'));
       guide.key(
         `${shortKid(active)} is in no key ring; the token of the administrator is still good, because an older key signed it`,
@@ -149,19 +144,11 @@ const sessionsAndTokens =
   'the time above every token of the stolen key was refused. A verifier that no statement reaches, neither over NATS ' +
   'nor over HTTP, still accepts those tokens until its own statement expires, 15 minutes at most. Then it answers 503.';
 
-async function askWithEach(
-  guide: Guide,
-  grants: readonly Grant[],
-  product: Product,
-  expect: number,
-): Promise<void> {
-  for (const { audience, token } of grants) {
-    const { route, ...parts } = knock(product)[audience];
-    await guide.ask(audience, route, { token, ...parts, expect });
-  }
+async function askWithEach(guide: Guide, grants: readonly Grant[], expect: 'accepted' | 401): Promise<void> {
+  for (const grant of grants) await knockAloud(guide, grant, expect);
 }
 
-/** Step 16. */
+/** The last step. */
 export const sumUp = (guide: Guide, adminToken: string) =>
   guide.step('Summary', 'This program has just seen all of this on this machine.', async () => {
     const { active, standby } = await untilStandbyIsHeld(guide, adminToken);

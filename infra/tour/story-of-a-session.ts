@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exchange } from './exchange.js';
 import type { Guide } from './guide.js';
-import type { Login } from './people.js';
+import { knockAloud, customerService, type Login } from './people.js';
 import { shortToken } from './presentation.js';
 import { decode } from './tokens.js';
 
@@ -24,8 +24,8 @@ async function logIn(guide: Guide, customer: Login): Promise<Pair> {
   return (await guide.ask<Pair>('auth', 'POST /auth/login', { body: customer, expect: 200 })).body;
 }
 
-const orders = (guide: Guide, { access_token: token }: Pair, expect: number) =>
-  guide.ask('orders', 'GET /orders', { token, expect });
+const use = (guide: Guide, { access_token: token }: Pair, expect: 'accepted' | 401) =>
+  knockAloud(guide, { service: customerService, token }, expect);
 
 /** Step 12. */
 export const stayLoggedIn = (guide: Guide, customer: Login) =>
@@ -38,7 +38,7 @@ export const stayLoggedIn = (guide: Guide, customer: Login) =>
       const second = (await refresh(guide, first.refresh_token, 200)).body;
       guide.check(sidOf(second) === sidOf(first), 'the new access token belongs to the same session');
       guide.check(second.refresh_token !== first.refresh_token, 'the next refresh token is another one');
-      await orders(guide, second, 200);
+      await use(guide, second, 'accepted');
       guide.say('The answer may have been lost, or a second tab sends the same token. Both try again:');
       const again = (await refresh(guide, first.refresh_token, 200)).body;
       guide.check(
@@ -58,16 +58,19 @@ export const stealRefreshToken = (guide: Guide, owner: Pair) =>
       'token again. It cannot tell the thief from the owner, so it ends the session of both.',
     async () => {
       const thief = (await refresh(guide, owner.refresh_token, 200)).body;
-      guide.say(`The thief has ${shortToken(thief.access_token)}, and orders accepts it:`);
-      await orders(guide, thief, 200);
+      guide.say(`The thief has ${shortToken(thief.access_token)}, and ${customerService.name} accepts it:`);
+      await use(guide, thief, 'accepted');
       guide.say('Eleven seconds later, too late for a retry, the owner refreshes:');
       await delay(PAST_GRACE_MS);
       await refresh(guide, owner.refresh_token, 400);
-      await orders(guide, thief, 401);
+      await use(guide, thief, 401);
       await refresh(guide, thief.refresh_token, 400);
       guide.check(true, 'the access token and the refresh token of the thief are worth nothing now');
       guide.say('The owner must log in again. That is the price of being found out.');
-      guide.learned('A stolen refresh token is found out', '400 for both; 401 at orders for the thief');
+      guide.learned(
+        'A stolen refresh token is found out',
+        `400 for both; 401 at ${customerService.name} for the thief`,
+      );
     },
   );
 
@@ -79,11 +82,14 @@ export const logOutEverywhere = (guide: Guide, customer: Login) =>
       'message for each session goes to every verifier. Their refresh tokens end with them.',
     async () => {
       const [phone, laptop] = [await logIn(guide, customer), await logIn(guide, customer)];
-      await orders(guide, laptop, 200);
+      await use(guide, laptop, 'accepted');
       await guide.ask('auth', 'POST /auth/logout-all', { token: phone.access_token, expect: 204 });
-      await orders(guide, phone, 401);
-      await orders(guide, laptop, 401);
+      await use(guide, phone, 401);
+      await use(guide, laptop, 401);
       await refresh(guide, laptop.refresh_token, 400);
-      guide.learned('A logout ends tokens everywhere', '401 at orders for both devices, at once');
+      guide.learned(
+        'A logout ends tokens everywhere',
+        `401 at ${customerService.name} for both devices, at once`,
+      );
     },
   );

@@ -1,10 +1,10 @@
 /** Steps 1 to 8: what a token is, who can make it, who can check it, and what it allows. */
-import { randomUUID } from 'node:crypto';
+import { guardedServices, services, type GuardedService } from '../system/services.js';
 import { admitPublicJwk, parseCompact, verifySignature, type JsonObject } from '#jws';
 import { forgeries } from './forgeries.js';
 import type { Guide } from './guide.js';
-import { priceLookups, services, showRings, untilRingsAgree, verdicts } from './observations.js';
-import { knock, stranger, type Login, type Product } from './people.js';
+import { showRings, untilRingsAgree, verdicts } from './observations.js';
+import { knockAloud, customerService, stranger, type Login } from './people.js';
 import { shortKid, shortToken } from './presentation.js';
 import { decode, kidOf, kindsOfClaims } from './tokens.js';
 
@@ -23,11 +23,11 @@ interface Jwks {
 export const showKeys = (guide: Guide) =>
   guide.step(
     'Who holds which key',
-    'One service signs, and every service can check the signature. auth signs with a private key. orders and ' +
-      'inventory have only the public half. The public half checks signatures and cannot make them. Both services get ' +
+    'One service signs, and every service can check the signature. auth signs with a private key. Every ' +
+      'other service has only the public half. The public half checks signatures and cannot make them. The services get ' +
       'the public keys from a statement. Another key signs this statement: the trust anchor.',
     async () => {
-      for (const service of services) await guide.ask(service, 'GET /trust', { expect: 200 });
+      for (const { name } of services) await guide.ask(name, 'GET /trust', { expect: 200 });
       const rings = await untilRingsAgree(guide);
       guide.say('In short:');
       showRings(guide, rings);
@@ -111,48 +111,28 @@ export const readToken = (guide: Guide, token: string) =>
     },
   );
 
-/** What this step and step 15 order. */
-const PIECES = 3;
-
 /** Step 5. */
-export const placeOrder = (guide: Guide, token: string) =>
+export const useToken = (guide: Guide, token: string) =>
   guide.step(
-    'Read products, place an order',
-    'The customer orders something with the token. orders checks the token by itself. Then it asks inventory for the ' +
-      'price, and reserves the goods there (step 15). The network can fail after the order was made and before the answer arrives. So the request ' +
-      'has an Idempotency-Key: the client can repeat it without a second order.',
+    'Use the token',
+    `The customer uses ${customerService.name} with the token. ${customerService.name} checks the token by itself, with the public half that ` +
+      'it has in memory. It asks nobody, so it also works while auth is away.',
     async () => {
-      const { items } = (await guide.ask<{ items: Product[] }>('inventory', 'GET /products', { expect: 200 }))
-        .body;
-      const product = items.find(({ stock }) => stock >= PIECES);
-      if (!product) throw new Error(`no product on the first page has ${PIECES} pieces in stock`);
-      const body = { lines: [{ sku: product.sku, quantity: 2 }] };
-      const request = { token, headers: { 'idempotency-key': randomUUID() }, body, expect: 201 };
-      const [before, acceptedBefore] = [
-        await priceLookups(guide),
-        await verdicts(guide, 'orders', 'accepted'),
-      ];
-      const first = await guide.ask<{ id: string; totalCents: number }>('orders', 'POST /orders', request);
-      const lookups = (await priceLookups(guide)) - before;
+      const before = await verdicts(guide, customerService.name, 'accepted');
+      guide.say('Without a token:');
+      await knockAloud(guide, { service: customerService, token: undefined }, 401);
+      guide.say('With the token:');
+      await knockAloud(guide, { service: customerService, token }, 'accepted');
+      const accepted = (await verdicts(guide, customerService.name, 'accepted')) - before;
       guide.check(
-        first.body.totalCents === 2 * product.priceCents,
-        'the order has the price that inventory says',
+        accepted > 0,
+        `${customerService.name} counts ${accepted} accepted requests more in its /trust`,
       );
-      guide.check(
-        lookups > 0,
-        `orders asked inventory: GET /products/:sku, counted in its /metrics (${lookups})`,
+      guide.key(`${customerService.name} verified with the public half of ${shortKid(kidOf(token))}`);
+      guide.learned(
+        'A service checks tokens alone',
+        `401 without a token, ${customerService.guardedRoute.status} with it`,
       );
-      const second = await guide.ask<{ id: string }>('orders', 'POST /orders', request);
-      guide.check(
-        second.body.id === first.body.id,
-        'the same request with the same Idempotency-Key returns the same order',
-      );
-      const accepted = (await verdicts(guide, 'orders', 'accepted')) - acceptedBefore;
-      guide.key(
-        `orders verified with the public half of ${shortKid(kidOf(token))} (its /trust counts ${accepted} accepted requests)`,
-      );
-      guide.learned('A repeated request makes one order', `twice order ${first.body.id.slice(0, 8)}`);
-      return product;
     },
   );
 
@@ -165,35 +145,43 @@ export const forge = (guide: Guide, token: string) =>
     async () => {
       const { keys: jwks } = (await guide.send<Jwks>('auth', jwksRoute)).body;
       const { key } = admitPublicJwk(jwks.find(({ kid }) => kid === kidOf(token))!);
-      const { resource } = (await guide.send<{ resource: string }>('orders', `GET ${metadataPath}`)).body;
+      const { resource } = (
+        await guide.send<{ resource: string }>(customerService.name, `GET ${metadataPath}`)
+      ).body;
       const challenge = `Bearer error="invalid_token", resource_metadata="${resource}${metadataPath}"`;
       for (const { what, forged, verdict } of forgeries(token, key)) {
         guide.say(`${what}:`);
-        const before = await verdicts(guide, 'orders', verdict);
-        const { headers } = await guide.ask('orders', 'GET /orders', { token: forged, expect: 401 });
+        const before = await verdicts(guide, customerService.name, verdict);
+        const { headers } = await knockAloud(guide, { service: customerService, token: forged }, 401);
         guide.check(
           headers.get('www-authenticate') === challenge,
-          'the answer is the one of RFC 6750, and says where orders describes itself (RFC 9728)',
+          `the answer is the one of RFC 6750, and says where ${customerService.name} describes itself (RFC 9728)`,
         );
-        guide.check((await verdicts(guide, 'orders', verdict)) > before, `orders counted it as ${verdict}`);
+        const counted = await verdicts(guide, customerService.name, verdict);
+        guide.check(counted > before, `${customerService.name} counted it as ${verdict}`);
       }
       guide.learned('A forged token is refused', '401 for 4 of 4 forgeries');
     },
   );
 
+/** The service that gets a token for another one in step 7. If there is no second verifier, it is auth. */
+const elsewhere = guardedServices[1] ?? services.find((row): row is GuardedService => row.name === 'auth')!;
+
 /** Step 7. */
-export const useElsewhere = (guide: Guide, token: string, product: Product) =>
+export const useElsewhere = (guide: Guide, token: string) =>
   guide.step(
     'Use the token at another service',
-    'The token is genuine, but it is for orders (aud). If inventory accepted it, orders could use the tokens of its ' +
-      'customers at inventory.',
+    `The token is genuine, but it is for ${customerService.name} (aud). If ${elsewhere.name} accepted it, ${customerService.name} could use the ` +
+      `tokens of its customers at ${elsewhere.name}.`,
     async () => {
-      const { route, body } = knock(product).inventory;
-      const before = await verdicts(guide, 'inventory', 'wrong_audience');
-      await guide.ask('inventory', route, { token, body, expect: 401 });
-      const after = await verdicts(guide, 'inventory', 'wrong_audience');
-      guide.check(after > before, 'inventory found a good signature, and counted wrong_audience');
-      guide.learned('A token is good for its audience only', '200 at orders, 401 at inventory');
+      const before = await verdicts(guide, elsewhere.name, 'wrong_audience');
+      await knockAloud(guide, { service: elsewhere, token }, 401);
+      const after = await verdicts(guide, elsewhere.name, 'wrong_audience');
+      guide.check(after > before, `${elsewhere.name} found a good signature, and counted wrong_audience`);
+      guide.learned(
+        'A token is good for its audience only',
+        `accepted at ${customerService.name}, 401 at ${elsewhere.name}`,
+      );
     },
   );
 
@@ -206,6 +194,9 @@ export const enterAdmin = (guide: Guide, token: string, customer: Login) =>
       await guide.ask('auth', 'GET /admin/keys', { token, expect: [401, 403] });
       const login = { body: { ...customer, audience: 'auth' }, expect: 400 };
       await guide.ask('auth', 'POST /auth/login', login);
-      guide.learned('A customer cannot manage keys', '401 with a token for orders, and no login for auth');
+      guide.learned(
+        'A customer cannot manage keys',
+        `401 with a token for ${customerService.name}, and no login for auth`,
+      );
     },
   );

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readCredentials, secretPaths } from '../system/secrets.js';
-import { defaultPortBase, services } from '../system/services.js';
+import { defaultPortBase, services, type ServiceRow } from '../system/services.js';
 import { defaultStateDir, readRunning } from '../local/state-dir.js';
 import { SetupError } from '../system/setup-error.js';
 import { painter } from './presentation.js';
@@ -38,7 +38,7 @@ async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin' | 'repli
     throw new SetupError('bad_argument', `${problem}. Give the state folder: ${usage}`);
   }
   const admin = readCredentials(stateDir).admin;
-  const clientKeyFile = secretPaths.clientKey(stateDir, 'orders');
+  const clientKeyFile = (service: string) => secretPaths.clientKey(stateDir, service);
   return { urls, admin, clientKeyFile, ...(replicated && { replicas: await findReplicas() }) };
 }
 
@@ -79,38 +79,29 @@ function urlsOfRunning(stateDir: string): TourOptions['urls'] {
   const running = readRunning(stateDir);
   if (running === undefined)
     throw notRunning(`The system of ${relative(process.cwd(), stateDir)} is not ready`);
-  return toUrls((name) => running.services[name]?.url);
+  return toUrls(({ name }) => running.services[name]?.url);
 }
 
 function urlsAt(portBase: number, scheme: string): TourOptions['urls'] {
-  return toUrls((name) => {
-    const row = services.find((candidate) => candidate.name === name);
-    return row && `${scheme}://localhost:${portBase + row.portOffset}`;
-  });
+  return toUrls(({ portOffset }) => `${scheme}://localhost:${portBase + portOffset}`);
 }
 
 /** In containers, the name of a service resolves to the addresses of all its replicas. */
 async function findReplicas(): Promise<NonNullable<TourOptions['replicas']>> {
-  const replicasOf = async (service: string): Promise<string[]> => {
-    const port = defaultPortBase + services.find(({ name }) => name === service)!.portOffset;
-    const found = await lookup(service, { all: true, family: 4 });
-    return found.map(({ address }) => `http://${address}:${port}`);
-  };
-  const [auth, orders, inventory] = await Promise.all([
-    replicasOf('auth'),
-    replicasOf('orders'),
-    replicasOf('inventory'),
-  ]);
-  return { auth, orders, inventory };
+  const replicas = services.map(async ({ name, portOffset }) => {
+    const found = await lookup(name, { all: true, family: 4 });
+    return [name, found.map(({ address }) => `http://${address}:${defaultPortBase + portOffset}`)] as const;
+  });
+  return Object.fromEntries(await Promise.all(replicas));
 }
 
-function toUrls(urlOf: (name: string) => string | undefined): TourOptions['urls'] {
-  const url = (name: string): string => {
-    const found = urlOf(name);
-    if (found === undefined) throw notRunning(`The system has no service named ${name}`);
+function toUrls(urlOf: (row: ServiceRow) => string | undefined): TourOptions['urls'] {
+  const url = (row: ServiceRow): string => {
+    const found = urlOf(row);
+    if (found === undefined) throw notRunning(`The system has no service named ${row.name}`);
     return found;
   };
-  return { auth: url('auth'), orders: url('orders'), inventory: url('inventory') };
+  return Object.fromEntries(services.map((row) => [row.name, url(row)]));
 }
 
 async function requireAnswer(url: string): Promise<void> {

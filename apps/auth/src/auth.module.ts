@@ -12,12 +12,14 @@ import {
 import { KeyRing } from '#trust';
 import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
 import { AccountsModule } from './accounts/accounts.module.js';
+import { SCOPE_TABLE, SCOPES, type ScopeTable } from './accounts/scopes.js';
 import { IS_SERVICE, SERVICE, SETTINGS, type AuthSettings } from './config.js';
 import { entities } from './database/index.js';
 import { EpochGuard } from './key-set/epoch-guard.js';
 import { ProvenStatement } from './key-set/proven-statement.js';
 import { keySetCheck } from './key-set/key-set-check.js';
 import { KeySetModule } from './key-set/key-set.module.js';
+import { PERMISSIONS, permissions, type Permission } from './oauth/exchange-policy.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { RecoveryModule } from './recovery/recovery.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
@@ -45,14 +47,22 @@ const rooms = [
   RecoveryModule,
 ];
 
+/** Who gets which scopes: accounts by their roles, and services that act for them. */
+export interface AccessPolicy {
+  readonly scopes: ScopeTable;
+  readonly permissions: readonly Permission[];
+}
+
+const ourPolicy: AccessPolicy = { scopes: SCOPES, permissions };
+
 /** The issuer as a service. Its own routes accept a token only if the session of the token is live, too. */
 @Module({})
 export class AuthModule {
-  static forRoot(settings: AuthSettings): DynamicModule {
+  static forRoot(settings: AuthSettings, policy = ourPolicy): DynamicModule {
     return {
       module: AuthModule,
       imports: [
-        ...issuer(settings, { isService: true }),
+        ...issuer(settings, { isService: true, policy }),
         TrustMetricsModule,
         SigningMetricsModule,
         HealthModule.forRoot({
@@ -76,16 +86,17 @@ export class AuthModule {
 @Module({})
 export class AuthCommandsModule {
   static forRoot(settings: AuthSettings): DynamicModule {
-    return { module: AuthCommandsModule, imports: issuer(settings, { isService: false }) };
+    const imports = issuer(settings, { isService: false, policy: ourPolicy });
+    return { module: AuthCommandsModule, imports };
   }
 }
 
 function issuer(
   settings: AuthSettings,
-  { isService }: { isService: boolean },
+  { isService, policy }: { isService: boolean; policy: AccessPolicy },
 ): DynamicModule['imports'] & object {
   return [
-    SettingsModule.forRoot(settings, isService),
+    SettingsModule.forRoot(settings, isService, policy),
     databaseModule(settings, entities),
     NatsModule.forRoot(SERVICE, settings),
     ...rooms,
@@ -110,10 +121,16 @@ function issuer(
 @Global()
 @Module({})
 class SettingsModule {
-  static forRoot(settings: AuthSettings, isService: boolean): DynamicModule {
+  static forRoot(
+    settings: AuthSettings,
+    isService: boolean,
+    { scopes, permissions }: AccessPolicy,
+  ): DynamicModule {
     const providers = [
       { provide: SETTINGS, useValue: settings },
       { provide: IS_SERVICE, useValue: isService },
+      { provide: SCOPE_TABLE, useValue: scopes },
+      { provide: PERMISSIONS, useValue: permissions },
     ];
     return { module: SettingsModule, providers, exports: providers };
   }

@@ -15,10 +15,9 @@ import {
   type PostgresLogin,
   type TestDatabase,
 } from '#testing';
-import { permissions } from '../src/oauth/exchange-policy.js';
-import { audiences } from '../src/accounts/scopes.js';
 import { authWithVerifier } from './auth-with-verifier.js';
 import { oauthError, postForm, registerClient, ASSERTION_TYPE } from './oauth-client.js';
+import { specPolicy } from './spec-policy.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
 
 const system = authWithVerifier();
@@ -70,8 +69,8 @@ describe('with the client key', () => {
   });
 
   it('gets tokens for no service, in no way, that its rows do not name', async () => {
-    const rows = permissions.filter(({ caller }) => caller === 'orders');
-    for (const audience of [...audiences, 'auth', 'web', 'audit'])
+    const rows = specPolicy.permissions.filter(({ caller }) => caller === 'orders');
+    for (const audience of ['orders', 'inventory', 'auth', 'web', 'audit'])
       for (const [needsUser, ask] of [
         [true, () => orders.exchange(customers, { audience })],
         [false, () => orders.credentials({ audience })],
@@ -86,7 +85,9 @@ describe('with the client key', () => {
   });
 
   it('gets no scope for itself or for a customer that its rows do not name', async () => {
-    const granted = permissions.filter(({ caller }) => caller === 'orders').flatMap(({ grants }) => grants);
+    const granted = specPolicy.permissions
+      .filter(({ caller }) => caller === 'orders')
+      .flatMap(({ grants }) => grants);
     const others = ['inventory:write', 'orders:write', 'keys:manage', 'accounts:manage', 'audit:read'];
     for (const scope of [...others, `${granted[0]} ${others[0]}`])
       for (const answer of [await orders.exchange(customers, { scope }), await orders.credentials({ scope })])

@@ -19,6 +19,7 @@ import { authProblems } from '../src/errors.js';
 import type { Role } from '../src/accounts/scopes.js';
 import { oauthEndpoints } from '../src/oauth/endpoints.js';
 import { CSRF_HEADER, REFRESH_COOKIE } from '../src/sessions/refresh-cookie.js';
+import { specPolicy } from './spec-policy.js';
 import { openGate } from './tcp-gate.js';
 
 export interface AuthOptions {
@@ -109,7 +110,7 @@ async function startReplica(settings: AuthSettings, lines: string[]) {
       done();
     },
   });
-  const app = await createHttpApp(AuthModule.forRoot(settings), {
+  const app = await createHttpApp(AuthModule.forRoot(settings, specPolicy), {
     service: SERVICE,
     version: '0.0.0',
     settings,

@@ -2,7 +2,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeSecrets, publicNkeys, secretPaths } from '../../../infra/system/secrets.js';
-import { services as allServices, type ServiceRow } from '../../../infra/system/services.js';
+import { services, type ServiceRow } from '../../../infra/system/services.js';
+import { specServices } from '../../../infra/system/spec-services.js';
 import { startNatsServer } from '../../../infra/local/nats-server.js';
 import { findNatsServer } from '../../../infra/local/nats-server-finder.js';
 import { freePort } from '../../../infra/local/ports.js';
@@ -29,7 +30,13 @@ export interface TestNats {
   close(): Promise<void>;
 }
 
-/** Starts a server on a free port. The default of `services` is the table of the system. */
+/** The services of the specs, and those of this system. */
+const allServices: readonly ServiceRow[] = [
+  ...specServices,
+  ...services.filter(({ name }) => !specServices.some((row) => row.name === name)),
+];
+
+/** Starts a server on a free port. By default it knows the services of the specs and those of this system. */
 export async function startTestNats(options: { services?: readonly ServiceRow[] } = {}): Promise<TestNats> {
   const rows = options.services ?? allServices;
   const dir = mkdtempSync(join(tmpdir(), 'test-nats-'));

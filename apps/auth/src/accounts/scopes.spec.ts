@@ -1,5 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
-import { allScopes, audiences, defaultAudience, roles, scopesFor, type Role } from './scopes.js';
+import {
+  audiences,
+  defaultAudience,
+  roles,
+  SCOPES,
+  scopesFor,
+  scopesOf,
+  type Role,
+  type ScopeTable,
+} from './scopes.js';
+
+const table: ScopeTable = {
+  customer: { orders: ['orders:read', 'orders:write'] },
+  admin: { auth: ['keys:manage', 'accounts:manage'], inventory: ['inventory:write'] },
+};
 
 describe('scopes', () => {
   it.each<[Role[], string, string[]]>([
@@ -12,7 +26,7 @@ describe('scopes', () => {
     [['customer', 'admin'], 'auth', ['keys:manage', 'accounts:manage']],
     [[], 'orders', []],
   ])('gives %j at %s %j', (roles, audience, scopes) => {
-    expect(scopesFor(roles, audience)).toEqual(scopes);
+    expect(scopesFor(table, roles, audience)).toEqual(scopes);
   });
 
   it('gives a customer no scope of an administrator, at any audience', () => {
@@ -25,24 +39,36 @@ describe('scopes', () => {
   it.each(['', 'ORDERS', 'orders ', 'nowhere', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
     'gives nothing at %j',
     (audience) => {
-      expect(scopesFor(['customer', 'admin'], audience)).toEqual([]);
+      expect(scopesFor(table, ['customer', 'admin'], audience)).toEqual([]);
     },
   );
 
-  it('has a default audience for each role, at which the role has scopes', () => {
-    expect(defaultAudience(['customer'])).toBe('orders');
-    expect(defaultAudience(['admin'])).toBe('auth');
-    expect(defaultAudience(['customer', 'admin'])).toBe('auth');
-    for (const role of ['customer', 'admin'] as const) {
-      expect(scopesFor([role], defaultAudience([role]))).not.toEqual([]);
-    }
+  it('has the first audience of the role as the default', () => {
+    expect(defaultAudience(table, ['customer'])).toBe('orders');
+    expect(defaultAudience(table, ['admin'])).toBe('auth');
+    expect(defaultAudience(table, ['customer', 'admin'])).toBe('auth');
+    expect(defaultAudience({ ...table, customer: {} }, ['customer'])).toBeUndefined();
   });
 
-  it('names every scope once', () => {
-    const each = roles.flatMap((role) => audiences.flatMap((audience) => scopesFor([role], audience)));
-    expect([...allScopes].sort()).toEqual(each.sort());
-    expect(new Set(allScopes).size).toBe(allScopes.length);
-    const known = ['accounts:manage', 'inventory:write', 'keys:manage', 'orders:read', 'orders:write'];
-    expect(allScopes).toEqual(expect.arrayContaining(known));
+  it('lists every scope', () => {
+    const all = ['orders:read', 'orders:write', 'keys:manage', 'accounts:manage', 'inventory:write'];
+    expect(scopesOf(table)).toEqual(all);
+  });
+});
+
+describe('the table of our services', () => {
+  it('has an audience for each role, at which the role has scopes', () => {
+    for (const role of roles)
+      expect(scopesFor(SCOPES, [role], defaultAudience(SCOPES, [role])!)).not.toEqual([]);
+    expect(defaultAudience(SCOPES, ['admin'])).toBe('auth');
+  });
+
+  it('names every scope once, and auth manages keys and accounts with its own', () => {
+    const each = roles.flatMap((role) =>
+      audiences.flatMap((audience) => scopesFor(SCOPES, [role], audience)),
+    );
+    expect(scopesOf(SCOPES).sort()).toEqual(each.sort());
+    expect(new Set(each).size).toBe(each.length);
+    expect(each).toEqual(expect.arrayContaining(['accounts:manage', 'keys:manage']));
   });
 });

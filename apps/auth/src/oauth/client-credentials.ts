@@ -4,7 +4,7 @@ import { securityEvent } from '#service-kit';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { shareSigning } from '../key-set/signing-lock.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
-import { grantedScope, targetOf } from './exchange-policy.js';
+import { grantedScope, PERMISSIONS, targetOf, type Permission } from './exchange-policy.js';
 import { lockClients } from './lock-clients.js';
 import { OAuthError } from './oauth-error.js';
 import type { TokenRequest } from './token-request.js';
@@ -24,6 +24,7 @@ export class ClientCredentials {
     private readonly dataSource: DataSource,
     private readonly signer: AccessTokenSigner,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
+    @Inject(PERMISSIONS) private readonly permissions: readonly Permission[],
   ) {}
 
   /**
@@ -32,7 +33,12 @@ export class ClientCredentials {
    */
   async issue(client: string, request: TokenRequest): Promise<IssuedToken> {
     const audience = targetOf(request, this.settings.resources);
-    const scope = grantedScope({ caller: client, callee: audience, held: undefined, asked: request.scope });
+    const scope = grantedScope(this.permissions, {
+      caller: client,
+      callee: audience,
+      held: undefined,
+      asked: request.scope,
+    });
     const signed = await this.dataSource.transaction(async (tx) => {
       const signing = await shareSigning(tx);
       const [enabled, key] = await Promise.all([

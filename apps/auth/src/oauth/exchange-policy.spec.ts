@@ -15,7 +15,7 @@ const rows: readonly Permission[] = [
 ];
 const judged = (request: Omit<ScopeRequest, 'asked'> & { asked?: string }): string => {
   try {
-    return grantedScope({ asked: undefined, ...request }, rows);
+    return grantedScope(rows, { asked: undefined, ...request });
   } catch (error) {
     return (error as { code: string }).code;
   }

@@ -12,6 +12,9 @@ export interface Permission {
   readonly grants: readonly Scope[];
 }
 
+/** The permissions of the running auth, as a provider: specs of auth have permissions of their own. */
+export const PERMISSIONS = Symbol('PERMISSIONS');
+
 export const permissions: readonly Permission[] = [
   // To reserve the goods of an order, for the customer who places it.
   { caller: 'orders', callee: 'inventory', needs: 'orders:write', grants: ['inventory:reserve'] },
@@ -20,7 +23,9 @@ export const permissions: readonly Permission[] = [
 ];
 
 /** All scopes that only services get. */
-export const exchangedScopes: readonly string[] = [...new Set(permissions.flatMap(({ grants }) => grants))];
+export function exchangedScopes(rows: readonly Permission[]): string[] {
+  return [...new Set(rows.flatMap(({ grants }) => grants))];
+}
 
 export interface ScopeRequest {
   readonly caller: string;
@@ -37,8 +42,8 @@ export interface ScopeRequest {
  * @throws OAuthError `invalid_target` · `unauthorized_client` · `invalid_scope`
  */
 export function grantedScope(
+  rows: readonly Permission[],
   { caller, callee, held, asked }: ScopeRequest,
-  rows: readonly Permission[] = permissions,
 ): string {
   const ofPair = rows.filter((row) => row.caller === caller && row.callee === callee);
   if (ofPair.length === 0) throw new OAuthError('invalid_target');

@@ -6,7 +6,7 @@ import { SETTINGS, type AuthSettings } from '../config.js';
 import { shareSigning } from '../key-set/signing-lock.js';
 import { AccessTokenSigner } from '../tokens/access-token-signer.js';
 import type { IssuedToken } from './client-credentials.js';
-import { grantedScope, targetOf } from './exchange-policy.js';
+import { grantedScope, PERMISSIONS, targetOf, type Permission } from './exchange-policy.js';
 import { lockClients } from './lock-clients.js';
 import { OAuthError } from './oauth-error.js';
 import { invalidRequest } from './form-parameters.js';
@@ -30,6 +30,7 @@ export class TokenExchange {
     private readonly tokens: PresentedTokens,
     private readonly signer: AccessTokenSigner,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
+    @Inject(PERMISSIONS) private readonly permissions: readonly Permission[],
   ) {}
 
   /**
@@ -44,7 +45,12 @@ export class TokenExchange {
     const sid = sessionOf(subject.claims);
     const { sub, exp, act, scope: heldScope } = subject.claims;
     const held = heldScope?.split(' ') ?? [];
-    const scope = grantedScope({ caller: client, callee: audience, held, asked: request.scope });
+    const scope = grantedScope(this.permissions, {
+      caller: client,
+      callee: audience,
+      held,
+      asked: request.scope,
+    });
     const { txn } = subject;
     const claims = {
       ...{ sub, aud: audience, client_id: client, scope, sid, txn },

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { IsNull, type EntityManager } from 'typeorm';
 import type { Account } from '../accounts/account.entity.js';
-import { scopesFor } from '../accounts/scopes.js';
+import { SCOPE_TABLE, scopesFor, type ScopeTable } from '../accounts/scopes.js';
 import { SERVICE, SETTINGS, type AuthSettings } from '../config.js';
 import { AuthError } from '../errors.js';
 import { databaseClock } from '../key-set/key-set.service.js';
@@ -59,6 +59,7 @@ export interface Origin {
 export class Grants {
   constructor(
     private readonly signer: AccessTokenSigner,
+    @Inject(SCOPE_TABLE) private readonly scopes: ScopeTable,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
@@ -69,9 +70,10 @@ export class Grants {
    * @throws AuthError `invalid_target` if the account cannot get a token for this audience
    */
   scopeOf({ roles }: Account, audience: string): string {
-    const scopes = scopesFor(roles, audience);
+    const scopes = scopesFor(this.scopes, roles, audience);
     const encrypted = [...(this.settings.encryptFor?.keys() ?? [])];
-    const isForSessions = audience === SERVICE && encrypted.some((name) => scopesFor(roles, name).length > 0);
+    const isForSessions =
+      audience === SERVICE && encrypted.some((name) => scopesFor(this.scopes, roles, name).length > 0);
     if (scopes.length > 0 || isForSessions) return scopes.join(' ');
     throw new AuthError('invalid_target', {
       errors: [{ field: 'audience', message: 'This account cannot get a token for this audience' }],

@@ -1,11 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { keysetPage, securityEvent, type Page, type PageQuery } from '#service-kit';
 import { TrustError, type AccessTokenClaims } from '#trust';
 import type { Account } from '../accounts/account.entity.js';
 import { AccountsService, type Credentials } from '../accounts/accounts.service.js';
-import { defaultAudience, scopesFor, type Role } from '../accounts/scopes.js';
+import { defaultAudience, SCOPE_TABLE, scopesFor, type Role, type ScopeTable } from '../accounts/scopes.js';
 import { SERVICE } from '../config.js';
 import { AuthError } from '../errors.js';
 import { RevocationsService } from '../revocations/revocations.service.js';
@@ -27,6 +27,7 @@ export class SessionsService {
     private readonly accounts: AccountsService,
     private readonly grants: Grants,
     private readonly revocations: RevocationsService,
+    @Inject(SCOPE_TABLE) private readonly scopes: ScopeTable,
   ) {}
 
   /**
@@ -37,7 +38,7 @@ export class SessionsService {
    */
   async login({ audience, ...credentials }: Login, origin: Origin): Promise<Grant> {
     const checked = await this.accounts.authenticate(credentials, origin.address);
-    const aud = audience ?? defaultAudience(checked.roles);
+    const aud = audience ?? defaultAudience(this.scopes, checked.roles) ?? SERVICE;
     try {
       this.grants.scopeOf(checked, aud);
     } catch (error) {
@@ -140,7 +141,7 @@ export class SessionsService {
     if (!roles.every((role) => account.roles.includes(role as Role))) {
       throw new TrustError('revoked', 'the account no longer has a role of the token');
     }
-    const granted = scopesFor(account.roles, SERVICE);
+    const granted = scopesFor(this.scopes, account.roles, SERVICE);
     // A token for auth's session routes alone has no scope.
     const claimed = scope === '' ? [] : scope?.split(' ');
     if (aud === SERVICE && !claimed?.every((name) => granted.includes(name))) {

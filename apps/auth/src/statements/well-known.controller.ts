@@ -9,8 +9,8 @@ import { Public } from '#trust/nest';
 import { SETTINGS, type AuthSettings } from '../config.js';
 import { ApiProblems, AuthError } from '../errors.js';
 import { NewestStatement, type IssuedStatement } from '../key-set/newest-statement.js';
-import { allScopes } from '../accounts/scopes.js';
-import { exchangedScopes } from '../oauth/exchange-policy.js';
+import { SCOPE_TABLE, scopesOf, type ScopeTable } from '../accounts/scopes.js';
+import { exchangedScopes, PERMISSIONS, type Permission } from '../oauth/exchange-policy.js';
 import { INTROSPECTION_PATH, REVOCATION_PATH } from '../oauth/endpoints.js';
 import { grantTypes } from '../oauth/token.controller.js';
 import { CurrentStatement } from './current-statement.js';
@@ -28,6 +28,8 @@ export class WellKnownController {
     private readonly newest: NewestStatement,
     private readonly currentStatement: CurrentStatement,
     @Inject(SETTINGS) private readonly settings: AuthSettings,
+    @Inject(SCOPE_TABLE) private readonly scopes: ScopeTable,
+    @Inject(PERMISSIONS) private readonly permissions: readonly Permission[],
   ) {}
 
   @Get(KEYSET_PATH)
@@ -73,7 +75,7 @@ export class WellKnownController {
       ...clientEndpoint('introspection', `${issuer}${INTROSPECTION_PATH}`),
       ...clientEndpoint('revocation', `${issuer}${REVOCATION_PATH}`),
       grant_types_supported: grantTypes,
-      scopes_supported: [...allScopes, ...exchangedScopes],
+      scopes_supported: [...scopesOf(this.scopes), ...exchangedScopes(this.permissions)],
       // There is no authorization endpoint, but RFC 8414 requires this member.
       response_types_supported: [],
       access_token_signing_alg_values_supported: algorithmNames,

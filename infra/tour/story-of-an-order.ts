@@ -1,4 +1,4 @@
-/** Step 15: one request goes through two services, and each of them gets a token that is made for it. */
+/** Steps 15 and 16, about the demo: one request goes through two services, and each gets a token that is made for it. */
 import { randomUUID } from 'node:crypto';
 import {
   ACCESS_TOKEN_TYPE,
@@ -9,28 +9,90 @@ import {
 } from '#service-kit';
 import type { Exchange } from './exchange.js';
 import type { Guide } from './guide.js';
-import type { Login } from './people.js';
+import { verdicts } from './observations.js';
+import { tokenFor, type Login } from './people.js';
 import { shortKid, shortToken } from './presentation.js';
-import { decode } from './tokens.js';
+import { decode, kidOf } from './tokens.js';
+
+/** A product, as inventory answers it. */
+interface Product {
+  readonly sku: string;
+  readonly priceCents: number;
+  readonly stock: number;
+}
 
 interface Cast {
   readonly customer: Login;
-  readonly product: { readonly sku: string };
   /** The private key of orders. The tour plays orders, to show what is otherwise between orders and auth alone. */
   readonly clientKeyFile: string;
 }
 
+/** Tells both steps. */
+export async function tellOrder(guide: Guide, { customer, clientKeyFile }: Cast): Promise<void> {
+  const token = await tokenFor(guide, customer, 'orders');
+  const product = await placeOrder(guide, token);
+  await followOrder(guide, token, product, clientKeyFile);
+}
+
+/** What both steps order together. */
+const PIECES = 3;
+
 /** Step 15. */
-export const followOrder = (guide: Guide, { customer, product, clientKeyFile }: Cast) =>
+const placeOrder = (guide: Guide, token: string) =>
+  guide.step(
+    'Read products, place an order',
+    'The customer orders something with the token. orders checks the token by itself. Then it asks inventory for the ' +
+      'price, and reserves the goods there (step 16). The network can fail after the order was made and before the answer arrives. So the request ' +
+      'has an Idempotency-Key: the client can repeat it without a second order.',
+    async () => {
+      const { items } = (await guide.ask<{ items: Product[] }>('inventory', 'GET /products', { expect: 200 }))
+        .body;
+      const product = items.find(({ stock }) => stock >= PIECES);
+      if (!product) throw new Error(`no product on the first page has ${PIECES} pieces in stock`);
+      const body = { lines: [{ sku: product.sku, quantity: 2 }] };
+      const request = { token, headers: { 'idempotency-key': randomUUID() }, body, expect: 201 };
+      const [before, acceptedBefore] = [
+        await priceLookups(guide),
+        await verdicts(guide, 'orders', 'accepted'),
+      ];
+      const first = await guide.ask<{ id: string; totalCents: number }>('orders', 'POST /orders', request);
+      const lookups = (await priceLookups(guide)) - before;
+      guide.check(
+        first.body.totalCents === 2 * product.priceCents,
+        'the order has the price that inventory says',
+      );
+      guide.check(
+        lookups > 0,
+        `orders asked inventory: GET /products/:sku, counted in its /metrics (${lookups})`,
+      );
+      const second = await guide.ask<{ id: string }>('orders', 'POST /orders', request);
+      guide.check(
+        second.body.id === first.body.id,
+        'the same request with the same Idempotency-Key returns the same order',
+      );
+      const accepted = (await verdicts(guide, 'orders', 'accepted')) - acceptedBefore;
+      guide.key(
+        `orders verified with the public half of ${shortKid(kidOf(token))} (its /trust counts ${accepted} accepted requests)`,
+      );
+      guide.learned('A repeated request makes one order', `twice order ${first.body.id.slice(0, 8)}`);
+      return product;
+    },
+  );
+
+/** How often a client has asked inventory for a single product. The number is inventory's own counter. */
+async function priceLookups(guide: Guide): Promise<number> {
+  const answers = await guide.sendToEach<string>('inventory', 'GET /metrics');
+  const counted = /^http_request_duration_seconds_count\{.*route="\/products\/:sku",status="200"\} (\d+)$/m;
+  return answers.reduce((sum, { body }) => sum + Number(counted.exec(body)?.[1] ?? 0), 0);
+}
+
+/** Step 16. */
+const followOrder = (guide: Guide, token: string, product: Product, clientKeyFile: string) =>
   guide.step(
     'Follow one order through two services',
     'orders must reserve goods at inventory for the customer. It does not pass the token of the customer on. It ' +
       'proves itself to auth by its own key, and exchanges the token for one that is good at inventory only.',
     async () => {
-      const login = { body: customer, expect: 200 };
-      const { access_token: token } = (
-        await guide.ask<{ access_token: string }>('auth', 'POST /auth/login', login)
-      ).body;
       const lines = [{ sku: product.sku, quantity: 1 }];
       const headers = { 'idempotency-key': randomUUID() };
       const placed = { token, headers, body: { lines }, expect: 201 };
