@@ -20,7 +20,9 @@ import type { ServerFacts } from '../guard/protections.js';
 import { ServerProcess } from '../guard/server-process.js';
 import { writeMeasured } from '../results-file.js';
 import { count, spreadOf, table } from '../summary.js';
+// #region demo
 import { measureExchanges } from './exchange.js';
+// #endregion demo
 
 const { quick } = parseArgs({ options: { quick: { type: 'boolean', default: false } } }).values;
 const ROUNDS = quick ? 5 : 21;
@@ -100,7 +102,9 @@ try {
     `Measured ${new Date().toISOString().slice(0, 10)}, ${ROUNDS} rounds of ${count(CALLS)} calls; load average at the end ${loadavg()[0]!.toFixed(2)}:`,
     facts,
     tableOf(measured, names[1]!),
+    // #region demo
     await measureExchanges(quick ? 3 : 15, quick ? 20 : 100),
+    // #endregion demo
   ].join('\n\n');
   console.log(text);
   if (!quick) writeMeasured('calls', text);

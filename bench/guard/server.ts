@@ -6,6 +6,12 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Public, Scopes } from '#trust/nest';
 import { guardOf, protections, type Protection, type ServerFacts } from './protections.js';
 
+declare module '#trust/nest' {
+  interface ScopeRegistry {
+    'orders:read': true;
+  }
+}
+
 @Controller()
 class WorkController {
   @Get('work')

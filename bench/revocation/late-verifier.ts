@@ -22,7 +22,9 @@ export interface LateStart {
   readonly natsUrl: string;
   readonly nkeySeed: string;
   readonly anchor: string;
-  /** A good token for orders. */
+  /** The service that it is an instance of. */
+  readonly service: string;
+  /** A good token for this service. */
   readonly token: string;
   readonly revocations: number;
 }
@@ -61,13 +63,13 @@ process.once('message', (start: LateStart) => {
 });
 process.once('disconnect', () => process.exit(0));
 
-async function run({ issuer, fetchUrl, natsUrl, nkeySeed, anchor, token, revocations }: LateStart) {
+async function run({ issuer, fetchUrl, natsUrl, nkeySeed, anchor, service, token, revocations }: LateStart) {
   const bytesBefore = bytesInUse();
   const ring = new KeyRing({ issuer, anchors: [readAnchor(anchor)] });
   const verify = createVerifyAccessToken({ ring });
   const judge = () => {
     try {
-      verify(token, { audience: 'orders' });
+      verify(token, { audience: service });
       return 'accepted';
     } catch (error) {
       return (error as TrustError).code;
@@ -77,11 +79,11 @@ async function run({ issuer, fetchUrl, natsUrl, nkeySeed, anchor, token, revocat
     servers: natsUrl,
     nkeySeed,
     name: 'late',
-    inboxPrefix: '_INBOX_orders',
+    inboxPrefix: `_INBOX_${service}`,
     logger,
   });
   const { connection, firstAttempt } = link;
-  const nats = { connection, firstAttempt, service: 'orders', instance: 'late' };
+  const nats = { connection, firstAttempt, service, instance: 'late' };
   const feed = new StatementFeed({ ring, fetchUrl, nats });
   const started = process.cpuUsage();
   const verdictsBefore: Record<string, number> = {};

@@ -5,7 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import { places, type Place, type Session } from './sessions.js';
+import { places, type Session } from './sessions.js';
 import type { Client, Shown } from './show.js';
 
 /** One logout. Times are in ms of `performance.now()`. */
@@ -13,7 +13,7 @@ export interface Logout {
   readonly sid: string;
   readonly sentAt: number;
   readonly answeredAt: number;
-  readonly shown: Readonly<Record<Place, readonly Shown[]>>;
+  readonly shown: Readonly<Record<string, readonly Shown[]>>;
 }
 
 /** How many sessions are logged out at a time. */
@@ -33,19 +33,19 @@ export async function logOutAll(client: Client, sessions: readonly Session[]): P
 }
 
 async function logOut(client: Client, { sid, tokens }: Session): Promise<Logout> {
-  const shown: Record<Place, Shown[]> = { auth: [], orders: [], inventory: [] };
+  const shown: Record<string, Shown[]> = Object.fromEntries(places.map((place) => [place, []]));
   const logout = { sentAt: Infinity, answeredAt: Infinity };
   const deadline = performance.now() + PATIENCE_MS;
   const lanes = places.map(async (place) => {
-    while (!isDone(shown[place], logout)) {
+    while (!isDone(shown[place]!, logout)) {
       if (performance.now() > deadline) throw new Error(`${place} still accepts a token of ${sid}`);
-      await every(EVERY_MS, async () => shown[place].push(await client.show(place, tokens[place])));
+      await every(EVERY_MS, async () => shown[place]!.push(await client.show(place, tokens[place]!)));
     }
   });
   const order = async () => {
-    while (!places.every((place) => shown[place].length > 0)) await sleep(1);
+    while (!places.every((place) => shown[place]!.length > 0)) await sleep(1);
     await sleep(BEFORE_MS.least + Math.random() * BEFORE_MS.rest);
-    Object.assign(logout, await client.logOut(tokens.auth));
+    Object.assign(logout, await client.logOut(tokens['auth']!));
   };
   await Promise.all([...lanes, order()]);
   return { sid, ...logout, shown };
@@ -66,7 +66,7 @@ export function showBeside(client: Client, sessions: readonly Session[]) {
     for (let turn = 0; !isStopping; turn += 1) {
       const { tokens } = sessions[turn % sessions.length]!;
       await every(BESIDE_EVERY_MS, async () => {
-        counts[(await client.show(place, tokens[place])).verdict] += 1;
+        counts[(await client.show(place, tokens[place]!)).verdict] += 1;
       });
     }
   });
@@ -86,18 +86,18 @@ async function every(ms: number, work: () => Promise<unknown>): Promise<void> {
 }
 
 /** From sending the logout to the arrival of the last acceptance, in ms. 0 if all came before. */
-export function lastAcceptedMs({ sentAt, shown }: Logout, place: Place): number {
-  const last = shown[place].findLast(({ verdict }) => verdict === 'accepted');
+export function lastAcceptedMs({ sentAt, shown }: Logout, place: string): number {
+  const last = shown[place]!.findLast(({ verdict }) => verdict === 'accepted');
   return Math.max(0, (last?.answeredAt ?? 0) - sentAt);
 }
 
 /** How many requests were accepted that were sent after this moment. */
-export function acceptedAfter({ shown }: Logout, place: Place, moment: number): number {
-  return shown[place].filter((each) => each.verdict === 'accepted' && each.sentAt > moment).length;
+export function acceptedAfter({ shown }: Logout, place: string, moment: number): number {
+  return shown[place]!.filter((each) => each.verdict === 'accepted' && each.sentAt > moment).length;
 }
 
 /** How many requests were accepted that were sent after this service had refused the session. */
-export function acceptedAgain(logout: Logout, place: Place): number {
-  const refused = logout.shown[place].find(({ verdict }) => verdict === 'refused');
+export function acceptedAgain(logout: Logout, place: string): number {
+  const refused = logout.shown[place]!.find(({ verdict }) => verdict === 'refused');
   return refused ? acceptedAfter(logout, place, refused.answeredAt) : 0;
 }

@@ -7,6 +7,7 @@ import { eventually } from '#testing';
 import type { RunningSystem } from '../../infra/local/system.js';
 import { projectRoot } from '../../infra/project.js';
 import { readSecret, secretPaths } from '../../infra/system/secrets.js';
+import { guardedServices, services } from '../../infra/system/services.js';
 import { exchange } from '../../infra/tour/exchange.js';
 import type { Bystander } from '../bystander.js';
 import type { LateFacts, LateStart } from './late-verifier.js';
@@ -28,7 +29,9 @@ export interface LateStarts {
 
 const TIMEOUT_MS = 120_000;
 const SCRAPE_EVERY_MS = 250;
-const runs = ['auth', 'orders', 'inventory'] as const;
+const runs = services.map(({ name }) => name);
+/** The service whose instance starts late. */
+const { name: service } = guardedServices[0]!;
 
 interface Stage {
   readonly system: RunningSystem;
@@ -92,8 +95,9 @@ async function lateVerifier(
       issuer: running.issuer,
       fetchUrl: urls['auth']!,
       natsUrl: `nats://127.0.0.1:${running.nats.port}`,
-      nkeySeed: readSecret(join(secretPaths.of(stateDir, 'orders'), 'nats.nk')).trim(),
+      nkeySeed: readSecret(join(secretPaths.of(stateDir, service), 'nats.nk')).trim(),
       anchor: readSecret(join(secretPaths.public(stateDir), 'trust-anchor.pem')),
+      service,
       ...facts,
     } satisfies LateStart);
     const [late] = (await answer) as [LateFacts | { error: string }];

@@ -3,7 +3,7 @@ import type { Bystander } from '../bystander.js';
 import { count, milliseconds, spreadCells, spreadOf, table } from '../summary.js';
 import { acceptedAfter, acceptedAgain, lastAcceptedMs, type Logout } from './logouts.js';
 import type { LateStarts, Published } from './many-revocations.js';
-import { places, type Place } from './sessions.js';
+import { places } from './sessions.js';
 
 /** What was measured of some logouts. */
 export interface Logouts {
@@ -20,7 +20,7 @@ export function lastAcceptances({ logouts }: Logouts): string {
     return [
       place,
       ...spreadCells(spreadOf(logouts.map((logout) => lastAcceptedMs(logout, place)))),
-      count(sum(logouts, ({ shown }) => shown[place].length)),
+      count(sum(logouts, ({ shown }) => shown[place]!.length)),
       count(sent(({ answeredAt }) => answeredAt)),
       count(sum(logouts, (logout) => acceptedAgain(logout, place))),
     ];
@@ -38,7 +38,7 @@ export function parts(
   const spans = (span: (logout: Logout) => number) => spreadCells(spreadOf(logouts.map(span)));
   const heardAt = ({ sid }: Logout) => bystander.arrivedAt(sid) ?? NaN;
   const numbered = ({ sid }: Logout) => numberedAt.get(sid) ?? NaN;
-  const afterHeard = (place: Place) => (logout: Logout) =>
+  const afterHeard = (place: string) => (logout: Logout) =>
     Math.max(0, logout.sentAt + lastAcceptedMs(logout, place) - heardAt(logout));
   return table(
     ['part', 'p50', 'p99', 'max'],
@@ -48,10 +48,9 @@ export function parts(
         'from there until it is on NATS: signed, committed',
         ...spans((each) => heardAt(each) - numbered(each)),
       ],
-      ...(['orders', 'inventory'] as const).map((place) => [
-        `from there to the last acceptance, ${place}`,
-        ...spans(afterHeard(place)),
-      ]),
+      ...places
+        .slice(1)
+        .map((place) => [`from there to the last acceptance, ${place}`, ...spans(afterHeard(place))]),
       ['from sending to the answer 204', ...spans(({ sentAt, answeredAt }) => answeredAt - sentAt)],
       ['one commit, and one message to NATS and back', ...spreadCells(spreadOf(commitAndDeliverMs))],
     ],
@@ -90,8 +89,8 @@ export function manyReport(
 
 /** What must be 0: requests of a session that was accepted again, and answers that are no verdict. */
 export function mistakes({ logouts }: Logouts): number {
-  const strange = (logout: Logout, place: Place) =>
-    logout.shown[place].filter(({ verdict }) => verdict === 'strange').length;
+  const strange = (logout: Logout, place: string) =>
+    logout.shown[place]!.filter(({ verdict }) => verdict === 'strange').length;
   return sum(logouts, (logout) =>
     sum(places, (place) => acceptedAgain(logout, place) + strange(logout, place)),
   );

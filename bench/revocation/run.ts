@@ -12,7 +12,7 @@ import { freePortBase } from '../../infra/local/ports.js';
 import { removePostgresData } from '../../infra/local/postgres-home.js';
 import { startSystem } from '../../infra/local/system.js';
 import { readCredentials } from '../../infra/system/secrets.js';
-import { portClaims } from '../../infra/system/services.js';
+import { guardedServices, portClaims } from '../../infra/system/services.js';
 import { decode } from '../../infra/tour/tokens.js';
 import { Bystander } from '../bystander.js';
 import { circumstances } from '../circumstances.js';
@@ -50,7 +50,7 @@ try {
     stateDir,
     postgresPort: system.running.postgres.port,
     natsPort: system.running.nats.port,
-    account: 'orders',
+    account: guardedServices[0]!.name,
     subject: REVOCATION_SUBJECTS,
     nameOf: sidOf,
   }));
@@ -67,7 +67,7 @@ try {
   const then = await measure(seen, await begin(plan.logoutsAfter), await begin(BESIDE));
   log(`${count(plan.logoutsAfter)} logouts: done`);
   const [{ tokens }] = (await begin(1)) as [Session];
-  const late = await startLate(stage, { count: plan.live, token: tokens.orders });
+  const late = await startLate(stage, { count: plan.live, token: tokens[guardedServices[0]!.name]! });
 
   wrong = mistakes(first) + mistakes(then) + first.wronglyRefused + then.wronglyRefused;
   const seconds = Math.round((Date.now() - begun) / 1000);

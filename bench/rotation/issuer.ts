@@ -32,7 +32,7 @@ export class Issuer {
     this.adminToken = await this.login(this.credentials.admin);
   }
 
-  /** A token for orders, signed by the key that is active. */
+  /** A token for the service that customers use, signed by the key that is active. */
   loginCustomer(): Promise<string> {
     return this.login(this.credentials.demo);
   }

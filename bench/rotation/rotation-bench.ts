@@ -2,6 +2,7 @@
  * The bench of the claim: keys are rotated and revoked under constant traffic; nobody may be refused wrongly and, after
  * the bound, nobody accepted wrongly. Two usual verifiers get the same traffic in the same run.
  */
+import { guardedServices } from '../../infra/system/services.js';
 import { eventually } from '#testing';
 import type { Bystander } from '../bystander.js';
 import { BenchSystem } from './bench-system.js';
@@ -83,7 +84,7 @@ export interface TrafficResult {
   readonly withoutNats: RevocationsResult | undefined;
 }
 
-const AUDIENCE = 'orders';
+const AUDIENCE = guardedServices[0]!.name;
 /** The name of the bystander's account in NATS. */
 const BYSTANDER = 'bystander';
 

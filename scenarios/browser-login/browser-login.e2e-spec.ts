@@ -8,7 +8,8 @@ import { projectRoot } from '../../infra/project.js';
 import { findChromium } from '../support/chromium.js';
 import { scenario } from '../support/scenario.js';
 import { startLossyProxy } from './lossy-proxy.js';
-import { servePage } from './serve-page.js';
+import { mainService } from '../support/scenario-system.js';
+import { pageService, servePage, type PageConfig } from './serve-page.js';
 
 const executablePath = findChromium();
 
@@ -22,8 +23,8 @@ if (executablePath === undefined) {
 }
 
 async function declare(executable: string): Promise<void> {
-  let urls = { auth: '', orders: '' };
-  const ours = await servePage(0, () => urls);
+  let config: PageConfig = { auth: '', ...pageService('') };
+  const ours = await servePage(0, () => config);
   const foreign = await serveForeignPage();
   let authUrl = '';
   const proxy = await startLossyProxy(() => authUrl);
@@ -32,7 +33,7 @@ async function declare(executable: string): Promise<void> {
 
   const settings = { CORS_ALLOWED_ORIGINS: ours.origin };
   const seconds = 8;
-  const periods = { auth: { ...settings, ACCESS_TOKEN_SECONDS: String(seconds) }, orders: settings };
+  const periods = { auth: { ...settings, ACCESS_TOKEN_SECONDS: String(seconds) }, [mainService]: settings };
 
   scenario(import.meta.url, periods, (system, step) => {
     let context: BrowserContext;
@@ -61,7 +62,7 @@ async function declare(executable: string): Promise<void> {
       return newest(page);
     }
     const isLoggedIn = (page: Page) => page.locator('body').getAttribute('data-login');
-    const cookies = (where: BrowserContext) => where.cookies(`${urls.auth}/auth/refresh`);
+    const cookies = (where: BrowserContext) => where.cookies(`${config.auth}/auth/refresh`);
     const claims = async (page: Page) => JSON.parse((await page.locator('#claims').textContent())!);
     /** How many POST requests to this path auth has answered, in all or with this status. */
     async function answered(path: string, status = '\\d+'): Promise<number> {
@@ -73,7 +74,7 @@ async function declare(executable: string): Promise<void> {
     }
     const sessions = async (page: Page) => {
       const { sid } = await claims(page);
-      const token = await system.grant('orders');
+      const token = await system.grant();
       const { body } = await system.ask('auth', 'GET /auth/sessions?limit=100', { token: token.token });
       return (body.items as { sid: string }[]).filter((session) => session.sid === sid).length;
     };
@@ -82,12 +83,12 @@ async function declare(executable: string): Promise<void> {
       const url = (service: string) =>
         system.parts.running.services[service]!.url.replace('127.0.0.1', 'localhost');
       authUrl = url('auth');
-      urls = { auth: proxy.url, orders: url('orders') };
+      config = { auth: proxy.url, ...pageService(url(mainService)) };
       context = await browser.newContext();
       tab = await open(context);
       expect(await newest(tab)).toBe('open the page: nobody is logged in here; log in');
       await logIn(tab);
-      expect(await press(tab, 'call')).toBe('call orders: 200');
+      expect(await press(tab, 'call')).toBe(`call the service: ${config.status}`);
     });
 
     step('2. Look for the tokens', async () => {
@@ -106,7 +107,7 @@ async function declare(executable: string): Promise<void> {
         sameSite: 'Strict',
       });
       // Not sent to any other path, so no service but auth receives it.
-      expect(await context.cookies(`${urls.orders}/orders`)).toEqual([]);
+      expect(await context.cookies(config.url)).toEqual([]);
       if (process.env['PICTURE']) {
         await tab.setViewportSize({ width: 800, height: 780 });
         await tab.screenshot({ path: join(projectRoot, 'scenarios/browser-login/page.png') });
@@ -126,7 +127,7 @@ async function declare(executable: string): Promise<void> {
       await eventually(async () => (await tab.locator('#left').textContent())!.startsWith('expired'), {
         timeoutMs: (seconds + 5) * 1000,
       });
-      expect(await press(tab, 'call')).toBe('call orders: 200');
+      expect(await press(tab, 'call')).toBe(`call the service: ${config.status}`);
       expect((await claims(tab)).jti).not.toBe(jti);
     });
 
@@ -187,7 +188,7 @@ async function declare(executable: string): Promise<void> {
       await evil.goto(foreign.origin);
       const attempt = (headers: object) =>
         evil.evaluate<string>(
-          `fetch('${urls.auth}/auth/refresh', { method: 'POST', credentials: 'include', headers: ${JSON.stringify(headers)} })
+          `fetch('${config.auth}/auth/refresh', { method: 'POST', credentials: 'include', headers: ${JSON.stringify(headers)} })
              .then(() => 'read', () => 'blocked')`,
         );
       const [refreshes, refused] = [await answered('/auth/refresh'), await answered('/auth/refresh', '403')];
@@ -199,12 +200,12 @@ async function declare(executable: string): Promise<void> {
 
       // A form needs no permission of auth. Without the cookie, the answer would be 401.
       await evil.evaluate(
-        `const form = Object.assign(document.createElement('form'), { method: 'post', action: '${urls.auth}/auth/logout' });
+        `const form = Object.assign(document.createElement('form'), { method: 'post', action: '${config.auth}/auth/logout' });
          document.body.append(form);
          setTimeout(() => form.submit());`,
       );
       await eventually(async () => (await answered('/auth/logout', '403')) === 1);
-      await evil.waitForURL(`${urls.auth}/auth/logout`);
+      await evil.waitForURL(`${config.auth}/auth/logout`);
       expect(await cookies(context)).toEqual(before);
       await evil.close();
       expect(await press(tab, 'refresh')).toBe('refresh: a new access token');
@@ -220,8 +221,8 @@ async function declare(executable: string): Promise<void> {
       expect(await isLoggedIn(tab)).toBe('no');
       expect(await cookies(context)).toEqual([]);
       // The access token of the other tab is revoked, and its refresh finds no cookie.
-      await eventually(async () => (await press(other, 'call')) !== 'call orders: 200');
-      expect(await newest(other)).toBe('call orders: nobody is logged in here; log in');
+      await eventually(async () => (await press(other, 'call')) !== `call the service: ${config.status}`);
+      expect(await newest(other)).toBe('call the service: nobody is logged in here; log in');
       expect(await isLoggedIn(other)).toBe('no');
       await other.close();
     });
@@ -230,10 +231,10 @@ async function declare(executable: string): Promise<void> {
       const phone = await browser.newContext();
       const there = await open(phone);
       await Promise.all([logIn(there), logIn(tab)]);
-      expect(await press(there, 'call')).toBe('call orders: 200');
+      expect(await press(there, 'call')).toBe(`call the service: ${config.status}`);
       expect(await press(tab, 'everywhere')).toBe('log out everywhere: done');
-      await eventually(async () => (await press(there, 'call')) !== 'call orders: 200');
-      expect(await newest(there)).toBe('call orders: nobody is logged in here; log in');
+      await eventually(async () => (await press(there, 'call')) !== `call the service: ${config.status}`);
+      expect(await newest(there)).toBe('call the service: nobody is logged in here; log in');
       expect(await isLoggedIn(there)).toBe('no');
       await phone.close();
     });

@@ -5,11 +5,25 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import typescript from 'typescript';
 import { projectRoot } from '../../infra/project.js';
+import { guardedServices } from '../../infra/system/services.js';
 
-/** The base URLs of the services that the page calls. */
+/** What the page calls: auth, and a guarded route of one service. */
 export interface PageConfig {
+  /** The base URL of auth. */
   readonly auth: string;
-  readonly orders: string;
+  readonly audience: string;
+  readonly url: string;
+  readonly method: string;
+  readonly body?: object | undefined;
+  /** The answer if the token is good. */
+  readonly status: number;
+}
+
+/** What the page calls at the first service of the table, which is at this base URL. */
+export function pageService(baseUrl: string): Omit<PageConfig, 'auth'> {
+  const { name: audience, guardedRoute } = guardedServices[0]!;
+  const [method = '', path = ''] = guardedRoute.route.split(' ');
+  return { audience, url: `${baseUrl}${path}`, method, body: guardedRoute.body, status: guardedRoute.status };
 }
 
 const folder = join(projectRoot, 'scenarios/browser-login/page');
@@ -37,10 +51,10 @@ const files: Readonly<Record<string, { type: string; content: () => string }>> =
  */
 export async function servePage(port: number, config: () => PageConfig) {
   const server = createServer((request, response) => {
-    const { auth, orders } = config();
+    const { auth, url } = config();
     const isConfig = request.url === '/config.json';
     const file = isConfig
-      ? { type: 'application/json', content: () => JSON.stringify({ auth, orders }) }
+      ? { type: 'application/json', content: () => JSON.stringify(config()) }
       : files[request.url ?? ''];
     if (!file) return response.writeHead(404).end();
     const own =
@@ -48,7 +62,7 @@ export async function servePage(port: number, config: () => PageConfig) {
     response.writeHead(200, {
       'content-type': `${file.type}; charset=utf-8`,
       // Only scripts of this server run, and `fetch` reaches only these hosts.
-      'content-security-policy': `${own}; frame-ancestors 'none'; connect-src 'self' ${auth} ${orders}`,
+      'content-security-policy': `${own}; frame-ancestors 'none'; connect-src 'self' ${auth} ${url && new URL(url).origin}`,
       'cache-control': 'no-store',
     });
     return response.end(file.content());

@@ -1,6 +1,7 @@
 /** `npm run browser-login`: serves the page for the system that `npm start` runs. Ctrl-C ends it. */
 import { defaultStateDir, readRunning } from '../../infra/local/state-dir.js';
-import { servePage } from './serve-page.js';
+import { guardedServices } from '../../infra/system/services.js';
+import { pageService, servePage } from './serve-page.js';
 
 /** The port base plus this number. */
 const PORT_OFFSET = 80;
@@ -13,7 +14,7 @@ if (!running) {
 const { portBase, services } = running;
 // Like the page, so that both are one site for the browser.
 const urlOf = (service: string) => services[service]!.url.replace('127.0.0.1', 'localhost');
-const config = { auth: urlOf('auth'), orders: urlOf('orders') };
+const config = { auth: urlOf('auth'), ...pageService(urlOf(guardedServices[0]!.name)) };
 const { origin } = await servePage(portBase + PORT_OFFSET, () => config);
 
 const preflight = await fetch(`${config.auth}/auth/refresh`, {

@@ -6,5 +6,5 @@ import { defaultStateDir } from '../../infra/local/state-dir.js';
 import { tokenEncryptionKeysFile } from '../../infra/system/token-keys.js';
 import { encryptFor } from './holders.js';
 
-const [text = '', service = 'orders'] = process.argv.slice(2);
+const [text = '', service = ''] = process.argv.slice(2);
 process.stdout.write(`${encryptFor(service, text, tokenEncryptionKeysFile(defaultStateDir))}\n`);

@@ -3,9 +3,11 @@
  * that auth never issued, signed with a private key out of the running system's own database.
  */
 import { defaultStateDir, readRunning } from '../../infra/local/state-dir.js';
+import { guardedServices } from '../../infra/system/services.js';
 import { forge, openDatabase, stealKeys } from './stolen-key.js';
 
-const [aud = 'orders', scope = 'orders:read', wanted = 'active'] = process.argv.slice(2);
+const [aud = guardedServices[0]!.name, scope = `${aud}:read ${aud}:write`, wanted = 'active'] =
+  process.argv.slice(2);
 const running = readRunning(defaultStateDir);
 if (running === undefined) throw new Error('Nothing to steal from: start the system with npm start.');
 const victim = { stateDir: defaultStateDir, issuer: running.issuer, postgresPort: running.postgres.port };

@@ -6,6 +6,8 @@ import { startExtraInstance, type ExtraInstance } from '../support/extra-instanc
 import { keyChangePeriods } from '../support/key-change-periods.js';
 import { scenario } from '../support/scenario.js';
 import {
+  guarded,
+  mainService,
   verifiers as allVerifiers,
   type Grant,
   type Ring,
@@ -16,7 +18,7 @@ import { expectOnly200, type Traffic } from '../support/traffic.js';
 scenario(import.meta.url, keyChangePeriods(15), (system, step) => {
   let first: { kid: string; standby: string };
   /** Tokens of the key that is about to go, for each service. */
-  let old: { orders: Grant; inventory: Grant };
+  let old: Grant[];
   /** When the last of the tokens that we have of the first key expires; milliseconds. */
   let lastTokenEndsAt: number;
   let traffic: Traffic;
@@ -25,9 +27,8 @@ scenario(import.meta.url, keyChangePeriods(15), (system, step) => {
   let lastSeenAt = 0;
   let goneAt: number | undefined;
 
-  async function grantBoth() {
-    return { orders: await system.grant('orders'), inventory: await system.grant('inventory') };
-  }
+  const ofOldKey = (index: number) => system.knock(old[index]!);
+  const ofNewKey = async (service: string) => system.knock(await system.grant(service));
 
   /** What a third party sees, who only fetches the JWKS. */
   async function lookForFirstKey(): Promise<number> {
@@ -40,7 +41,7 @@ scenario(import.meta.url, keyChangePeriods(15), (system, step) => {
 
   step('1. See the active key, the standby, and which verifiers have it', async () => {
     first = await eventually(() => standbyHeldByAll(system), { timeoutMs: 10_000 });
-    for (const service of ['orders', 'inventory']) {
+    for (const service of guarded) {
       const { keys } = await system.ring(service);
       expect(keys.map(({ status, alg }) => `${status} ${alg}`).sort()).toEqual([
         'active ES256',
@@ -50,25 +51,24 @@ scenario(import.meta.url, keyChangePeriods(15), (system, step) => {
   });
 
   step('2. Send requests that never pause', async () => {
-    old = await grantBoth();
-    traffic = system.traffic({
-      'orders, old token': () => system.knock(old.orders),
-      'inventory, old token': () => system.knock(old.inventory),
-      'orders, fresh token': async () => system.knock(await system.grant('orders')),
-      'inventory, fresh token': async () => system.knock(await system.grant('inventory')),
-    });
+    old = await system.grants();
+    const lanes = guarded.flatMap((service, index) => [
+      [`${service}, old token`, () => ofOldKey(index)],
+      [`${service}, fresh token`, () => ofNewKey(service)],
+    ]);
+    traffic = system.traffic(Object.fromEntries(lanes));
     system.traffic({ jwks: lookForFirstKey });
     await traffic.untilAnswered(5);
   });
 
   step('3. Rotate to RS256, and back to ES256', async () => {
     for (const alg of ['RS256', 'ES256']) {
-      old = await grantBoth();
-      if (kidOf(old.orders.token) === first.kid)
-        lastTokenEndsAt = (decode(old.orders.token).claims['exp'] as number) * 1000;
+      old = await system.grants();
+      if (kidOf(old[0]!.token) === first.kid)
+        lastTokenEndsAt = (decode(old[0]!.token).claims['exp'] as number) * 1000;
       const { status, body } = await system.admin('POST /admin/keys/rotate', { alg });
       expect({ status, alg: body.alg }).toEqual({ status: 200, alg });
-      const { token } = await system.grant('orders');
+      const { token } = await system.grant();
       expect(decode(token).header).toMatchObject({ alg, kid: body.kid });
       const { verifiers } = await system.verifiers();
       expect(verifiers.map(({ service }) => service).sort()).toEqual(['auth', ...allVerifiers].sort());
@@ -89,18 +89,18 @@ scenario(import.meta.url, keyChangePeriods(15), (system, step) => {
   });
 
   step('5. Freeze a verifier, and rotate', async () => {
-    extra = await startExtraInstance(system, 'orders');
+    extra = await startExtraInstance(system, mainService);
     const instance = await eventually(() => nameOf(system, extra.child.pid));
     process.kill(extra.child.pid, 'SIGSTOP');
-    old = await grantBoth();
+    old = await system.grants();
     traffic = system.traffic({
-      'orders, old token': () => system.knock(old.orders),
-      'orders, fresh token': async () => system.knock(await system.grant('orders')),
+      'old token': () => ofOldKey(0),
+      'fresh token': () => ofNewKey(mainService),
     });
     const rotating = system.admin('POST /admin/keys/rotate', { alg: 'ES384' });
     await eventually(async () => {
       const { rotation } = await system.keys();
-      expect(rotation?.waitingFor).toEqual([`orders/${instance}`]);
+      expect(rotation?.waitingFor).toEqual([`${mainService}/${instance}`]);
     });
     const { status, body } = await rotating;
     expect(status).toBe(200);
@@ -111,28 +111,31 @@ scenario(import.meta.url, keyChangePeriods(15), (system, step) => {
 
   step('6. Let the frozen verifier continue', async () => {
     process.kill(extra.child.pid, 'SIGCONT');
-    const { token } = await system.grant('orders');
+    const grant = await system.grant();
     await eventually(async () => {
       const { body } = await exchange<Ring>('GET', `${extra.url}/trust`);
-      expect(body.keys).toContainEqual(expect.objectContaining({ kid: kidOf(token), status: 'active' }));
+      expect(body.keys).toContainEqual(
+        expect.objectContaining({ kid: kidOf(grant.token), status: 'active' }),
+      );
     });
-    expect((await exchange('GET', `${extra.url}/orders`, { token })).status).toBe(200);
+    expect(await system.knock(grant, extra.url)).toBe(200);
     await extra.child.stop();
   });
 
   step('7. Let auth rotate by itself', async () => {
-    const before = (await system.grant('orders')).token;
+    const before = (await system.grant()).token;
     system.configure('auth', { ROTATION_SECONDS: '2' });
     await system.parts.restart('auth');
     const after = await eventually(
       async () => {
-        const { token } = await system.grant('orders');
+        const { token } = await system.grant();
         expect(kidOf(token)).not.toBe(kidOf(before));
         return token;
       },
       { timeoutMs: 20_000, everyMs: 200 },
     );
-    for (const token of [before, after]) expect(await system.knock({ audience: 'orders', token })).toBe(200);
+    for (const token of [before, after])
+      expect(await system.knock({ audience: mainService, token })).toBe(200);
   });
 
   step('8. See the first key leave the JWKS', async () => {

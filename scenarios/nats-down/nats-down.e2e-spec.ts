@@ -7,7 +7,7 @@ import { eventually } from '#testing';
 import { decode } from '../../infra/tour/tokens.js';
 import { statePaths } from '../../infra/local/state-dir.js';
 import { scenario } from '../support/scenario.js';
-import { verifiers, type Grant, type Ring } from '../support/scenario-system.js';
+import { guarded, mainService, verifiers, type Grant, type Ring } from '../support/scenario-system.js';
 import { expectOnly200, timeUntil, type Traffic } from '../support/traffic.js';
 
 /** A ring is confirmed for 15 s, looks at its age once a second, and asks the issuer then. */
@@ -26,22 +26,17 @@ const periods = {
 };
 
 scenario(import.meta.url, periods, (system, step) => {
-  const resourceServices = ['orders', 'inventory'] as const;
   let traffic: Traffic;
   let old: Grant[];
   let pids: readonly number[];
 
-  const pidsOf = () => resourceServices.map((service) => system.parts.running.services[service]!.pid);
-  const rings = () => Promise.all(resourceServices.map((service) => system.ring(service)));
+  const pidsOf = () => guarded.map((service) => system.parts.running.services[service]!.pid);
+  const rings = () => Promise.all(guarded.map((service) => system.ring(service)));
   const ready = async (service: string) => {
     const { status, body } = await system.ask(service, 'GET /health/ready');
     return { http: status, status: body.status, nats: body.checks.nats.status };
   };
-  const freshTraffic = () =>
-    system.traffic({
-      orders: async () => system.knock(await system.grant('orders')),
-      inventory: async () => system.knock(await system.grant('inventory')),
-    });
+  const freshTraffic = () => system.traffic(system.freshLanes());
 
   step('1. Send requests that never pause', async () => {
     pids = pidsOf();
@@ -49,14 +44,14 @@ scenario(import.meta.url, periods, (system, step) => {
       expect(freshness).toBe('confirmed');
       expect(statements.accepted.nats).toBeGreaterThan(0);
     }
-    old = [await system.grant('orders'), await system.grant('inventory')];
+    old = await system.grants();
     traffic = freshTraffic();
     await traffic.untilAnswered(5);
   });
 
   step('2. Stop NATS', async () => {
     await system.parts.kill('nats');
-    for (const service of ['auth', ...resourceServices]) {
+    for (const service of ['auth', ...guarded]) {
       await eventually(async () =>
         expect(await ready(service)).toEqual({ http: 200, status: 'degraded', nats: 'degraded' }),
       );
@@ -73,8 +68,7 @@ scenario(import.meta.url, periods, (system, step) => {
     expect(body.silent.map((name: string) => name.split('/')[0]).sort()).toEqual([...verifiers].sort());
     expect(body.activeKid).not.toBe(kid);
     // The standby signs at once, and every service has had it for long.
-    for (const audience of resourceServices)
-      expect(await system.knock(await system.grant(audience))).toBe(200);
+    for (const audience of guarded) expect(await system.knock(await system.grant(audience))).toBe(200);
 
     await Promise.all(
       old.map((grant) => timeUntil(401, () => system.knock(grant), { withinMs: boundMs + graceMs, since })),
@@ -102,9 +96,9 @@ scenario(import.meta.url, periods, (system, step) => {
     rmSync(join(statePaths.nats(system.stateDir), 'jetstream'), { recursive: true });
     await system.parts.launch('nats');
     await untilLive(before);
-    const orders = await system.natsAs('orders');
+    const nats = await system.natsAs(mainService);
     const stored = await eventually(async () => {
-      const answer = await orders.request(KEYSET_DIRECT_GET, '', { timeout: 1_000 });
+      const answer = await nats.request(KEYSET_DIRECT_GET, '', { timeout: 1_000 });
       expect(answer.headers?.code).toBeFalsy();
       return decode(answer.string());
     });
@@ -114,12 +108,9 @@ scenario(import.meta.url, periods, (system, step) => {
   });
 
   step('6. Stop NATS and auth', async () => {
-    const [orders, inventory] = [await system.grant('orders'), await system.grant('inventory')];
+    const grants = await system.grants();
     await Promise.all([system.parts.kill('nats'), system.parts.kill('auth')]);
-    traffic = system.traffic({
-      orders: () => system.knock(orders),
-      inventory: () => system.knock(inventory),
-    });
+    traffic = system.traffic(system.lanes(grants));
     const expiries = (await rings()).map(({ exp }) => exp!);
     await eventually(() => Object.values(traffic.counts).every((lane) => lane[503]! > 0), {
       timeoutMs: 25_000,
@@ -127,13 +118,13 @@ scenario(import.meta.url, periods, (system, step) => {
     expect(Date.now() / 1000).toBeGreaterThanOrEqual(Math.max(...expiries));
     for (const lane of Object.values(await traffic.stop()))
       expect(lane).toEqual({ 200: expect.any(Number), 503: expect.any(Number) });
-    expect((await rings()).map(({ freshness }) => freshness)).toEqual(['stale', 'stale']);
+    expect((await rings()).map(({ freshness }) => freshness)).toEqual(guarded.map(() => 'stale'));
   });
 
   step('7. Start both again', async () => {
     const before = await rings();
     await Promise.all([system.parts.launch('nats'), system.parts.launch('auth')]);
-    for (const audience of resourceServices) {
+    for (const audience of guarded) {
       const grant = await system.grant(audience);
       await timeUntil(200, () => system.knock(grant), { withinMs: 3_000 });
     }
@@ -149,7 +140,7 @@ scenario(import.meta.url, periods, (system, step) => {
           expect(freshness).toBe('confirmed');
           expect(statements.accepted.nats).toBeGreaterThan(before[index]!.statements.accepted.nats + 1);
         }
-        for (const service of ['auth', ...resourceServices])
+        for (const service of ['auth', ...guarded])
           expect(await ready(service)).toEqual({ http: 200, status: 'ready', nats: 'up' });
       },
       { timeoutMs: 10_000, everyMs: 50 },

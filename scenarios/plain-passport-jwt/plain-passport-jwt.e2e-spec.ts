@@ -6,11 +6,11 @@ import { eventually, freePort } from '#testing';
 import { projectRoot } from '../../infra/project.js';
 import { startChild } from '../../infra/local/processes.js';
 import { exchange } from '../../infra/tour/exchange.js';
-import { kidOf } from '../../infra/tour/tokens.js';
+import { decode, kidOf } from '../../infra/tour/tokens.js';
 import { forge, openDatabase, stealKeys, type StolenKey, type Victim } from '../key-compromise/stolen-key.js';
 import { keyChangePeriods } from '../support/key-change-periods.js';
 import { scenario } from '../support/scenario.js';
-import type { ScenarioSystem } from '../support/scenario-system.js';
+import { mainService, type ScenarioSystem } from '../support/scenario-system.js';
 
 const tokenSeconds = 10;
 
@@ -23,18 +23,19 @@ scenario(import.meta.url, keyChangePeriods(tokenSeconds), (system, step) => {
   let stolen: StolenKey;
   /** With the options that the examples of jwks-rsa have. */
   let plain: Plain;
+  /** What a good token permits. */
+  let scope: string;
 
-  /** What the plain service and orders, with Signet's guard, say to the same token at the same time. */
+  /** What the plain service and another one, with Signet's guard, say to the same token at the same time. */
   const verdicts = async (token: string, service = plain) => {
     const [ofPlain, ofSignet] = await Promise.all([
       service(token),
-      system.knock({ audience: 'orders', token }),
+      system.knock({ audience: mainService, token }),
     ]);
     return { plain: ofPlain, signet: ofSignet };
   };
-  const logIn = () => system.logIn('demo', 'orders');
-  const forgeWith = (key: StolenKey) =>
-    forge(victim, key, { aud: 'orders', scope: 'orders:read', exp: in10s() });
+  const logIn = async () => (await system.grant()).token;
+  const forgeWith = (key: StolenKey) => forge(victim, key, { aud: mainService, scope, exp: in10s() });
   const stealActive = async () =>
     (await stealKeys(victim, database)).find(({ status }) => status === 'active')!;
 
@@ -46,6 +47,7 @@ scenario(import.meta.url, keyChangePeriods(tokenSeconds), (system, step) => {
     system.atEnd(() => database.end());
     plain = await startPlain(system);
     const token = await logIn();
+    scope = decode(token).claims['scope'] as string;
     expect(await verdicts(token)).toEqual({ plain: 200, signet: 200 });
     expect(await verdicts(withOtherKid(token))).toEqual({ plain: 401, signet: 401 });
     expect(await verdicts(`${token.slice(0, -6)}AAAAAA`)).toEqual({ plain: 401, signet: 401 });
@@ -162,6 +164,7 @@ async function startPlain(system: ScenarioSystem, options: object = {}): Promise
     env: {
       PORT: `${port}`,
       ISSUER: system.parts.running.issuer,
+      AUDIENCE: mainService,
       JWKS_OPTIONS: JSON.stringify(options),
     },
     logFile: join(system.stateDir, 'plain.log'),

@@ -12,11 +12,12 @@ import { AuthGuard, PassportStrategy } from '@nestjs/passport';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { passportJwtSecret, type ExpressJwtOptions } from 'jwks-rsa';
 import { ExtractJwt, Strategy } from 'passport-jwt';
+import { guardedServices } from '../../infra/system/services.js';
 
 const {
   PORT = '3020',
   ISSUER = 'http://localhost:3000',
-  AUDIENCE = 'orders',
+  AUDIENCE = guardedServices[0]!.name,
   JWKS_OPTIONS = '{}',
 } = process.env;
 

@@ -7,13 +7,21 @@
 PORT_BASE=${PORT_BASE:-3000}
 STATE_DIR=${STATE_DIR:-.signet}
 
-# url SERVICE
-url() {
-  case $1 in auth) echo "http://localhost:$PORT_BASE" ;; orders) echo "http://localhost:$((PORT_BASE + 1))" ;;
-    *) echo "http://localhost:$((PORT_BASE + 2))" ;; esac
-}
+# A line for each service of infra/system/services.ts: its name, its port offset, and its guarded route with the body.
+SERVICES=$(node --input-type=module -e '
+  import { services } from "./dist/infra/system/services.js";
+  for (const { name, portOffset, guardedRoute } of services) {
+    const { route, body } = guardedRoute ?? { route: "none /" };
+    console.log(name, portOffset, route, body ? JSON.stringify(body) : "");
+  }')
 
-# login WHO [AUDIENCE]: prints a new token. WHO is demo or admin. Without AUDIENCE it is for orders (demo) or auth (admin).
+service() { echo "$SERVICES" | grep "^$1 "; }
+
+# url SERVICE
+url() { service "$1" | { read -r _ offset _; echo "http://localhost:$((PORT_BASE + offset))"; }; }
+
+# login WHO [AUDIENCE]: prints a new token. WHO is demo or admin. AUDIENCE is the name of a service. Without it, the token of
+# admin is for auth, and the token of demo is for the service that customers use.
 login() {
   node -p "
     const { email, password } = JSON.parse(require('fs').readFileSync('$STATE_DIR/credentials.json')).$1;
@@ -22,13 +30,13 @@ login() {
     node -p 'JSON.parse(require("fs").readFileSync(0)).access_token'
 }
 
-# knock TOKEN SERVICE: prints the status; orders lists orders, inventory sets a stock to 100
+# knock TOKEN SERVICE: sends the token to the guarded route of the service, and prints the status
 knock() {
-  if [ "$2" = orders ]; then set -- "$1" "$(url orders)/orders"
-  else set -- "$1" "$(url inventory)/products/${SKU:-SEAL-BRASS}/stock" -X PUT -H 'content-type: application/json' -d '{"stock":100}'
-  fi
-  token=$1; shift
-  curl -s -o /dev/null -w '%{http_code}\n' -H "Authorization: Bearer $token" "$@"
+  service "$2" | {
+    read -r _ offset method path body
+    curl -s -o /dev/null -w '%{http_code}\n' -X "$method" "http://localhost:$((PORT_BASE + offset))$path" \
+      -H "Authorization: Bearer $1" ${body:+-H 'content-type: application/json' -d "$body"}
+  }
 }
 
 # admin METHOD PATH [BODY]: asks auth as the administrator

@@ -5,7 +5,7 @@ import { connect, nkeyAuthenticator, type NatsConnection } from '@nats-io/transp
 import { freePortBase } from '#testing';
 import type { KeyRingFacts } from '#trust';
 import { type Credentials, readCredentials, secretPaths } from '../../infra/system/secrets.js';
-import { portClaims, services } from '../../infra/system/services.js';
+import { guardedServices, portClaims, services } from '../../infra/system/services.js';
 import { postgresDataParent } from '../../infra/local/postgres-home.js';
 import { tellReaper } from '../../infra/local/reaper-client.js';
 import { type RunningSystem, startSystem } from '../../infra/local/system.js';
@@ -19,17 +19,20 @@ export type AnyJson = any;
 /** Environment of each service, by name, on top of the generated one. */
 export type ServiceSettings = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** The resource services that a scenario knocks at. */
-export type Audience = 'orders' | 'inventory';
-
 /** All services that verify tokens and sign none. */
 export const verifiers: readonly string[] = services
   .filter(({ trust }) => trust === 'verifier')
   .map(({ name }) => name);
 
+/** Those of them at which scenarios show tokens. */
+export const guarded: readonly string[] = guardedServices.map(({ name }) => name);
+
+/** The service of a scenario that needs only one. */
+export const mainService = guarded[0]!;
+
 /** A token and the service it is for. */
 export interface Grant {
-  readonly audience: Audience;
+  readonly audience: string;
   readonly token: string;
 }
 
@@ -62,7 +65,6 @@ export class ScenarioSystem {
   private readonly settings: Record<string, Readonly<Record<string, string>>>;
   private system: RunningSystem | undefined;
   private readonly endings: (() => unknown)[] = [];
-  private knownSku: string | undefined;
   /** Secrets, logs and data of this system; what an attacker steals, he steals from here. */
   readonly stateDir = mkdtempSync(join(tmpdir(), 'scenario-'));
 
@@ -70,7 +72,7 @@ export class ScenarioSystem {
     this.settings = { ...settings };
   }
 
-  /** The processes: `kill`, `halt`, `launch`, `restart` of `auth`, `orders`, `inventory`, `nats`, `postgres`. */
+  /** The processes: `kill`, `halt`, `launch`, `restart` of `nats`, `postgres` and each service by its name. */
   get parts(): RunningSystem {
     if (this.system === undefined) throw new Error('the system has not been started');
     return this.system;
@@ -126,17 +128,42 @@ export class ScenarioSystem {
     return answer.body.access_token;
   }
 
-  /** A new token that this resource service accepts: the customer's for orders, the administrator's for inventory. */
-  async grant(audience: Audience): Promise<Grant> {
-    return { audience, token: await this.logIn(audience === 'orders' ? 'demo' : 'admin', audience) };
+  /** A new token that this service accepts, of whoever may use it. */
+  async grant(audience = mainService): Promise<Grant> {
+    const who = routeOf(audience).role === 'customer' ? 'demo' : 'admin';
+    return { audience, token: await this.logIn(who, audience) };
   }
 
-  /** Shows a token to its service and returns the status: 200 wherever the token is accepted. */
-  async knock({ audience, token }: Grant): Promise<number> {
-    if (audience === 'orders') return (await this.ask('orders', 'GET /orders', { token })).status;
-    // inventory has no protected route that only reads.
-    const route = `PUT /products/${await this.sku()}/stock`;
-    return (await this.ask('inventory', route, { token, body: { stock: 100 } })).status;
+  /** A new token for each service. */
+  grants(): Promise<Grant[]> {
+    return Promise.all(guarded.map((service) => this.grant(service)));
+  }
+
+  /** Lanes for `traffic`: to each service, with these tokens. */
+  lanes(grants: readonly Grant[]): Lanes {
+    return Object.fromEntries(grants.map((grant) => [grant.audience, () => this.knock(grant)]));
+  }
+
+  /** Lanes for `traffic`: to each service, with a new token each time. */
+  freshLanes(): Lanes {
+    const request = async (service: string) => this.knock(await this.grant(service));
+    return Object.fromEntries(guarded.map((service) => [service, () => request(service)]));
+  }
+
+  /**
+   * Shows a token to its service, or to another instance of it, and returns the status. It is 200 wherever the token is
+   * accepted, also if the route of this service answers 201.
+   */
+  async knock(grant: Grant, url?: string): Promise<number> {
+    const { status } = await this.present(grant, url);
+    return status === routeOf(grant.audience).status ? 200 : status;
+  }
+
+  /** Shows a token to its service, or to another instance of it. */
+  present({ audience, token }: Grant, url = this.parts.urls[audience]): Promise<Exchange<AnyJson>> {
+    const { route, body } = routeOf(audience);
+    const [method = '', path = ''] = route.split(' ');
+    return exchange<AnyJson>(method, `${url}${path}`, { token, body });
   }
 
   /** A request of a freshly logged-in administrator. @throws Error unless it is answered 2xx */
@@ -173,9 +200,8 @@ export class ScenarioSystem {
     this.atEnd(() => connection.close());
     return connection;
   }
+}
 
-  private async sku(): Promise<string> {
-    this.knownSku ??= (await this.ask('inventory', 'GET /products')).body.items[0].sku as string;
-    return this.knownSku;
-  }
+function routeOf(service: string) {
+  return guardedServices.find(({ name }) => name === service)!.guardedRoute;
 }

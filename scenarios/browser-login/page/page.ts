@@ -1,9 +1,17 @@
 /** What the page shows. The login itself is in browser-session.ts. */
 import { AccountChanged, BrowserSession, claimsOf, SessionEnded } from './browser-session.js';
 
-const AUDIENCE = 'orders';
+/** The addresses that this page calls, from the server of the page. */
+interface Config {
+  readonly auth: string;
+  readonly audience: string;
+  readonly url: string;
+  readonly method: string;
+  readonly body?: object;
+}
 
-const config = (await (await fetch('/config.json')).json()) as { auth: string; orders: string };
+const config = (await (await fetch('/config.json')).json()) as Config;
+const { audience } = config;
 const session = new BrowserSession(config.auth);
 
 const byId = <Type extends HTMLElement>(id: string) => document.getElementById(id) as Type;
@@ -16,7 +24,7 @@ function tell(line: string): void {
 }
 
 function show(): void {
-  const held = session.held(AUDIENCE);
+  const held = session.held(audience);
   document.body.dataset['login'] = held ? 'yes' : 'no';
   byId('claims').textContent = held ? JSON.stringify(claimsOf(held.token), null, 2) : '';
   byId('left').textContent = held ? secondsUntil(held.expiresAt) : '';
@@ -45,18 +53,20 @@ const actions = {
   login: () =>
     act('log in', async () => {
       const [email, password] = [byId<HTMLInputElement>('email'), byId<HTMLInputElement>('password')];
-      await session.login(email.value, password.value, AUDIENCE);
+      await session.login(email.value, password.value, audience);
       password.value = '';
       return 'done';
     }),
   call: () =>
-    act('call orders', async () => {
-      const response = await session.fetch(AUDIENCE, `${config.orders}/orders`);
+    act('call the service', async () => {
+      const { url, method, body } = config;
+      const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+      const response = await session.fetch(audience, url, { method, ...content });
       return String(response.status);
     }),
   refresh: () =>
     act('refresh', async () => {
-      await session.refresh(AUDIENCE);
+      await session.refresh(audience);
       return 'a new access token';
     }),
   logout: () =>
@@ -66,7 +76,7 @@ const actions = {
     }),
   everywhere: () =>
     act('log out everywhere', async () => {
-      await session.logoutEverywhere(AUDIENCE);
+      await session.logoutEverywhere(audience);
       return 'done';
     }),
 };
@@ -82,7 +92,7 @@ setInterval(show, 500);
 
 // Somebody who has logged in before does not have to do it again.
 await act('open the page', async () => {
-  await session.refresh(AUDIENCE);
+  await session.refresh(audience);
   return 'logged in by the cookie, without a password';
 });
 document.body.dataset['ready'] = 'yes';
