@@ -49,11 +49,11 @@ describe('npm start', () => {
       });
       expect(login.status).toBe(200);
       const { access_token: token } = (await login.json()) as { access_token: string };
-      const { route, body, status } = service.guardedRoute;
+      const { route, body } = service.guardedRoute;
       const [method = '', path = ''] = route.split(' ');
       const url = `${running.services[service.name]?.url}${path}`;
       expect((await exchange(method, url, { body })).status).toBe(401);
-      expect((await exchange(method, url, { token, body })).status).toBe(status);
+      expect((await exchange(method, url, { token, body })).status).toBe(200);
 
       launcher.process.kill('SIGINT');
       expect(await launcher.exit).toBe(0);

@@ -58,7 +58,7 @@ describe('the whole system', () => {
     await dropDatabaseOf('auth');
     await Promise.all(guardedServices.map(({ name }) => system.restart(name)));
 
-    await eventually(async () => (await knock(token)) === service.guardedRoute.status);
+    await eventually(async () => (await knock(token)) === 200);
     expect(await knock(`${token.slice(0, -6)}AAAAAA`)).toBe(401);
     // The token is genuine, but it is for another audience.
     expect(await knock(foreign)).toBe(401);

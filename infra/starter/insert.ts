@@ -72,7 +72,8 @@ export function textsIn(source: SourceText, names: readonly string[]): string[] 
   return texts;
 }
 
-interface List {
+/** The elements of an array, or the members of an object or an interface. */
+export interface List {
   readonly items: readonly ts.Node[];
   /** Where it ends, after its bracket. */
   readonly end: number;
@@ -80,7 +81,8 @@ interface List {
   readonly separator: string;
 }
 
-function listAt(source: SourceText, names: readonly string[]): List {
+/** The list to which `names` leads, as in {@link insertAtEnd}. @throws SetupError `bad_argument` if there is none */
+export function listAt(source: SourceText, names: readonly string[]): List {
   const [first = '', ...below] = names;
   const isJson = source.path.endsWith('.json');
   let found: ts.Node | undefined = isJson
@@ -133,7 +135,8 @@ function memberOf(list: ts.Node, name: string): ts.Node | undefined {
   return found && ts.isPropertyAssignment(found) ? found.initializer : undefined;
 }
 
-function nameOf(node: ts.Node): string | undefined {
+/** The name of a member. */
+export function nameOf(node: ts.Node): string | undefined {
   const { name } = node as ts.NamedDeclaration;
   return name && (ts.isIdentifier(name) || ts.isStringLiteral(name)) ? name.text : undefined;
 }

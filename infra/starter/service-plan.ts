@@ -23,8 +23,8 @@ export interface NewService {
 const template = 'infra/starter/templates/service';
 const rolesFile = 'apps/auth/src/accounts/scopes.ts';
 
-/** Why this service cannot be made, and what to change. Undefined if it can. */
-export function serviceFault({ name, portOffset, role }: NewService): string | undefined {
+/** Why this service cannot be made beside the others, and what to change. Undefined if it can. */
+export function serviceFault({ name, portOffset, role }: NewService, others = services): string | undefined {
   const invalid = nameFault(name);
   if (invalid !== undefined) return invalid;
   if (services.some((row) => row.name === name))
@@ -34,14 +34,14 @@ export function serviceFault({ name, portOffset, role }: NewService): string | u
   const clash = clashingIdentifier(templateFiles().map(textOf), { sample: name });
   if (clash !== undefined)
     return `"${name}" cannot be the name of a service: its code would have two meanings of ${clash}. Choose another name`;
-  const roles = memberNames(read(rolesFile), ['SCOPES']);
+  const roles = memberNames({ path: rolesFile, text: readProjectFile(rolesFile) }, ['SCOPES']);
   if (!roles.includes(role)) return `There is no role "${role}". Expected: ${roles.join(' or ')}`;
-  const offset = offsetFault(portOffset, services);
+  const offset = offsetFault(portOffset, others);
   return offset && `For ${name}, ${offset}`;
 }
 
-/** Makes the text of every file that a person would write by hand. */
-export async function planService(service: NewService): Promise<Plan> {
+/** Makes the text of every file that a person would write by hand. `textAt` returns the text of a file before it. */
+export async function planService(service: NewService, textAt = readProjectFile): Promise<Plan> {
   const { name, role } = service;
   const named = (text: string) => rendered(text, { sample: name });
   const created = {
@@ -50,6 +50,7 @@ export async function planService(service: NewService): Promise<Plan> {
     ),
     [`apps/${name}/tsconfig.app.json`]: '{ "extends": "../../tsconfig.build.json", "include": ["src"] }\n',
   };
+  const read = (path: string) => ({ path, text: textAt(path) });
   const changed = {
     'infra/system/services.ts': insertAtEnd(read('infra/system/services.ts'), ['services'], row(service)),
     [rolesFile]: insertAtEnd(read(rolesFile), ['SCOPES', role], `'${name}': ['${name}:write']`),
@@ -67,7 +68,7 @@ function row({ name, portOffset, role }: NewService): string {
     seed: 'none',
     collectsEvents: false,
     idempotentPosts: [],
-    guardedRoute: { role: '${role}', route: 'POST /entries', body: { title: 'First entry' }, status: 201 },
+    guardedRoute: { role: '${role}', route: 'GET /entries' },
   }`;
 }
 
@@ -88,8 +89,4 @@ function templateFiles(): string[] {
 
 function textOf(file: string): string {
   return readProjectFile(join(template, file));
-}
-
-function read(path: string) {
-  return { path, text: readProjectFile(path) };
 }

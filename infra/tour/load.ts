@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Lane {
   readonly name: string;
   readonly everyMs: number;
-  /** Returns the status. Anything but 2xx, or an error, counts as a failure. */
+  /** Returns the status. Anything but 200, or an error, counts as a failure. */
   readonly request: () => Promise<number>;
 }
 
@@ -43,7 +43,7 @@ async function run({ name, everyMs, request }: Lane, stopping: AbortSignal): Pro
     const begun = performance.now();
     requests += 1;
     await request().then(
-      (status) => !isAccepted(status) && failures.push(`${status}`),
+      (status) => status !== 200 && failures.push(`${status}`),
       (error: Error) => failures.push(error.message),
     );
     const tookMs = performance.now() - begun;
@@ -52,8 +52,6 @@ async function run({ name, everyMs, request }: Lane, stopping: AbortSignal): Pro
   }
   return { name, requests, slowestMs, failures };
 }
-
-const isAccepted = (status: number): boolean => status >= 200 && status < 300;
 
 /** Repeats `probe` until it returns a value. @throws Error after `withinMs` milliseconds */
 export async function until<T>(
@@ -74,7 +72,7 @@ export async function until<T>(
  * Repeats a request until it is answered 401.
  *
  * @returns `afterMs`: milliseconds from `begun` until the first 401 arrived
- * @throws Error if another status than 2xx or 401 arrives, or after 5 s
+ * @throws Error if another status than 200 or 401 arrives, or after 5 s
  */
 export async function untilRefused(
   begun: number,
@@ -84,7 +82,7 @@ export async function untilRefused(
     const { status } = await request();
     const afterMs = performance.now() - begun;
     if (status === 401) return { afterMs };
-    if (!isAccepted(status)) throw new Error(`answered ${status} instead of 2xx or 401`);
+    if (status !== 200) throw new Error(`answered ${status} instead of 200 or 401`);
     if (afterMs > 5_000) throw new Error('the token was still accepted 5 s after its key was revoked');
     await sleep(2); // so that these requests do not keep the service busy
   }

@@ -55,8 +55,8 @@ export function knock(guide: Guide, { token, service }: Grant): Promise<Exchange
 export function knockAloud(
   guide: Guide,
   { token, service }: { token: string | undefined; service: GuardedService },
-  expect: 'accepted' | 401,
+  expect: 200 | 401,
 ): Promise<Exchange> {
-  const { route, body, status } = service.guardedRoute;
-  return guide.ask(service.name, route, { token, body, expect: expect === 'accepted' ? status : expect });
+  const { route, body } = service.guardedRoute;
+  return guide.ask(service.name, route, { token, body, expect });
 }

@@ -24,7 +24,7 @@ async function logIn(guide: Guide, customer: Login): Promise<Pair> {
   return (await guide.ask<Pair>('auth', 'POST /auth/login', { body: customer, expect: 200 })).body;
 }
 
-const use = (guide: Guide, { access_token: token }: Pair, expect: 'accepted' | 401) =>
+const use = (guide: Guide, { access_token: token }: Pair, expect: 200 | 401) =>
   knockAloud(guide, { service: customerService, token }, expect);
 
 /** Step 12. */
@@ -38,7 +38,7 @@ export const stayLoggedIn = (guide: Guide, customer: Login) =>
       const second = (await refresh(guide, first.refresh_token, 200)).body;
       guide.check(sidOf(second) === sidOf(first), 'the new access token belongs to the same session');
       guide.check(second.refresh_token !== first.refresh_token, 'the next refresh token is another one');
-      await use(guide, second, 'accepted');
+      await use(guide, second, 200);
       guide.say('The answer may have been lost, or a second tab sends the same token. Both try again:');
       const again = (await refresh(guide, first.refresh_token, 200)).body;
       guide.check(
@@ -59,7 +59,7 @@ export const stealRefreshToken = (guide: Guide, owner: Pair) =>
     async () => {
       const thief = (await refresh(guide, owner.refresh_token, 200)).body;
       guide.say(`The thief has ${shortToken(thief.access_token)}, and ${customerService.name} accepts it:`);
-      await use(guide, thief, 'accepted');
+      await use(guide, thief, 200);
       guide.say('Eleven seconds later, too late for a retry, the owner refreshes:');
       await delay(PAST_GRACE_MS);
       await refresh(guide, owner.refresh_token, 400);
@@ -82,7 +82,7 @@ export const logOutEverywhere = (guide: Guide, customer: Login) =>
       'message for each session goes to every verifier. Their refresh tokens end with them.',
     async () => {
       const [phone, laptop] = [await logIn(guide, customer), await logIn(guide, customer)];
-      await use(guide, laptop, 'accepted');
+      await use(guide, laptop, 200);
       await guide.ask('auth', 'POST /auth/logout-all', { token: phone.access_token, expect: 204 });
       await use(guide, phone, 401);
       await use(guide, laptop, 401);

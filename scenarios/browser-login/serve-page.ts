@@ -15,15 +15,13 @@ export interface PageConfig {
   readonly url: string;
   readonly method: string;
   readonly body?: object | undefined;
-  /** The answer if the token is good. */
-  readonly status: number;
 }
 
 /** What the page calls at the first service of the table, which is at this base URL. */
 export function pageService(baseUrl: string): Omit<PageConfig, 'auth'> {
   const { name: audience, guardedRoute } = guardedServices[0]!;
   const [method = '', path = ''] = guardedRoute.route.split(' ');
-  return { audience, url: `${baseUrl}${path}`, method, body: guardedRoute.body, status: guardedRoute.status };
+  return { audience, url: `${baseUrl}${path}`, method, body: guardedRoute.body };
 }
 
 const folder = join(projectRoot, 'scenarios/browser-login/page');

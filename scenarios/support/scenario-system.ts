@@ -150,13 +150,9 @@ export class ScenarioSystem {
     return Object.fromEntries(guarded.map((service) => [service, () => request(service)]));
   }
 
-  /**
-   * Shows a token to its service, or to another instance of it, and returns the status. It is 200 wherever the token is
-   * accepted, also if the route of this service answers 201.
-   */
+  /** Shows a token to its service, or to another instance of it. Returns the status: 200 if the token is accepted. */
   async knock(grant: Grant, url?: string): Promise<number> {
-    const { status } = await this.present(grant, url);
-    return status === routeOf(grant.audience).status ? 200 : status;
+    return (await this.present(grant, url)).status;
   }
 
   /** Shows a token to its service, or to another instance of it. */

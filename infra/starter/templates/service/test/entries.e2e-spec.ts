@@ -15,7 +15,7 @@ describe('the entries of sample', () => {
   });
   afterAll(() => app.close());
 
-  it('are added by whoever may write, and shown to anybody', async () => {
+  it('are added by whoever may write, listed for callers, and shown to anybody', async () => {
     const first = await add({ title: 'First' });
     expect(first).toMatchObject({
       status: 201,
@@ -26,8 +26,10 @@ describe('the entries of sample', () => {
       status: 200,
       body: first.body,
     });
-    const page = await app.send('GET', '/entries?limit=1');
-    const next = await app.send('GET', `/entries?limit=1&cursor=${page.body.nextCursor}`);
+    const page = await app.send('GET', '/entries?limit=1', { token: app.token() });
+    const next = await app.send('GET', `/entries?limit=1&cursor=${page.body.nextCursor}`, {
+      token: app.token(),
+    });
     const shown = [...page.body.items, ...next.body.items];
     expect(shown).toHaveLength(2);
     expect(shown).toEqual(expect.arrayContaining([first.body, second.body]));
@@ -53,10 +55,19 @@ describe('the entries of sample', () => {
     });
   });
 
-  describe('can be added only with a good token', () => {
-    it('401 without a token', async () => {
-      const answer = await app.send('POST', '/entries', { body: { title: 'x' } });
+  describe('can be listed and added only with a good token', () => {
+    it.each([
+      ['GET', {}],
+      ['POST', { body: { title: 'x' } }],
+    ])('401 without a token: %s', async (method, parts) => {
+      const answer = await app.send(method, '/entries', parts);
       expect(answer).toMatchObject({ status: 401, body: { code: 'missing_token' } });
+    });
+
+    it('a list needs no scope', async () => {
+      expect(await app.send('GET', '/entries', { token: app.token({ scope: '' }) })).toMatchObject({
+        status: 200,
+      });
     });
 
     it.each([
@@ -87,7 +98,7 @@ describe('the entries of sample', () => {
     expect(await migrationFaults(SERVICE, schema)).toEqual([]);
   });
 
-  it.each(['/entries', '/trust', '/health/live', '/health/ready', '/docs/json', '/metrics'])(
+  it.each(['/trust', '/health/live', '/health/ready', '/docs/json', '/metrics'])(
     'GET %s is open',
     async (path) => {
       expect(await app.send('GET', path)).toMatchObject({ status: 200 });

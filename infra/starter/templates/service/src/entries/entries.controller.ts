@@ -12,7 +12,6 @@ import { entry, entryId, entryPage, newEntry, type EntryView, type NewEntry } fr
 export class EntriesController {
   constructor(private readonly entries: EntriesService) {}
 
-  @Public()
   @Get()
   @ApiOperation({ summary: 'List all entries in pages, the newest first' })
   @ApiOkResponse({ standardSchema: entryPage })
