@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { SetupError } from '../system/setup-error.js';
 import { applyPlan } from './apply-plan.js';
 import { ejectFault, pagesAboutDemo, planEject, successorFault } from './eject-plan.js';
-import { askOnTerminal, isTerminal } from './terminal.js';
+import { askPerson } from './questions.js';
 
 const usage = 'npm run eject-demo -- NAME [--dry-run] [--force]';
 
@@ -24,7 +24,7 @@ async function main(args: string[]): Promise<void> {
   refuse(successorFault(name));
   const plan = await planEject(name);
   if (!(await applyPlan(plan, { dryRun, force }))) return;
-  const pages = pagesAboutDemo(plan).map(([path, lines]) => `  ${path} (${lines} lines)`);
+  const pages = pagesAboutDemo(plan).map(([path, lines]) => `  ${path}: ${lines}`);
   console.log(`
 The demo is gone, and the service ${name} is there. Next:
   npm run reset      removes the data of the demo, if the system has run here
@@ -32,7 +32,7 @@ The demo is gone, and the service ${name} is there. Next:
   npm start
 docs/add-a-service.md says what to change in ${name}.
 
-These pages still speak of orders or inventory:
+These pages still speak of orders or inventory. The numbers count their lines that do.
 ${pages.join('\n')}`);
 }
 
@@ -57,8 +57,7 @@ function readArguments(args: string[]): { given: string | undefined; dryRun: boo
   }
 }
 
-async function askName(): Promise<string> {
-  if (!isTerminal())
-    throw new SetupError('bad_argument', `The name of the new service is missing. Usage: ${usage}`);
-  return askOnTerminal((ask) => ask('Name of the service that comes in the place of the demo'));
+function askName(): Promise<string> {
+  const missing = `The name of the new service is missing. Usage: ${usage}`;
+  return askPerson(missing, (ask) => ask('Name of the service that comes in the place of the demo'));
 }

@@ -25,7 +25,7 @@ export interface TourOptions extends GuideOptions {
  *
  * @throws SetupError `bad_service_table` if no service is for customers · TourDeviation with the name of the step, at the first unexpected answer
  */
-export async function runTour({ admin, clientKeyFile, ...options }: TourOptions): Promise<void> {
+export async function runTour({ admin, ...options }: TourOptions): Promise<void> {
   requireCustomerService();
   const guide = new Guide(options);
   await token.showKeys(guide);
@@ -44,7 +44,7 @@ export async function runTour({ admin, clientKeyFile, ...options }: TourOptions)
   await session.stealRefreshToken(guide, refreshed);
   await session.logOutEverywhere(guide, customer);
   // #region demo
-  await tellOrder(guide, { customer, clientKeyFile: clientKeyFile('orders') });
+  await tellOrder(guide, { customer, clientKeyFile: options.clientKeyFile('orders') });
   // #endregion demo
   await sumUp(guide, adminToken);
 }

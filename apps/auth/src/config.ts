@@ -25,7 +25,7 @@ export const LONGEST_TOKEN_SECONDS = 3600;
 
 const seconds = wholeNumber(1);
 
-/** Reads `inventory=https://inventory.example`. */
+/** Reads `things=https://things.example`. */
 const resource = z.string().transform((text, context) => {
   const [, audience, url] = /^([a-z][a-z0-9-]*)=(.*)$/.exec(text) ?? [];
   const { success, data } = baseUrl.safeParse(url);
@@ -157,7 +157,7 @@ export const authSettings = defineSettings(
     }),
     resources: listOf(resource, {
       env: 'RESOURCE_URLS',
-      doc: 'the RESOURCE_URL of each service by its name, e.g. inventory=http://localhost:3002, separated by commas; a client may name a service by this URL as `resource` when it asks for a token',
+      doc: 'the RESOURCE_URL of each service by its name, e.g. things=http://localhost:3003, separated by commas; a client may name a service by this URL as `resource` when it asks for a token',
       default: [],
       inProduction: {
         expected: 'https URLs',

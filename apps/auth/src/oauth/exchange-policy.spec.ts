@@ -48,13 +48,12 @@ describe('the scopes of a token for another service', () => {
 });
 
 describe('the table', () => {
-  it.each(permissions)(
-    'grants scopes of the callee for a scope of the caller: $caller calls $callee',
-    (row) => {
-      expect(row.grants.every((scope) => scope.startsWith(`${row.callee}:`))).toBe(true);
-      if (row.needs !== null) expect(row.needs.startsWith(`${row.caller}:`)).toBe(true);
-    },
-  );
+  it('grants scopes of the callee for a scope of the caller', () => {
+    for (const { caller, callee, needs, grants } of permissions) {
+      expect(grants.filter((scope) => !scope.startsWith(`${callee}:`))).toEqual([]);
+      if (needs !== null) expect(needs).toMatch(new RegExp(`^${caller}:`));
+    }
+  });
 });
 
 describe('the target of a request', () => {
