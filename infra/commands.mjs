@@ -25,6 +25,7 @@ export const commands = {
     lint: 'only eslint',
   },
   'Write files': {
+    'eject-demo': 'takes the shop away, and leaves auth and one empty service: npm run eject-demo -- NAME',
     rename: 'gives the project another name, everywhere: npm run rename -- NAME',
     'new:service': 'makes a service with its tests: npm run new:service -- NAME',
     'new:resource': 'adds rows of an account to a service, with routes: npm run new:resource -- SERVICE NAME',

@@ -180,7 +180,9 @@ describe('migration:revert', () => {
     await client.end();
     expect([code, stderr]).toEqual([
       1,
-      expect.stringContaining(`Somebody is connected to the database of ${service} as the role of the service.`),
+      expect.stringContaining(
+        `Somebody is connected to the database of ${service} as the role of the service.`,
+      ),
     ]);
   });
 
@@ -199,10 +201,7 @@ describe('migration:revert', () => {
 
   it('takes the last migration back, and the next start applies it again', async () => {
     const { code, stdout } = await revert('--yes');
-    expect([code, stdout]).toEqual([
-      0,
-      expect.stringContaining(`${service}: ${last} is taken back.`),
-    ]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`${service}: ${last} is taken back.`)]);
     expect(await states()).toEqual([...earlier.map((each) => `applied ${each}`), `pending ${last}`]);
     await system.stop();
     system = await start();

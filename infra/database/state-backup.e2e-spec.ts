@@ -13,7 +13,8 @@ import { readRunning } from '../local/state-dir.js';
 import { startSystem, type RunningSystem } from '../local/system.js';
 import { projectRoot } from '../project.js';
 import { readCredentials } from '../system/secrets.js';
-import { portClaims } from '../system/services.js';
+import { guardedServices, portClaims } from '../system/services.js';
+import { exchange } from '../tour/exchange.js';
 import { clusterOf, loginOf } from './state-postgres.js';
 
 const patience = 240_000;
@@ -32,6 +33,7 @@ interface Tokens {
   refresh_token: string;
 }
 
+const service = guardedServices[0]!;
 // The tokens of the first login outlive this spec.
 const settings = {
   auth: { ACCESS_TOKEN_SECONDS: '3600', MAX_TOKEN_SECONDS: '3600', STATEMENT_SECONDS: '7200' },

@@ -8,10 +8,12 @@ import { planEnvFile } from '../local/system-plan.js';
 import { projectRoot } from '../project.js';
 import { environmentFor, type SystemAddresses } from '../system/environment.js';
 import { makeSecrets, secretPaths } from '../system/secrets.js';
-import { services, type ServiceRow } from '../system/services.js';
+import { guardedServices, services, type ServiceRow } from '../system/services.js';
 
 const timeoutMs = 60_000;
 jest.setTimeout(2 * timeoutMs);
+const service = guardedServices[0]!.name;
+const others = services.map(({ name }) => name).filter((name) => name !== service);
 const supported = ['--node', '24.21.0'];
 const byName = (url: (row: ServiceRow) => string) =>
   Object.fromEntries(services.map((row) => [row.name, url(row)]));
@@ -87,8 +89,11 @@ describe('a safe production environment', () => {
   });
 
   it('is judged as far as it is given', () => {
-    const { status, stdout } = run(`--env=orders=${join(folder, 'orders.env')}`, ...supported);
-    expect([status, stdout]).toEqual([0, expect.stringContaining('not checked: auth, inventory, because')]);
+    const { status, stdout } = run(`--env=${service}=${join(folder, `${service}.env`)}`, ...supported);
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringContaining(`not checked: ${others.join(', ')}, because`),
+    ]);
   });
 });
 
@@ -98,43 +103,43 @@ describe('an unsafe change gives its finding alone', () => {
 
   it.each([
     ['auth', { NODE_ENV: 'development' }, 'UNSAFE  production-mode  (auth)'],
-    ['orders', { RESOURCE_URL: 'http://orders.shop.example' }, 'UNSAFE  valid-settings  (orders)'],
+    [service, { RESOURCE_URL: 'http://things.shop.example' }, `UNSAFE  valid-settings  (${service})`],
     ['auth', { CORS_ALLOWED_ORIGINS: '*' }, 'UNSAFE  valid-settings  (auth)'],
-    ['orders', { DATABASE_HOST: 'db.shop.example' }, 'UNSAFE  private-connections  (orders)'],
-  ])('%s %j', (service, change, line) => {
-    const { status, findings } = examine(service, change);
+    [service, { DATABASE_HOST: 'db.shop.example' }, `UNSAFE  private-connections  (${service})`],
+  ])('%s %j', (name, change, line) => {
+    const { status, findings } = examine(name, change);
     expect([status, findings]).toEqual([1, [line]]);
   });
 
   it('a file that others can read', () => {
-    const file = secretPaths.clientKey(stateDir, 'orders');
+    const file = join(secretPaths.of(stateDir, service), 'nats.nk');
     chmodSync(file, 0o644);
     const { status, findings, stdout } = examine();
     chmodSync(file, 0o600);
-    expect([status, findings]).toEqual([1, ['UNSAFE  private-files  (orders)']]);
-    expect(stdout).toContain(`CLIENT_KEY_FILE: ${file} can be read or changed by others (mode 644)`);
+    expect([status, findings]).toEqual([1, [`UNSAFE  private-files  (${service})`]]);
+    expect(stdout).toContain(`NATS_NKEY_SEED_FILE: ${file} can be read or changed by others (mode 644)`);
   });
 
-  it('the client key of another service', () => {
-    copyFileSync(secretPaths.clientKey(stateDir, 'orders'), weakFile());
+  it('the secret of another service', () => {
+    copyFileSync(join(secretPaths.of(stateDir, service), 'nats.nk'), weakFile());
     chmodSync(weakFile(), 0o600);
     const { findings, stdout } = examine('auth', { TRUST_ANCHOR_PRIVATE_FILE: weakFile() });
-    expect(findings).toEqual(['UNSAFE  valid-settings  (auth)', 'UNSAFE  distinct-secrets  (orders)']);
+    expect(findings).toEqual(['UNSAFE  valid-settings  (auth)', `UNSAFE  distinct-secrets  (${service})`]);
     expect(stdout).toContain('it is the secret in TRUST_ANCHOR_PRIVATE_FILE of auth');
   });
 
   it('a short password, which the report does not repeat', () => {
     writeFileSync(weakFile(), 'swordfish', { mode: 0o600 });
-    const { status, findings, stdout } = examine('orders', { DATABASE_PASSWORD_FILE: weakFile() });
-    expect([status, findings]).toEqual([1, ['UNSAFE  strong-secrets  (orders)']]);
+    const { status, findings, stdout } = examine(service, { DATABASE_PASSWORD_FILE: weakFile() });
+    expect([status, findings]).toEqual([1, [`UNSAFE  strong-secrets  (${service})`]]);
     for (const secret of ['swordfish', ...secrets()]) expect(stdout).not.toContain(secret);
   });
 
   it('that was decided otherwise, and is still shown', () => {
-    const { status, stdout } = examine('orders', { LOG_LEVEL: 'debug' }, '--accept=log-level');
+    const { status, stdout } = examine(service, { LOG_LEVEL: 'debug' }, '--accept=log-level');
     expect([status, stdout]).toEqual([
       0,
-      expect.stringContaining('accepted  log-level  orders LOG_LEVEL: it is debug'),
+      expect.stringContaining(`accepted  log-level  ${service} LOG_LEVEL: it is debug`),
     ]);
   });
 });

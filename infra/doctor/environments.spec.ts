@@ -2,9 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { guardedServices, services as rows } from '../system/services.js';
 import { readArguments } from './arguments.js';
 import { compositionEnvironments, environmentsInFiles } from './environments.js';
 
+const { name: service } = guardedServices[0]!;
+const names = rows.map(({ name }) => name);
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'test-doctor-environments-'));
@@ -23,12 +26,12 @@ describe('environment files', () => {
     const own = write('auth.env', '# of auth\nLOG_LEVEL="info"\n');
     const { services, filesAreHere } = environmentsInFiles([
       `auth=${common}`,
-      `orders=${common}`,
+      `${service}=${common}`,
       `auth=${own}`,
     ]);
     expect(services).toEqual({
       auth: { ISSUER: 'https://auth.shop.example', LOG_LEVEL: 'info' },
-      orders: { ISSUER: 'https://auth.shop.example', LOG_LEVEL: 'debug' },
+      [service]: { ISSUER: 'https://auth.shop.example', LOG_LEVEL: 'debug' },
     });
     expect(filesAreHere).toBe(true);
   });
@@ -36,7 +39,7 @@ describe('environment files', () => {
   it.each([
     ['a path alone', '/etc/auth.env', 'Expected: a service and a file'],
     ['no file', 'auth=', 'Expected: a service and a file'],
-    ['another service', 'shop=/etc/shop.env', 'Expected: a service and a file'],
+    ['another service', 'no-service=/etc/no-service.env', 'Expected: a service and a file'],
     ['a file that is not there', 'auth=/nowhere/auth.env', '/nowhere/auth.env cannot be read (ENOENT)'],
   ])('are refused: %s', (_what, argument, message) => {
     expect(() => environmentsInFiles([argument])).toThrow(message);
@@ -55,19 +58,19 @@ describe('a composition', () => {
             deploy: { replicas: 2 },
           },
           'seed-auth': { environment: { DEMO_DATA: 'true', DATABASE_USER: 'auth' } },
-          inventory: { environment: {} },
+          [service]: { environment: {} },
           proxy: { ports: [{ host_ip: '127.0.0.1', target: 3000, published: '3000', protocol: 'tcp' }] },
           redis: { ports: [{ target: 6379, published: '6379' }] },
         },
       }),
     );
     expect(compositionEnvironments(file)).toEqual({
-      title: 'The composition, with auth, inventory.',
+      title: `The composition, with auth, ${service}.`,
       services: {
         auth: { ISSUER: 'https://auth.shop.example', EMPTY: '', DEMO_DATA: 'true' },
-        inventory: {},
+        [service]: {},
       },
-      replicas: { auth: 2, inventory: 1 },
+      replicas: { auth: 2, [service]: 1 },
       published: [
         { container: 'proxy', port: '127.0.0.1:3000' },
         { container: 'redis', port: '0.0.0.0:6379' },
@@ -78,8 +81,8 @@ describe('a composition', () => {
 
   it.each([
     ['YAML', 'services:\n  auth: {}\n', 'Expected: the output of docker compose config --format json'],
-    ['another system', '{"services":{"web":{}}}', 'it has none of the services auth, orders, inventory'],
-    ['no system', '{}', 'it has none of the services auth, orders, inventory'],
+    ['another system', '{"services":{"web":{}}}', `it has none of the services ${names.join(', ')}`],
+    ['no system', '{}', `it has none of the services ${names.join(', ')}`],
   ])('is refused if it is %s', (_what, content, message) => {
     expect(() => compositionEnvironments(write('bad', content))).toThrow(message);
   });
@@ -87,7 +90,7 @@ describe('a composition', () => {
 
 describe('the command line', () => {
   it.each([
-    [['auth', 'orders'], 'Only one source can be examined at a time'],
+    [['auth', service], 'Only one source can be examined at a time'],
     [['auth', '--env', 'auth=x'], 'Only one source can be examined at a time'],
     [['--accept', 'everything'], '--accept everything: there is no such rule'],
     [['--node', '24'], '--node 24: Expected: a version such as 24.21.0'],
@@ -107,8 +110,8 @@ describe('the command line', () => {
   });
 
   it('can name a service, whose environment is that of this process', () => {
-    const { environments } = readArguments(['orders'], { ISSUER: 'https://auth.shop.example' });
-    expect(environments().services).toEqual({ orders: { ISSUER: 'https://auth.shop.example' } });
-    expect(readArguments(['shop'], {}).environments).toThrow('There is no service shop');
+    const { environments } = readArguments([service], { ISSUER: 'https://auth.shop.example' });
+    expect(environments().services).toEqual({ [service]: { ISSUER: 'https://auth.shop.example' } });
+    expect(readArguments(['no-service'], {}).environments).toThrow('There is no service no-service');
   });
 });

@@ -11,11 +11,16 @@ export const demoPaths: readonly string[] = [
   'apps/inventory',
   'apps/orders',
   'bench/calls/exchange.ts',
+  'bench/calls/least-endpoint.ts',
   'infra/compose/test/failover.compose-spec.ts',
   'infra/compose/test/load.ts',
   'infra/compose/test/shutdown.compose-spec.ts',
+  'infra/database/generate-migration.starter-spec.ts',
   'infra/local/demo.e2e-spec.ts',
-  'infra/starter/eject-demo.e2e-spec.ts',
+  'infra/starter/demo-parts.spec.ts',
+  'infra/starter/eject-demo.starter-spec.ts',
+  'infra/starter/new-call.starter-spec.ts',
+  'infra/starter/new-resource.starter-spec.ts',
   'infra/tour/story-of-an-order.ts',
 ];
 

@@ -29,13 +29,6 @@ describe('scopes', () => {
     expect(scopesFor(table, roles, audience)).toEqual(scopes);
   });
 
-  it('gives a customer no scope of an administrator, at any audience', () => {
-    const ofAdmin = audiences.flatMap((audience) => scopesFor(['admin'], audience));
-    for (const audience of audiences)
-      expect(scopesFor(['customer'], audience).filter((scope) => ofAdmin.includes(scope))).toEqual([]);
-    expect(scopesFor(['customer'], 'inventory')).not.toContain('inventory:write');
-  });
-
   it.each(['', 'ORDERS', 'orders ', 'nowhere', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
     'gives nothing at %j',
     (audience) => {
@@ -57,6 +50,14 @@ describe('scopes', () => {
 });
 
 describe('the table of our services', () => {
+  it('gives a customer no scope of an administrator, at any audience', () => {
+    const ofAdmin = audiences.flatMap((audience) => scopesFor(SCOPES, ['admin'], audience));
+    for (const audience of audiences)
+      expect(scopesFor(SCOPES, ['customer'], audience).filter((scope) => ofAdmin.includes(scope))).toEqual(
+        [],
+      );
+  });
+
   it('has an audience for each role, at which the role has scopes', () => {
     for (const role of roles)
       expect(scopesFor(SCOPES, [role], defaultAudience(SCOPES, [role])!)).not.toEqual([]);
