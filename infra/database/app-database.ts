@@ -53,10 +53,10 @@ export async function unlistedClasses(
     );
     return modules.flatMap((exports) => Object.values(exports));
   };
+  const exported = await classesOf(/\.entity\.js$/);
+  // Now the decorators of all entities have run, also of those that no other file imports.
   const tables = getMetadataArgsStorage().tables.map(({ target }) => target);
-  const entityClasses = (await classesOf(/\.entity\.js$/)).filter((value) =>
-    tables.includes(value as DatabaseClass),
-  );
+  const entityClasses = exported.filter((value) => tables.includes(value as DatabaseClass));
   const migrationClasses = await classesOf(/^database\/migrations\/.*\.js$/);
   const unlisted = (classes: unknown[], list: unknown[], name: string): string[] =>
     classes
