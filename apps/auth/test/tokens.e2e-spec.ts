@@ -80,7 +80,7 @@ describe('an access token (RFC 9068)', () => {
     expect(await counted()).toBe(before + 1);
   });
 
-  it.each(['auth', 'nowhere', '__proto__', 'constructor', 'orders ', 'ORDERS'])(
+  it.each(['auth', 'inventory', 'nowhere', '__proto__', 'constructor', 'orders ', 'ORDERS'])(
     'is not given to a customer for %j, and no session begins',
     async (audience) => {
       const { id, email, password } = await auth.account();
