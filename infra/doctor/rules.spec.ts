@@ -143,7 +143,7 @@ const unsafe: [string, Change, string, string][] = [
   ['node-version', isDay('2028-05-02'), ' Node', '24.21.0 has had no fixes'],
   [
     'public-addresses',
-    everywhere(...rows.map(({ name }) => value(name, 'ISSUER', 'https://localhost:3000'))),
+    everywhere(...safe.services.map(({ name }) => value(name, 'ISSUER', 'https://localhost:3000'))),
     'auth ISSUER, orders ISSUER, inventory ISSUER',
     'name of this machine',
   ],
@@ -289,7 +289,7 @@ const unsafe: [string, Change, string, string][] = [
   ],
   [
     'max-token-seconds',
-    everywhere(...rows.map(({ name }) => value(name, 'MAX_TOKEN_SECONDS', 901))),
+    everywhere(...safe.services.map(({ name }) => value(name, 'MAX_TOKEN_SECONDS', 901))),
     'auth MAX_TOKEN_SECONDS, orders MAX_TOKEN_SECONDS, inventory MAX_TOKEN_SECONDS',
     'it is 901',
   ],
