@@ -82,6 +82,11 @@ describe('a name that the project cannot have', () => {
     write('infra/bootstrap.mjs', text);
   });
 
+  it('is not the name that everybody tries first', () => {
+    const tried = ['ac', 'me'].join('');
+    expect(unchangedAfter([tried, '--dry-run'])).toMatchObject({ status: 0, lines: [''] });
+  });
+
   it('is only described by --dry-run', () => {
     const { status, stdout } = unchangedAfter([first, '--dry-run']);
     expect([status, stdout]).toEqual([0, expect.stringContaining(`removed   ${logo(packageName)}\n`)]);
