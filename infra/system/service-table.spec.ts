@@ -33,6 +33,11 @@ describe('the table of services', () => {
     ['a callee that does not exist', [auth, service({ calls: ['stock'] })], 'shop calls stock'],
     ['a call of itself', [auth, service({ calls: ['shop'] })], 'shop calls shop'],
     ['a path without a slash', [auth, service({ idempotentPosts: ['orders'] })], 'must begin with a slash'],
+    [
+      'a guarded route without a method',
+      [auth, service({ guardedRoute: { role: 'admin', route: '/things' } })],
+      'must be a method and a path',
+    ],
     ['no issuer', [service({})], 'exactly one row must have trust: "issuer"'],
     ['two issuers', [auth, service({ trust: 'issuer' })], 'exactly one row must have trust: "issuer"'],
   ])('refuses %s, with one line', (_what, rows, fault) => {

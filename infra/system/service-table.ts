@@ -75,7 +75,7 @@ export function nextOffset(rows: readonly ServiceRow[]): number {
 }
 
 function rowFaults(row: ServiceRow, before: readonly ServiceRow[], names: readonly string[]): string[] {
-  const { name, calls, portOffset, idempotentPosts } = row;
+  const { name, calls, portOffset, idempotentPosts, guardedRoute } = row;
   const offset = offsetFault(portOffset, before);
   return [
     nameFault(name) ?? [],
@@ -89,6 +89,9 @@ function rowFaults(row: ServiceRow, before: readonly ServiceRow[], names: readon
     idempotentPosts
       .filter((path) => !path.startsWith('/'))
       .map((path) => `${name}: the path "${path}" in idempotentPosts must begin with a slash`),
+    guardedRoute === null || /^[A-Z]+ \/\S*$/.test(guardedRoute.route)
+      ? []
+      : `${name}: the guarded route "${guardedRoute.route}" must be a method and a path, such as GET /things`,
   ].flat();
 }
 
