@@ -1,4 +1,4 @@
-/** Makes a service in a copy of the repository, and runs what it made there. */
+/** Makes a service in a copy of the repository. walk.starter-spec.ts checks and runs what was made. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -103,23 +103,6 @@ describe('a new service', () => {
     expect(files).toContain('src/loyalty-points.module.ts');
     for (const file of files) expect(file + copy.read(`apps/${name}/${file}`)).not.toMatch(/sample/i);
     expect(copy.read(`apps/${name}/src/config.ts`)).toContain('export const loyaltyPointsSettings = ');
-  });
-
-  it('agrees with the rest of the repository: the types, the format, and the files that are made from code', () => {
-    const tool = (...args: string[]) => copy.run(join('node_modules', args[0]!), ...args.slice(1));
-    const changed = [`apps/${name}`, 'infra/system/services.ts', 'apps/auth/src/accounts', 'nest-cli.json'];
-    expect(tool('prettier/bin/prettier.cjs', '--check', ...changed)).toMatchObject({ status: 0, stderr: '' });
-    expect(tool('typescript/bin/tsc', '-p', 'tsconfig.json')).toMatchObject({ status: 0, stdout: '' });
-    expect(copy.run('dist/infra/checks/run.js', 'generated-files', 'migrations')).toMatchObject({
-      status: 0,
-    });
-  });
-
-  it('passes its own spec, and those of the service table and the scopes', () => {
-    const specs = [`apps/${name}/`, 'infra/system/', 'apps/auth/src/accounts/scopes', 'apps/auth/src/config'];
-    const { status, stderr } = copy.run('infra/bootstrap.mjs', 'test', ...specs);
-    expect(stderr).toContain(`PASS apps/${name}/test/entries.e2e-spec.ts`);
-    expect([status, stderr]).toEqual([0, expect.not.stringContaining('FAIL')]);
   });
 
   it('is made once', () => {
