@@ -8,7 +8,7 @@ import { freePortBase, signCompact } from '#testing';
 import { readCredentials, readSecret, secretPaths } from '../system/secrets.js';
 import { portClaims } from '../system/services.js';
 import { exchange } from '../tour/exchange.js';
-import { runGeneratedClient } from './generated-client.js';
+import { documentsOf, runGeneratedClient } from './generated-client.js';
 import { removePostgresData } from './postgres-home.js';
 import { startSystem, type RunningSystem } from './system.js';
 
@@ -62,6 +62,7 @@ describe('orders and inventory', () => {
     const found = await runGeneratedClient({
       folder: join(stateDir, 'client'),
       urls: system.urls,
+      documents: await documentsOf(system.urls),
       program,
       env: { DEMO: JSON.stringify(demo) },
     });

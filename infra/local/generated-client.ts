@@ -14,16 +14,24 @@ interface ClientOptions {
   readonly folder: string;
   /** The base URL of each service, by its name. */
   readonly urls: Readonly<Record<string, string>>;
+  /** What the services say of themselves, by their names. */
+  readonly documents: Readonly<Record<string, OpenAPI3>>;
   /** TypeScript. It imports the `paths` of each service from `./<service>.js`. */
   readonly program: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /** Compiles a program with the types of the services, runs it, and returns what it prints, from JSON. @throws Error */
-export async function runGeneratedClient({ folder, urls, program, env }: ClientOptions): Promise<unknown> {
+export async function runGeneratedClient({
+  folder,
+  urls,
+  documents,
+  program,
+  env,
+}: ClientOptions): Promise<unknown> {
   mkdirSync(folder);
-  for (const [name, url] of Object.entries(urls)) {
-    const types = astToString(await openapiTypescript(await documentOf(url)));
+  for (const [name, document] of Object.entries(documents)) {
+    const types = astToString(await openapiTypescript(document));
     writeFileSync(join(folder, `${name}.d.ts`), types);
   }
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
@@ -46,8 +54,11 @@ export async function runGeneratedClient({ folder, urls, program, env }: ClientO
   return JSON.parse(stdout);
 }
 
-/** The OpenAPI document of a running service. */
-export async function documentOf(url: string): Promise<OpenAPI3> {
-  const answer = await fetch(`${url}/docs/json`, { signal: AbortSignal.timeout(timeoutMs) });
-  return (await answer.json()) as OpenAPI3;
+/** The OpenAPI documents of running services, by their names. */
+export async function documentsOf(urls: Readonly<Record<string, string>>): Promise<Record<string, OpenAPI3>> {
+  const entries = Object.entries(urls).map(async ([name, url]) => {
+    const answer = await fetch(`${url}/docs/json`, { signal: AbortSignal.timeout(timeoutMs) });
+    return [name, (await answer.json()) as OpenAPI3] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }

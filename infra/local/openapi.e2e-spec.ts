@@ -9,7 +9,7 @@ import type { OpenAPI3 } from 'openapi-typescript';
 import { freePortBase } from '#testing';
 import { readCredentials } from '../system/secrets.js';
 import { guardedServices, portClaims, services } from '../system/services.js';
-import { documentOf, runGeneratedClient } from './generated-client.js';
+import { documentsOf, runGeneratedClient } from './generated-client.js';
 import { removePostgresData } from './postgres-home.js';
 import { startSystem, type RunningSystem } from './system.js';
 
@@ -17,15 +17,13 @@ const names = services.map(({ name }) => name);
 
 let stateDir: string;
 let system: RunningSystem;
-const documents: Record<string, OpenAPI3> = {};
+let documents: Record<string, OpenAPI3>;
 
 beforeAll(async () => {
   stateDir = mkdtempSync(join(tmpdir(), 'test-openapi-'));
   const portBase = await freePortBase(portClaims(0).map(({ port }) => port));
   system = await startSystem({ stateDir, portBase, durable: false });
-  for (const name of names) {
-    documents[name] = await documentOf(system.urls[name]!);
-  }
+  documents = await documentsOf(system.urls);
 }, 120_000);
 
 afterAll(async () => {
@@ -62,6 +60,7 @@ describe('a client that is generated from the documents', () => {
     const found = await runGeneratedClient({
       folder: join(stateDir, 'client'),
       urls: system.urls,
+      documents,
       program,
       env: { ADMIN: JSON.stringify(admin), DEMO: JSON.stringify(demo) },
     });

@@ -8,6 +8,8 @@ import { projectRoot } from '../project.js';
 
 /** Folders and files of this clone that are not part of the repository. `dist` is copied, so that less must be built. */
 const notCopied = ['node_modules', '.git', '.signet', 'coverage', '.preparing'];
+/** What is in a copy and not part of the repository. */
+const generatedFolders = ['dist', 'dist.last', 'node_modules', '.git'];
 const timeoutMs = 600_000;
 
 export class RepositoryCopy {
@@ -43,7 +45,11 @@ export class RepositoryCopy {
 
   /** The hash of each file of the repository, by its path. */
   digest(): Record<string, string> {
-    const paths = this.filesOf('.').filter((path) => !/^(dist|node_modules|\.git)\//.test(path));
+    const own = readdirSync(this.root).filter((name) => !generatedFolders.includes(name));
+    const paths = own.flatMap((name) => {
+      const isFile = statSync(join(this.root, name)).isFile();
+      return isFile ? [name] : this.filesOf(name).map((path) => join(name, path));
+    });
     const hash = (path: string) => createHash('sha256').update(readFileSync(join(this.root, path)));
     return Object.fromEntries(paths.map((path) => [path, hash(path).digest('base64')]));
   }
