@@ -25,7 +25,7 @@ export function optionsFor(
   login: PostgresLogin,
   classes: DatabaseClasses,
 ): Extract<DataSourceOptions, { type: 'postgres' }> {
-  return dataSourceOptions(
+  const options = dataSourceOptions(
     {
       databaseHost: login.host,
       databasePort: login.port,
@@ -39,6 +39,8 @@ export function optionsFor(
     },
     classes,
   );
+  // A server that stops right after the last query may break a connection that nobody uses any more.
+  return { ...options, poolErrorHandler: () => undefined };
 }
 
 /** Finds entities and migrations that have a file, but are not in the lists of `database/index.ts`. */

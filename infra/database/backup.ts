@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultStateDir } from '../local/state-dir.js';
 import { SetupError } from '../system/setup-error.js';
-import { readArguments, runCommand } from './command.js';
+import { readArguments, runCommand } from '../run-command.js';
 import { backUp } from './state-backup.js';
 
 const usage = 'npm run backup -- FOLDER [--state-dir DIR]';

@@ -9,7 +9,7 @@ import { writeAllOrNothing } from '../starter/all-or-nothing.js';
 import { SetupError } from '../system/setup-error.js';
 import { type DatabaseClasses, loadClasses, unlistedClasses } from './app-database.js';
 import { requireAppWithDatabase } from './app-names.js';
-import { readArguments, runCommand } from './command.js';
+import { readArguments, runCommand } from '../run-command.js';
 import {
   cautions,
   migrationNameFault,

@@ -11,7 +11,7 @@ import { isAlive } from '../process-identity.mjs';
 import { SetupError } from '../system/setup-error.js';
 import { loadClasses } from './app-database.js';
 import { requireAppWithDatabase } from './app-names.js';
-import { readArguments, runCommand } from './command.js';
+import { readArguments, runCommand } from '../run-command.js';
 import {
   migrationStates,
   type MigrationState,

@@ -5,7 +5,7 @@ import { defaultStateDir } from '../local/state-dir.js';
 import { SetupError } from '../system/setup-error.js';
 import { loadClasses } from './app-database.js';
 import { appsWithDatabase, requireAppWithDatabase } from './app-names.js';
-import { readArguments, runCommand } from './command.js';
+import { readArguments, runCommand } from '../run-command.js';
 import { migrationStates, type MigrationState } from './migration-history.js';
 import { loginOf, withPostgres } from './state-postgres.js';
 

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { defaultStateDir } from '../local/state-dir.js';
 import { SetupError } from '../system/setup-error.js';
 import { requireAppWithDatabase } from './app-names.js';
-import { runCommand } from './command.js';
+import { runCommand } from '../run-command.js';
 import { findPsql, runPsql } from './psql.js';
 import { loginOf, withPostgres } from './state-postgres.js';
 

@@ -2,9 +2,9 @@
  * `npm run new:resource -- SERVICE NAME [--plural NAMES] [--dry-run] [--force]`: adds a resource to a service. What is
  * missing it asks for, on a terminal.
  */
-import { parseArgs } from 'node:util';
-import { SetupError } from '../system/setup-error.js';
+import { runCommand } from '../run-command.js';
 import { applyPlan } from './apply-plan.js';
+import { readGeneratorArguments, refuse, type Given } from './generator-arguments.js';
 import { askPerson } from './questions.js';
 import { pluralOf } from './resource-names.js';
 import {
@@ -17,20 +17,17 @@ import {
 
 const usage = 'npm run new:resource -- SERVICE NAME [--plural NAMES] [--dry-run] [--force]';
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  console.error(error instanceof SetupError ? error.message : error);
-  process.exitCode = 1;
-}
-
-async function main(args: string[]): Promise<void> {
-  const { given, dryRun, force } = readArguments(args);
-  const resource = await complete(given);
-  const fault = resourceFault(resource);
-  if (fault !== undefined) throw new SetupError('bad_argument', `${fault}.`);
+await runCommand(async () => {
+  const { names, values, apply } = readGeneratorArguments({
+    usage,
+    options: ['plural'],
+    names: 2,
+    tooMany: 'Only one resource can be made at a time',
+  });
+  const resource = await complete({ service: names[0], name: names[1], plural: values.plural });
+  refuse(resourceFault(resource));
   const scopes = scopesOf(resource);
-  if (!(await applyPlan(await planResource(resource), { dryRun, force }))) return;
+  if (!(await applyPlan(await planResource(resource), apply))) return;
   const { service, plural } = resource;
   console.log(`
 The service ${service} has /${plural}. It needs the scopes ${scopes.names.join(' and ')}. ${
@@ -39,42 +36,10 @@ The service ${service} has /${plural}. It needs the scopes ${scopes.names.join('
   npm test -- apps/${service}/test/${plural}
   npm start
 docs/add-a-service.md says what to change in it.`);
-}
-
-interface Arguments {
-  readonly given: Partial<NewResource>;
-  readonly dryRun: boolean;
-  readonly force: boolean;
-}
-
-function readArguments(args: string[]): Arguments {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        plural: { type: 'string' },
-        'dry-run': { type: 'boolean', default: false },
-        force: { type: 'boolean', default: false },
-      },
-    });
-    if (positionals.length > 2) throw new Error('Only one resource can be made at a time');
-    const [service, name] = positionals;
-    const { plural } = values;
-    const given = {
-      ...(service !== undefined && { service }),
-      ...(name !== undefined && { name }),
-      ...(plural !== undefined && { plural }),
-    };
-    return { given, dryRun: values['dry-run'], force: values.force };
-  } catch (cause) {
-    throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
-  }
-}
+});
 
 /** Takes the usual plural if there is none. If the service or the name is missing, it asks for everything that is. */
-async function complete(given: Partial<NewResource>): Promise<NewResource> {
-  const { service, name, plural } = given;
+async function complete({ service, name, plural }: Given<NewResource>): Promise<NewResource> {
   if (service !== undefined && name !== undefined) return { service, name, plural: plural ?? pluralOf(name) };
   return askPerson(
     `The name of the ${service === undefined ? 'service' : 'resource'} is missing. Usage: ${usage}`,

@@ -137,7 +137,7 @@ describe('the settings of auth', () => {
   });
 
   describe('encrypted access tokens', () => {
-    const { kid, publicJwk, privateJwk } = createTestRecipient();
+    const { publicJwk, privateJwk } = createTestRecipient();
     const refused = (content: unknown) => {
       const text = typeof content === 'string' ? content : JSON.stringify(content);
       return faults({ TOKEN_ENCRYPTION_KEYS_FILE: file(text) });
@@ -147,30 +147,30 @@ describe('the settings of auth', () => {
       expect(loadSettings(authSettings, usable).encryptFor).toBeUndefined();
     });
 
+    const readers = audiences.filter((name) => name !== 'auth');
+    const reader = readers[0]!;
+
     it('are for the audiences with a public key', () => {
-      const inventory = createTestRecipient();
-      const path = file(JSON.stringify({ orders: publicJwk, inventory: inventory.publicJwk }));
+      const keys = new Map(readers.map((name) => [name, createTestRecipient()]));
+      const jwks = Object.fromEntries([...keys].map(([name, key]) => [name, key.publicJwk]));
+      const path = file(JSON.stringify(jwks));
       const { encryptFor } = loadSettings(authSettings, { ...usable, TOKEN_ENCRYPTION_KEYS_FILE: path });
-      expect([...encryptFor!].map(([audience, key]) => [audience, key.kid])).toEqual([
-        ['orders', kid],
-        ['inventory', inventory.kid],
-      ]);
+      const kids = [...encryptFor!].map(([audience, key]) => [audience, key.kid]);
+      expect(kids).toEqual([...keys].map(([audience, key]) => [audience, key.kid]));
     });
 
-    const readers = audiences.filter((name) => name !== 'auth');
-
     it.each<[string, unknown, string]>([
-      ['a private key', { orders: privateJwk }, 'Expected: the public half only'],
+      ['a private key', { [reader]: privateJwk }, 'Expected: the public half only'],
       [
         'a key on another curve',
-        { orders: createTestRecipient('P-384').publicJwk },
+        { [reader]: createTestRecipient('P-384').publicJwk },
         'Expected: EC and P-256',
       ],
-      ['no key', { orders: null }, 'Expected: EC and P-256'],
-      ['a key as text', { orders: 'x' }, 'Expected: EC and P-256'],
-      ['one bad key beside a good one', { orders: publicJwk, inventory: {} }, 'Expected: EC and P-256'],
+      ['no key', { [reader]: null }, 'Expected: EC and P-256'],
+      ['a key as text', { [reader]: 'x' }, 'Expected: EC and P-256'],
+      ['one bad key beside a good one', { [reader]: publicJwk, nobody: {} }, 'Expected: EC and P-256'],
       ['a JWK without an audience', publicJwk, 'Expected: EC and P-256'],
-      ['an audience that does not exist', { order: publicJwk }, `Expected: ${readers.join(', ')}`],
+      ['an audience that does not exist', { nobody: publicJwk }, `Expected: ${readers.join(', ')}`],
       [
         '__proto__ as an audience',
         `{"__proto__":${JSON.stringify(publicJwk)}}`,
@@ -178,7 +178,7 @@ describe('the settings of auth', () => {
       ],
       [
         'auth, which cannot decrypt',
-        { orders: publicJwk, auth: publicJwk },
+        { [reader]: publicJwk, auth: publicJwk },
         `Expected: ${readers.join(', ')}`,
       ],
       ['an audience twice', '{"orders":{},"orders":{}}', 'a member name twice'],

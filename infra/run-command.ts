@@ -1,6 +1,6 @@
-/** What the commands of this room share. */
-import { isDatabaseUnavailable } from '../../libs/service-kit/src/database-errors.js';
-import { SetupError } from '../system/setup-error.js';
+/** What the programs of npm scripts share. */
+import { isDatabaseUnavailable } from '../libs/service-kit/src/database-errors.js';
+import { SetupError } from './system/setup-error.js';
 
 /** Runs a command and sets the exit code. A fault of the machine or of the input is shown as one line. */
 export async function runCommand(main: () => Promise<number | void>): Promise<void> {
