@@ -5,6 +5,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestKey, eventually, freePortBase, signCompact } from '#testing';
 import { removePostgresData } from '../local/postgres-home.js';
@@ -63,17 +65,19 @@ describe('a service of one’s own', () => {
   describe('in the running system', () => {
     let launcher: ChildProcess;
     let system: RunningFile;
-    const stateDir = () => join(copy.root, '.signet');
+    let stateDir: string;
 
     beforeAll(async () => {
       const offsets = [...portClaims(0).map(({ port }) => port), nextOffset(services)];
       const portBase = await freePortBase(offsets);
-      launcher = spawn(process.execPath, ['infra/bootstrap.mjs', 'start', '--port-base', String(portBase)], {
+      stateDir = mkdtempSync(join(tmpdir(), 'test-walk-'));
+      const options = ['--port-base', String(portBase), '--state-dir', stateDir];
+      launcher = spawn(process.execPath, ['infra/bootstrap.mjs', 'start', ...options], {
         cwd: copy.root,
         stdio: 'ignore',
       });
-      await eventually(() => readRunning(stateDir()) !== undefined, { timeoutMs: 120_000 });
-      system = readRunning(stateDir())!;
+      await eventually(() => readRunning(stateDir) !== undefined, { timeoutMs: 120_000 });
+      system = readRunning(stateDir)!;
     });
     afterAll(async () => {
       if (launcher?.exitCode === null) {
@@ -81,11 +85,12 @@ describe('a service of one’s own', () => {
         launcher.kill('SIGINT');
         await ended;
       }
-      removePostgresData(stateDir());
+      removePostgresData(stateDir);
+      rmSync(stateDir, { recursive: true, force: true });
     });
 
     const logIn = async (who: 'admin' | 'demo', audience?: string) => {
-      const body = { ...readCredentials(stateDir())[who], audience };
+      const body = { ...readCredentials(stateDir)[who], audience };
       const login = await exchange<{ access_token: string }>('POST', `${system.issuer}/auth/login`, { body });
       return login.body.access_token;
     };

@@ -83,7 +83,7 @@ export async function untilRefused(
     const afterMs = performance.now() - begun;
     if (status === 401) return { afterMs };
     if (status !== 200) throw new Error(`answered ${status} instead of 200 or 401`);
-    if (afterMs > 5_000) throw new Error('the token was still accepted 5 s after its key was revoked');
+    if (afterMs > 5_000) throw new Error('the token was still accepted 5 s after it was revoked');
     await sleep(2); // so that these requests do not keep the service busy
   }
 }

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exchange } from './exchange.js';
 import type { Guide } from './guide.js';
-import { knockAloud, customerService, type Login } from './people.js';
+import { untilRefused } from './load.js';
+import { customerService, knock, knockAloud, type Login } from './people.js';
 import { shortToken } from './presentation.js';
 import { decode } from './tokens.js';
 
@@ -26,6 +27,14 @@ async function logIn(guide: Guide, customer: Login): Promise<Pair> {
 
 const use = (guide: Guide, { access_token: token }: Pair, expect: 200 | 401) =>
   knockAloud(guide, { service: customerService, token }, expect);
+
+/** Shows the token until it is refused, then once more, and prints that. A revocation travels for some milliseconds. */
+async function useUntilRefused(guide: Guide, pair: Pair): Promise<number> {
+  const grant = { service: customerService, token: pair.access_token };
+  const { afterMs } = await untilRefused(performance.now(), () => knock(guide, grant));
+  await use(guide, pair, 401);
+  return Math.ceil(afterMs);
+}
 
 /** Step 12. */
 export const stayLoggedIn = (guide: Guide, customer: Login) =>
@@ -63,7 +72,7 @@ export const stealRefreshToken = (guide: Guide, owner: Pair) =>
       guide.say('Eleven seconds later, too late for a retry, the owner refreshes:');
       await delay(PAST_GRACE_MS);
       await refresh(guide, owner.refresh_token, 400);
-      await use(guide, thief, 401);
+      await useUntilRefused(guide, thief);
       await refresh(guide, thief.refresh_token, 400);
       guide.check(true, 'the access token and the refresh token of the thief are worth nothing now');
       guide.say('The owner must log in again. That is the price of being found out.');
@@ -84,12 +93,12 @@ export const logOutEverywhere = (guide: Guide, customer: Login) =>
       const [phone, laptop] = [await logIn(guide, customer), await logIn(guide, customer)];
       await use(guide, laptop, 200);
       await guide.ask('auth', 'POST /auth/logout-all', { token: phone.access_token, expect: 204 });
-      await use(guide, phone, 401);
-      await use(guide, laptop, 401);
+      const afterMs = Math.max(await useUntilRefused(guide, phone), await useUntilRefused(guide, laptop));
+      guide.check(true, `${customerService.name} refuses both, ${afterMs} ms after the answer at the latest`);
       await refresh(guide, laptop.refresh_token, 400);
       guide.learned(
         'A logout ends tokens everywhere',
-        `401 at ${customerService.name} for both devices, at once`,
+        `401 at ${customerService.name} for both devices after ${afterMs} ms`,
       );
     },
   );
