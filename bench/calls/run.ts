@@ -25,8 +25,8 @@ import { measureExchanges } from './exchange.js';
 // #endregion demo
 
 const { quick } = parseArgs({ options: { quick: { type: 'boolean', default: false } } }).values;
-const ROUNDS = quick ? 5 : 21;
-const CALLS = quick ? 1_000 : 4_000;
+const ROUNDS = quick ? 5 : 105;
+const CALLS = quick ? 1_000 : 800;
 const AT_ONCE = 16;
 /** How many customers call. Each has a token of its own, and orders holds an exchanged token for each. */
 const CUSTOMERS = 1_000;
@@ -103,7 +103,7 @@ try {
     facts,
     tableOf(measured, names[1]!),
     // #region demo
-    await measureExchanges(quick ? 3 : 15, quick ? 20 : 100),
+    await measureExchanges(quick ? 3 : 15, quick ? 20 : 300),
     // #endregion demo
   ].join('\n\n');
   console.log(text);
