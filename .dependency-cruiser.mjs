@@ -148,8 +148,15 @@ export default {
       ours,
       {
         fromNot: tests,
-        only: '^libs/(service-kit|statements|jws|trust/src/nest)/',
+        only: '^libs/(service-kit|statements|jws|trust/src/nest)/|^libs/trust/src/encryption-key[.]ts$',
       },
+    ),
+    forbid(
+      'base-knows-no-nest',
+      'Programs that serve nothing start faster without NestJS.',
+      '^libs/service-kit/src/base[.]ts$',
+      '^node_modules/@nestjs/',
+      { reachable: true },
     ),
     forbid(
       'testing-is-for-tests',

@@ -112,7 +112,7 @@ export default tseslint.config(
   {
     // These read process.env: settings, the variables of a database driver, and what jest passes to its workers.
     files: [
-      'libs/service-kit/src/run-service.ts',
+      'libs/service-kit/src/settings-or-exit.ts',
       'libs/service-kit/src/driver-environment.ts',
       'libs/testing/src/shared-servers.ts',
     ],

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type DataSourceOptions, getMetadataArgsStorage, type MigrationInterface } from 'typeorm';
-import { dataSourceOptions } from '#service-kit';
+import { dataSourceOptions } from '#service-kit/base';
 import type { PostgresLogin } from '../local/postgres.js';
 import { built } from './app-names.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
-import { runMigrations } from '#service-kit';
+import { runMigrations } from '#service-kit/base';
 import { createTestDatabase, type TestDatabase } from '#testing';
 import { optionsFor } from './app-database.js';
 import { migrationStates, revertMigration, runtimeConnections } from './migration-history.js';

@@ -1,6 +1,6 @@
 /** Which migrations of an app a database has, and how the last one is taken back. */
 import { PostgresClient } from '../../libs/service-kit/src/postgres-client.js';
-import { withMigrationLock } from '#service-kit';
+import { withMigrationLock } from '#service-kit/base';
 import type { PostgresLogin } from '../local/postgres.js';
 import { SetupError } from '../system/setup-error.js';
 import { type DatabaseClasses, optionsFor } from './app-database.js';

@@ -1,7 +1,7 @@
 /** Compares a migrated database with the entities of its app, in a PostgreSQL that is thrown away. */
 import { randomBytes } from 'node:crypto';
 import { DataSource } from 'typeorm';
-import { runMigrations } from '#service-kit';
+import { runMigrations } from '#service-kit/base';
 import type { PostgresLogin } from '../local/postgres.js';
 import { provisionDatabase, type SuperuserLogin } from '../system/service-database.js';
 import { SetupError } from '../system/setup-error.js';

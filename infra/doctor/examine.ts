@@ -1,5 +1,5 @@
 /** Makes a deployment from environments: each service's own settings read its variables, and the files are looked at. */
-import { defineSettings, describeSettings, readSettings, type SettingsDefinition } from '#service-kit';
+import { defineSettings, describeSettings, readSettings, type SettingsDefinition } from '#service-kit/base';
 import { settingsOf } from '../system/service-settings.js';
 import type { ServiceRow } from '../system/services.js';
 import type { Environment, Environments } from './environments.js';

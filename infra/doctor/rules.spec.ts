@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { settingsOf } from '../system/service-settings.js';
 import { services as rows } from '../system/services.js';
-import { describeSettings } from '#service-kit';
+import { describeSettings } from '#service-kit/base';
 import type { KeyFile } from './key-file.js';
 import type { Deployment, ExaminedService } from './rule.js';
 import { findingsOf, rules } from './rules.js';

@@ -1,5 +1,5 @@
 /** Makes `docs/config.md` and `.env.example` from the settings in the config.ts of each service. */
-import { databaseSettings, defineSettings, describeSettings, seedSettings } from '#service-kit';
+import { databaseSettings, defineSettings, describeSettings, seedSettings } from '#service-kit/base';
 import { isGenerated } from '../system/environment.js';
 import { settingsOf } from '../system/service-settings.js';
 import { services } from '../system/services.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { SettingsDefinition } from '#service-kit';
+import type { SettingsDefinition } from '#service-kit/base';
 import { projectRoot } from '../project.js';
 import { camelName } from './service-names.js';
 

@@ -13,7 +13,7 @@ import {
   trustSettings,
   wholeNumber,
   type Settings,
-} from '#service-kit';
+} from '#service-kit/base';
 import { readAnchor } from '#statements';
 import { z } from 'zod';
 import { audiences } from './accounts/scopes.js';

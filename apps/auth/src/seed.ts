@@ -13,7 +13,7 @@ import {
   secretFiles,
   seedSettings,
   settingsOrExit,
-} from '#service-kit';
+} from '#service-kit/base';
 import { Account } from './accounts/account.entity.js';
 import { PasswordHasher } from './accounts/password-hasher.js';
 import { SERVICE } from './config.js';

@@ -1,4 +1,4 @@
-import { createLogger, dataSourceOptions, runMigrations, settingsOrExit } from '#service-kit';
+import { createLogger, dataSourceOptions, runMigrations, settingsOrExit } from '#service-kit/base';
 import { SERVICE, storeSettings } from './config.js';
 import { entities, migrations } from './database/index.js';
 

@@ -1,6 +1,12 @@
 /** Adds the demo products if DEMO_DATA is true. It is safe to run again. */
 import { DataSource } from 'typeorm';
-import { createLogger, dataSourceOptions, defineSettings, seedSettings, settingsOrExit } from '#service-kit';
+import {
+  createLogger,
+  dataSourceOptions,
+  defineSettings,
+  seedSettings,
+  settingsOrExit,
+} from '#service-kit/base';
 import { SERVICE } from './config.js';
 import { entities } from './database/index.js';
 import { seedProducts } from './products/demo-products.js';

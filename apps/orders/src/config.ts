@@ -10,7 +10,7 @@ import {
   verifierSettings,
   wholeNumber,
   type Settings,
-} from '#service-kit';
+} from '#service-kit/base';
 
 /** orders' own name: the audience of tokens for it, and the name of its NATS account. */
 export const SERVICE = 'orders';

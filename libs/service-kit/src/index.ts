@@ -1,7 +1,7 @@
 /** What all services share, except the verification of tokens. */
-export { dataSourceOptions, databaseModule, runMigrations, withMigrationLock } from './database.js';
+export * from './base.js';
+export { databaseModule } from './database.module.js';
 export { databaseCheck } from './database-check.js';
-export { isDatabaseUnavailable } from './database-errors.js';
 export { signAssertion } from './calls/client-assertion.js';
 export { ServiceClient } from './calls/service-client.js';
 export { ServiceClients, ServiceClientsModule, type CallerSettings } from './calls/service-clients.js';
@@ -13,8 +13,7 @@ export type { HealthCheck } from './health.js';
 export { HealthModule } from './health.js';
 export type { HttpAppOptions } from './http-app.js';
 export { createHttpApp } from './http-app.js';
-export type { Logger } from './logging.js';
-export { createLogger, nestLogger } from './logging.js';
+export { nestLogger } from './nest-logger.js';
 export type { NatsLink, NatsOptions } from './nats.js';
 export { connectNats } from './nats.js';
 export { instanceName, NATS_LINK, natsCheck, NatsModule } from './nats.module.js';
@@ -31,32 +30,7 @@ export { apiProblems, openApiSchema } from './openapi.js';
 export type { Page, PageQuery } from './paging.js';
 export { keysetPage, pageQuery, pageQueryOf } from './paging.js';
 export { withActor } from './request-context.js';
-export { runService, settingsOrExit } from './run-service.js';
+export { runService } from './run-service.js';
 export type { SecurityEvent } from './security-events.js';
 export { SECURITY, securityEvent, securityEvents } from './security-events.js';
-export type { FieldError } from './service-error.js';
-export { defineProblems, ServiceError } from './service-error.js';
-export {
-  baseUrl,
-  callerSettings,
-  databaseSettings,
-  httpSettings,
-  natsSettings,
-  seedSettings,
-  trustSettings,
-  verifierSettings,
-} from './setting-groups.js';
-export type { Settings, SettingsDefinition } from './settings.js';
-export {
-  defineSettings,
-  describeSettings,
-  listOf,
-  loadSettings,
-  readSettings,
-  secretFile,
-  secretFiles,
-  setting,
-  SettingsError,
-} from './settings.js';
 export { refuseRepeated } from './validation.js';
-export { wholeNumber } from './whole-number.js';

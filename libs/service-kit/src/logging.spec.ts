@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { createLogger, nestLogger } from './logging.js';
+import { createLogger } from './logging.js';
+import { nestLogger } from './nest-logger.js';
 import { currentRequestId, requestIdFor, withRequest } from './request-context.js';
 
 function capture(level = 'debug') {

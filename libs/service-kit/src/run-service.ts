@@ -4,7 +4,7 @@ import { createHttpApp } from './http-app.js';
 import { createLogger } from './logging.js';
 import type { HttpSettings, httpSettings } from './setting-groups.js';
 import type { Settings, SettingsDefinition } from './settings.js';
-import { loadSettings, SettingsError } from './settings.js';
+import { settingsOrExit } from './settings-or-exit.js';
 
 /** A definition with at least `httpSettings`. */
 type ServiceDefinition = SettingsDefinition<typeof httpSettings>;
@@ -66,17 +66,6 @@ export async function runService<D extends ServiceDefinition>(
     logger.info({ url: await app.getUrl(), version }, 'listening');
   } catch (err) {
     logger.fatal({ err }, 'could not start');
-    process.exit(1);
-  }
-}
-
-/** Loads the settings, or prints their faults and exits. Nothing else reads the environment. */
-export function settingsOrExit<D extends SettingsDefinition>(definition: D): Settings<D> {
-  try {
-    return loadSettings(definition, process.env) as Settings<D>;
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }
 }

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseJsonObject } from '#jws';
 import { readAnchor } from '#statements';
-import { readDecryptionKey } from '#trust/nest';
+import { readDecryptionKey } from '#trust/encryption-key';
 import { holdsClientKey } from './calls/client-assertion.js';
 import type { Settings } from './settings.js';
 import { listOf, secretFile, secretFiles, setting } from './settings.js';

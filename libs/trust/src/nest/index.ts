@@ -12,7 +12,6 @@ export { RESOURCE_METADATA_PATH } from './resource-metadata.js';
 export type * from './scope-registry.js';
 export { TokenGuard } from './token.guard.js';
 export { TrustModule, type TrustModuleOptions } from './trust.module.js';
-export { readDecryptionKey } from '../encryption-key.js';
 export { KeyRing } from '../key-ring.js';
 export type { TrustEvent } from '../refusals.js';
 export { trustCheck } from './trust-check.js';

@@ -6,7 +6,7 @@ import {
   natsSettings,
   verifierSettings,
   type Settings,
-} from '#service-kit';
+} from '#service-kit/base';
 
 /** The name of this service: the audience of tokens for it, and the name of its NATS account. */
 export const SERVICE = 'sample';
