@@ -67,7 +67,7 @@ async function runJest(config) {
     ...process.env,
     NODE_OPTIONS: [process.env.NODE_OPTIONS, ...options].filter(Boolean).join(' '),
   };
-  const jest = [at('node_modules/jest/bin/jest.js'), '--config', at(config), '--maxWorkers=2', ...args];
+  const jest = [at('node_modules/jest/bin/jest.js'), '--config', at(config), '--maxWorkers=3', ...args];
   const child = spawn(process.execPath, jest, { cwd: root, env, stdio: 'inherit' });
   // The terminal sends Ctrl-C to jest as well. We wait until jest has stopped its servers.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
