@@ -161,7 +161,7 @@ function callerConfig({ caller, callee }: Pair): string {
   const members = [...(isCaller ? [] : ['...callerSettings']), address(callee)];
   return edited(
     path,
-    ...names.map((name) => (config: SourceText) => addImport(config, name, '#service-kit')),
+    ...names.map((name) => (config: SourceText) => addImport(config, name, '#service-kit/base')),
     ...members.map((member) => (config: SourceText) => insertAtEnd(config, into, member)),
   );
 }
