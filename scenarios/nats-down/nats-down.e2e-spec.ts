@@ -40,10 +40,16 @@ scenario(import.meta.url, periods, (system, step) => {
 
   step('1. Send requests that never pause', async () => {
     pids = pidsOf();
-    for (const { freshness, statements } of await rings()) {
-      expect(freshness).toBe('confirmed');
-      expect(statements.accepted.nats).toBeGreaterThan(0);
-    }
+    // A verifier that learned the first statement over HTTP hears the next one within seconds.
+    await eventually(
+      async () => {
+        for (const { freshness, statements } of await rings()) {
+          expect(freshness).toBe('confirmed');
+          expect(statements.accepted.nats).toBeGreaterThan(0);
+        }
+      },
+      { timeoutMs: 15_000 },
+    );
     old = await system.grants();
     traffic = freshTraffic();
     await traffic.untilAnswered(5);
