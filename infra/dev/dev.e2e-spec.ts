@@ -170,7 +170,7 @@ describe('npm run dev', () => {
 
   async function printed(text: RegExp): Promise<void> {
     const found = () => dev.exitCode !== null || text.test(output);
-    await eventually(found, { timeoutMs: timeoutMs / 2, everyMs: 50 }).catch(() => undefined);
+    await eventually(found, { timeoutMs: timeoutMs - 10_000, everyMs: 50 }).catch(() => undefined);
     expect(output).toMatch(text); // a failure shows the whole output
   }
 
