@@ -10,7 +10,8 @@ import {
   type NatsLink,
 } from '#service-kit';
 import { KeyRing } from '#trust';
-import { trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
+import { trustCheck, TrustModule } from '#trust/nest';
+import { TrustMetricsModule } from '#trust/nest/metrics';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { SCOPE_TABLE, SCOPES, type ScopeTable } from './accounts/scopes.js';
 import { IS_SERVICE, SERVICE, SETTINGS, type AuthSettings } from './config.js';

@@ -2,7 +2,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { KeyRing, trustCheck, TrustMetricsModule, TrustModule } from '#trust/nest';
+import { KeyRing, trustCheck, TrustModule } from '#trust/nest';
+import { TrustMetricsModule } from '#trust/nest/metrics';
 import type { Entities } from './database.js';
 import { databaseModule } from './database.module.js';
 import { databaseCheck } from './database-check.js';

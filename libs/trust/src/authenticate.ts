@@ -55,10 +55,14 @@ export class Authenticator {
     return claims;
   }
 
-  /** @throws TrustError, or what `furtherCheck` threw */
-  async authenticate(request: ReceivedRequest, expected: Expectation): Promise<AccessTokenClaims> {
+  /**
+   * Returns the claims of the token of a request, or of a token that came in another way.
+   *
+   * @throws TrustError, or what `furtherCheck` threw
+   */
+  async authenticate(from: ReceivedRequest | string, expected: Expectation): Promise<AccessTokenClaims> {
     try {
-      const sent = bearerToken(request);
+      const sent = typeof from === 'string' ? from : bearerToken(from);
       // Nothing is awaited for a token that is only signed.
       const token = this.options.verify.decrypt ? await this.decrypt(sent) : sent;
       let claims = await this.judge(token, expected);

@@ -8,7 +8,8 @@ const DEFAULT_MAX_HEADERS_COUNT = 1_000;
 /** The part of a `node:http` request that holds the header fields as they arrived: name, value, name, value, … */
 export interface ReceivedRequest {
   readonly rawHeaders: readonly string[];
-  readonly socket?: { readonly server?: { readonly maxHeadersCount?: number | null } };
+  /** Its `server`, which the types of Node do not have, has the limit of header fields. */
+  readonly socket?: object;
 }
 
 /**
@@ -55,7 +56,8 @@ function authorizationFields({ rawHeaders }: ReceivedRequest): string[] {
 
 /** Whether Node may have dropped fields: it keeps this many at most, and as many arrived. */
 function mayBeCut({ rawHeaders, socket }: ReceivedRequest): boolean {
-  const limit = socket?.server?.maxHeadersCount ?? DEFAULT_MAX_HEADERS_COUNT;
+  const { server } = (socket ?? {}) as { server?: { maxHeadersCount?: number | null } };
+  const limit = server?.maxHeadersCount ?? DEFAULT_MAX_HEADERS_COUNT;
   // For Node, 0 means no limit.
   return limit > 0 && rawHeaders.length >= limit * 2;
 }

@@ -4,7 +4,7 @@ import type { Channel } from './key-ring.js';
 const SILENT_MS = 60_000;
 
 /** The security events that a verifier logs. */
-export type TrustEvent = RefusalEvent | 'revocations.too_many';
+export type TrustEvent = RefusalEvent | TooManyRevocations['event'];
 
 type RefusalEvent = 'statement.refused' | 'revocation.refused';
 
@@ -16,6 +16,13 @@ export interface Refusal {
   readonly reason: string;
   /** How many were refused for this reason since the last line, this one included. */
   readonly count: number;
+}
+
+/** There are more revocations than a verifier may hold, as the log shows it. */
+export interface TooManyRevocations {
+  readonly event: 'revocations.too_many';
+  /** How many it may hold. */
+  readonly limit: number;
 }
 
 /**

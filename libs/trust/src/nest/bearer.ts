@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { bearerToken, type ReceivedRequest } from '../bearer.js';
+import { bearerToken } from '../bearer.js';
 import { decryptedForm } from '../verify-access-token.js';
 import type { Caller } from './caller.js';
+import { receivedRequest, type NestRequest } from './nest-request.js';
 
 const REDACTED = '[access token]';
 
@@ -47,7 +48,8 @@ export class Bearer {
  * @throws Error on a public route, which has no caller
  */
 export const CurrentBearer = createParamDecorator((_data: unknown, context: ExecutionContext): Bearer => {
-  const { user, raw } = context.switchToHttp().getRequest<{ user?: Caller; readonly raw: ReceivedRequest }>();
+  const request = context.switchToHttp().getRequest<NestRequest & { user?: Caller }>();
+  const { user } = request;
   if (!user) throw new Error('CurrentBearer was used on a public route');
-  return new Bearer(decryptedForm(user) ?? bearerToken(raw), user);
+  return new Bearer(decryptedForm(user) ?? bearerToken(receivedRequest(request)), user);
 });

@@ -4,10 +4,10 @@
 export { Authenticator } from '../authenticate.js';
 export { Bearer, CurrentBearer } from './bearer.js';
 export { CurrentCaller, type Caller } from './caller.js';
-export { guardProblems } from './guard-problems.js';
+export { guardProblems } from '../guard-problems.js';
 export { Public } from './public.js';
 export { ActedBy, AnyAudience, requirementsOf, Scopes, Strict, type RouteContext } from './requirements.js';
-export { RESOURCE_METADATA_PATH } from './resource-metadata.js';
+export { RESOURCE_METADATA_PATH } from '../resource-metadata.js';
 // With a star, because an application can merge declarations only into names that are exported in this way.
 export type * from './scope-registry.js';
 export { TokenGuard } from './token.guard.js';
@@ -15,4 +15,3 @@ export { TrustModule, type TrustModuleOptions } from './trust.module.js';
 export { KeyRing } from '../key-ring.js';
 export type { TrustEvent } from '../refusals.js';
 export { trustCheck } from './trust-check.js';
-export { TrustMetricsModule } from './trust-metrics.js';

@@ -12,25 +12,23 @@ import passport, { type AuthenticateOptions } from 'passport';
 import type { AccessTokenClaims } from '../access-token-claims.js';
 import { Authenticator } from '../authenticate.js';
 import type { ReceivedRequest } from '../bearer.js';
+import { problemFor } from '../guard-problems.js';
+import { resourceMetadataParameter } from '../resource-metadata.js';
 import { TrustError } from '../trust-error.js';
 import type { Expectation } from '../verify-access-token.js';
 import { BEARER, BearerStrategy } from './bearer.strategy.js';
-import { problemFor } from './guard-problems.js';
+import { receivedRequest, type NestRequest } from './nest-request.js';
 import { RouteRequirements } from './requirements.js';
-import { resourceMetadataUrl } from './resource-metadata.js';
 import { TRUST_OPTIONS, type TrustModuleOptions } from './trust-options.js';
 
 type PassportMiddleware = (
-  request: Pick<GuardedRequest, 'raw'>,
+  request: { readonly raw: ReceivedRequest },
   response: object,
   next: (error: unknown) => void,
 ) => void;
 
-/** The part of a Fastify request that the guard uses. `user` is where passport, too, would put the caller. */
-interface GuardedRequest {
-  readonly raw: ReceivedRequest;
-  user?: AccessTokenClaims;
-}
+/** The part of a request that the guard uses. `user` is where passport, too, would put the caller. */
+type GuardedRequest = NestRequest & { user?: AccessTokenClaims };
 
 /**
  * The global guard: a route is closed unless it is marked `@Public()`. A token that was accepted before and still passes
@@ -52,7 +50,7 @@ export class TokenGuard implements CanActivate {
     strategy: BearerStrategy,
   ) {
     this.requirements = new RouteRequirements(reflector, audience);
-    this.resourceMetadata = resourceUrl && `resource_metadata="${resourceMetadataUrl(resourceUrl)}"`;
+    this.resourceMetadata = resourceMetadataParameter(resourceUrl);
     this.passport.use(BEARER, strategy);
   }
 
@@ -67,7 +65,7 @@ export class TokenGuard implements CanActivate {
    */
   requireToken(context: ExecutionContext, expected: Expectation): boolean | Promise<boolean> {
     const request = context.switchToHttp().getRequest<GuardedRequest>();
-    const claims = this.authenticator.recall(request.raw, expected);
+    const claims = this.authenticator.recall(receivedRequest(request), expected);
     if (claims === undefined) return this.authenticate(context, request, expected);
     request.user = claims;
     return true;
@@ -93,7 +91,7 @@ export class TokenGuard implements CanActivate {
    * collection, which cost more than the verification of an RS256 token. For the same reason passport gets an object of its
    * own and not the request, to which it would add ten members.
    */
-  private askPassport({ raw }: GuardedRequest, expected: Expectation): Promise<AccessTokenClaims> {
+  private askPassport(request: GuardedRequest, expected: Expectation): Promise<AccessTokenClaims> {
     return new Promise((resolve, reject) => {
       const answer = (error: unknown, claims: AccessTokenClaims | false | null, reason: unknown) =>
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- judged by the caller
@@ -101,7 +99,7 @@ export class TokenGuard implements CanActivate {
       // For passport, `session: false` means no cookie and no server-side login state.
       const options = { session: false, expected } as AuthenticateOptions;
       const judge = this.passport.authenticate(BEARER, options, answer) as PassportMiddleware;
-      judge({ raw }, {}, reject);
+      judge({ raw: receivedRequest(request) }, {}, reject);
     });
   }
 

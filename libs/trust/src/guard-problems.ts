@@ -1,4 +1,4 @@
-import type { TrustError, TrustErrorCode } from '../trust-error.js';
+import type { TrustError, TrustErrorCode } from './trust-error.js';
 
 /** What a client reads about a refusal. RFC 6750 §3 asks for no more. */
 interface GuardProblem {
