@@ -32,6 +32,7 @@ export const commands = {
     'new:call': 'lets a service call another one: npm run new:call -- CALLER CALLEE',
     'migration:generate': 'writes a migration from the entities: npm run migration:generate -- SERVICE NAME',
     generate: 'writes the files that are made from code, such as docker-compose.yml and docs/config.md',
+    package: 'makes a package of the verifier, for services outside of this repository, in dist/package',
     format: 'formats all files with prettier',
     build: 'compiles into dist/; the other commands do it themselves',
   },

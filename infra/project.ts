@@ -9,6 +9,8 @@ export interface Manifest {
   /** The name of the project in sentences. npm does not use it. */
   title: string;
   version: string;
+  license: string;
+  engines: { node: string };
   scripts: Record<string, string>;
   /** The `#aliases` of our libraries, each with its built file. */
   imports: Record<string, string>;

@@ -4,6 +4,7 @@ import { caddyfile } from '../compose/caddyfile.js';
 import { composeFile, tlsComposeFile } from '../compose/compose-file.js';
 import { goingLivePage } from '../doctor/checklist.js';
 import { formatted } from '../formatted.js';
+import { apiPage } from '../package/api-page.js';
 import { projectRoot, readProjectFile } from '../project.js';
 import { requireServiceTable } from '../system/service-table.js';
 import { services } from '../system/services.js';
@@ -23,6 +24,7 @@ const files: Readonly<Record<GeneratedPath, () => string | Promise<string>>> = {
   'docs/commands.md': commandsPage,
   'docs/config.md': configReference,
   'docs/going-live.md': goingLivePage,
+  'docs/package-api.md': apiPage,
   'docs/security-events.md': eventsReference,
   'docs/system.svg': () => systemPicture(services),
   '.env.example': environmentExample,

@@ -7,6 +7,7 @@ export const generatedPaths = [
   'docs/commands.md',
   'docs/config.md',
   'docs/going-live.md',
+  'docs/package-api.md',
   'docs/security-events.md',
   'docs/system.svg',
   '.env.example',

@@ -1,6 +1,6 @@
 /** Shares one run of asynchronous work among many callers. No caller gets a result from before its call. */
 
-interface SharedRuns<T> {
+export interface SharedRuns<T> {
   (): Promise<T>;
   /** Resolves when every run that was requested until now has ended. */
   settled(): Promise<void>;

@@ -44,7 +44,7 @@ export class BearerStrategy extends PassportStrategy(Strategy, BEARER) {
    * Passport's registry exists once per process. Each application here has a strategy of its own, which the guard
    * registers in a registry of its own.
    */
-  getPassportInstance() {
+  getPassportInstance(): object {
     return new passport.Passport();
   }
 
