@@ -47,14 +47,8 @@ function readDeclarations() {
     ...options
   } = compilerOptions({ checkJs: false, allowJs: false });
   const host = ts.createCompilerHost(options);
-  const { readFile, fileExists } = host;
-  host.readFile = (path) => files.get(path) ?? readFile(path);
-  host.fileExists = (path) => files.has(path) || fileExists(path);
-  const { getSourceFile } = host;
-  host.getSourceFile = (path, ...rest) => {
-    const text = files.get(path);
-    return text === undefined ? getSourceFile(path, ...rest) : ts.createSourceFile(path, text, ...rest);
-  };
+  host.readFile = (path) => files.get(path) ?? ts.sys.readFile(path);
+  host.fileExists = (path) => files.has(path) || ts.sys.fileExists(path);
   const pathOf = (source: string) => join(projectRoot, 'dist', source.replace(/\.ts$/, '.d.ts'));
   const program = ts.createProgram(Object.values(entryPoints).map(pathOf), options, host);
   const checker = program.getTypeChecker();
@@ -64,9 +58,9 @@ function readDeclarations() {
     return { entry, symbols };
   });
   const isOurs = (declaration: ts.Declaration) =>
-    ts.isSourceFile(declaration.parent) || ts.isVariableDeclaration(declaration)
-      ? files.has(declaration.getSourceFile().fileName)
-      : false;
+    files.has(declaration.getSourceFile().fileName) &&
+    (ts.isVariableDeclaration(declaration) ||
+      (!ts.isSourceFile(declaration) && ts.isSourceFile(declaration.parent)));
   return { checker, entries, isOurs };
 }
 
@@ -79,11 +73,14 @@ function declarationsOf(name: ts.Identifier, checker: ts.TypeChecker): ts.Declar
   return symbol === undefined ? [] : (unaliased(symbol, checker).declarations ?? []);
 }
 
-/** Every name in a declaration, without its private members. */
+/**
+ * Every name in a declaration, without its private members. Without its constructor as well: NestJS calls those of the
+ * classes that have parts, and what they take is internal.
+ */
 function publicNames(declaration: ts.Declaration): ts.Identifier[] {
   const names: ts.Identifier[] = [];
   const visit = (node: ts.Node): void => {
-    if (isPrivate(node)) return;
+    if (isPrivate(node) || ts.isConstructorDeclaration(node)) return;
     if (ts.isIdentifier(node)) names.push(node);
     ts.forEachChild(node, visit);
   };
@@ -98,7 +95,12 @@ function isPrivate(node: ts.Node): boolean {
 }
 
 function codeBlock(declarations: readonly ts.Declaration[]): string {
-  return `\`\`\`ts\n${declarations.map(textOf).sort().join('\n\n')}\n\`\`\``;
+  const sorted = declarations.toSorted((one, other) => nameOf(one).localeCompare(nameOf(other), 'en'));
+  return `\`\`\`ts\n${sorted.map(textOf).join('\n\n')}\n\`\`\``;
+}
+
+function nameOf(declaration: ts.Declaration): string {
+  return ts.getNameOfDeclaration(declaration)?.getText() ?? '';
 }
 
 /** The text of a declaration with its comment, without private members. */
@@ -108,12 +110,13 @@ function textOf(declaration: ts.Declaration): string {
   const source = statement.getSourceFile().text;
   const hidden = ts.isClassDeclaration(statement) ? statement.members.filter(isPrivate) : [];
   let text = '';
-  let at = statement.getFullStart();
+  let at = statement.getStart();
   for (const member of hidden) {
     text += source.slice(at, member.getFullStart());
     at = member.end;
   }
-  return (text + source.slice(at, statement.end))
-    .trim()
-    .replace(/^(\/\*\*[^]*?\*\/\s*)?export (declare )?/, '$1');
+  text += source.slice(at, statement.end);
+  // The last comment, because the first declaration of a file may have that of the file before its own.
+  const comment = ts.getJSDocCommentsAndTags(statement).filter(ts.isJSDoc).at(-1)?.getText();
+  return (comment === undefined ? '' : `${comment}\n`) + text.replace(/^(?:export )?(?:declare )?/, '');
 }
