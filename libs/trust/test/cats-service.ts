@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach } from '@jest/globals';
 import { Controller, Get, type INestApplication, type ModuleMetadata } from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { createTestIssuer, eventually, fakeClock } from '#testing';
@@ -64,18 +65,21 @@ async function serveStatement(holder: Holder): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-type More = Pick<ModuleMetadata, 'controllers' | 'imports'>;
+interface More extends Pick<ModuleMetadata, 'controllers' | 'imports'> {
+  /** Default: Fastify. */
+  readonly adapter?: AbstractHttpAdapter;
+}
 
 /** Starts a service with these options. It has `/cats` and `/cats/open`, and what `more` adds. */
 export async function startService(
   options: TrustModuleOptions,
-  { controllers = [], imports = [] }: More = {},
+  { controllers = [], imports = [], adapter = new FastifyAdapter() }: More = {},
 ) {
   const module = await Test.createTestingModule({
     imports: [TrustModule.forRoot(options), ...imports],
     controllers: [CatsController, ...controllers],
   }).compile();
-  const app: INestApplication = module.createNestApplication(new FastifyAdapter(), { logger: false });
+  const app: INestApplication = module.createNestApplication(adapter, { logger: false });
   await app.listen(0, '127.0.0.1');
   atEnd(() => app.close());
   return { app, url: await app.getUrl(), ring: app.get(KeyRing) };
