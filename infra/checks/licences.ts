@@ -18,6 +18,11 @@ const allowed: Record<string, string> = {
 
 /** Packages whose package.json has no `license` field, and the place where their licence is. */
 const found: Record<string, { licence: string; where: string }> = {
+  busboy: {
+    licence: 'MIT',
+    where:
+      'its LICENSE, and the old `licenses` field of its package.json (a dependency of @nestjs/platform-express, for a spec)',
+  },
   limiter: {
     licence: 'MIT',
     where:
@@ -27,6 +32,7 @@ const found: Record<string, { licence: string; where: string }> = {
     licence: 'MIT',
     where: 'its LICENSE, and the old `licenses` field of its package.json',
   },
+  streamsearch: { licence: 'MIT', where: 'its LICENSE, as with busboy, which needs it' },
   pause: { licence: 'MIT', where: 'the end of its Readme.md' },
 };
 
