@@ -10,6 +10,7 @@ export const commands = {
     dev: 'runs the same; a saved file restarts the services that import it',
     tour: 'logs in, forges tokens, rotates and revokes keys on the running system, and explains each step',
     keys: 'shows, rotates and revokes keys of the running system: npm run keys -- list',
+    explain: 'judges a token as a service does, and shows the step that fails: npm run explain < FILE',
     'browser-login': 'serves a page on which a browser logs in to the running system',
     doctor: 'says what is unsafe in the settings of a production environment',
     reset: 'stops the system and removes its keys, passwords and data',

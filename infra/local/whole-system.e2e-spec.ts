@@ -1,10 +1,12 @@
 /** Runs all services as real processes, as `npm start` does. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { eventually, freePortBase } from '#testing';
+import { projectRoot } from '../project.js';
 import { readCredentials, readSecret, secretPaths } from '../system/secrets.js';
 import { guardedServices, portClaims } from '../system/services.js';
 import { removePostgresData } from './postgres-home.js';
@@ -47,6 +49,27 @@ describe('the whole system', () => {
     for (const _round of [1, 2]) await runTour(options);
     expect(told.join('\n')).not.toContain(admin.password);
   }, 120_000);
+
+  it('explains what becomes of a token, and leaves no verifier behind', async () => {
+    const token = await logIn(service.guardedRoute.role, service.name);
+    expect(explain(`Bearer ${token}\n`)).toMatchObject({ status: 0, stderr: '' });
+    await exchange('POST', `${system.urls['auth']}/auth/logout`, { token });
+    await eventually(() => {
+      const { status, stdout } = explain(token);
+      expect([status, stdout]).toEqual([2, expect.stringMatching(/^ok +bad_signature .*^FAILS +revoked /ms)]);
+    });
+    expect(explain('')).toMatchObject({ status: 1, stderr: 'There is no token on standard input\n' });
+    expect(explain(token, '--audience', 'nobody').stderr).toMatch(/^No service has the audience "nobody"/);
+    const admin = await logIn('admin', 'auth');
+    const { body } = await exchange<{ verifiers: { service: string }[] }>(
+      'GET',
+      `${system.urls['auth']}/admin/verifiers`,
+      { token: admin },
+    );
+    // With the short COUNTED_SECONDS of this spec, the service itself may be absent for a moment.
+    const ofService = body.verifiers.filter((verifier) => verifier.service === service.name);
+    expect(ofService.length).toBeLessThanOrEqual(1);
+  }, 60_000);
 
   it('verifies tokens while auth is stopped and its private keys and its database are gone', async () => {
     const token = await logIn(service.guardedRoute.role, service.name);
@@ -96,4 +119,11 @@ async function dropDatabaseOf(service: string): Promise<void> {
   await client.connect();
   await client.query(`DROP DATABASE ${service} WITH (FORCE)`);
   await client.end();
+}
+
+/** Runs `npm run explain`. */
+function explain(token: string, ...args: string[]) {
+  const program = join(projectRoot, 'dist/infra/explain/explain.js');
+  const given = [program, '--state-dir', stateDir, ...args];
+  return spawnSync(process.execPath, given, { input: token, encoding: 'utf8', timeout: 20_000 });
 }

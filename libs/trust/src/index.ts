@@ -12,6 +12,7 @@ export { KeyRing, type KeyRingFacts } from './key-ring.js';
 export { onlyChanges } from './only-changes.js';
 export type { TrustEvent } from './refusals.js';
 export type { RevocationRange } from './revocations.js';
+export { openTrust } from './open-trust.js';
 export { shareRuns, within } from './shared-runs.js';
 export { inSlices, SLICE } from './slices.js';
 export { StatementFeed } from './statement-feed.js';
