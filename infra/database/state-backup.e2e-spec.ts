@@ -161,7 +161,8 @@ describe('a restore over the system', () => {
       });
       await expect(logIn()).rejects.toThrow('503');
       await eventually(() => expect(readRunning(stateDir)).toBeDefined(), { timeoutMs: 60_000 });
-      expect([401, 503]).toContain(await visit(first));
+      // The service itself may not listen yet.
+      await eventually(async () => expect([401, 503]).toContain(await visit(first)), { timeoutMs: 20_000 });
 
       expect(await keys('recover')).toContain(`but epoch ${published} was already published`);
       await starting;

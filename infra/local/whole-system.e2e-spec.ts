@@ -1,9 +1,11 @@
 /** Runs all services as real processes, as `npm start` does. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { eventually, freePortBase } from '#testing';
 import { projectRoot } from '../project.js';
@@ -52,14 +54,16 @@ describe('the whole system', () => {
 
   it('explains what becomes of a token, and leaves no verifier behind', async () => {
     const token = await logIn(service.guardedRoute.role, service.name);
-    expect(explain(`Bearer ${token}\n`)).toMatchObject({ status: 0, stderr: '' });
+    expect(await explain(`Bearer ${token}\n`)).toMatchObject({ status: 0, stderr: '' });
     await exchange('POST', `${system.urls['auth']}/auth/logout`, { token });
-    await eventually(() => {
-      const { status, stdout } = explain(token);
+    await eventually(async () => {
+      const { status, stdout } = await explain(token);
       expect([status, stdout]).toEqual([2, expect.stringMatching(/^ok +bad_signature .*^FAILS +revoked /ms)]);
     });
-    expect(explain('')).toMatchObject({ status: 1, stderr: 'There is no token on standard input\n' });
-    expect(explain(token, '--audience', 'nobody').stderr).toMatch(/^No service has the audience "nobody"/);
+    expect(await explain('')).toMatchObject({ status: 1, stderr: 'There is no token on standard input\n' });
+    expect((await explain(token, '--audience', 'nobody')).stderr).toMatch(
+      /^No service has the audience "nobody"/,
+    );
     const admin = await logIn('admin', 'auth');
     const { body } = await exchange<{ verifiers: { service: string }[] }>(
       'GET',
@@ -121,9 +125,18 @@ async function dropDatabaseOf(service: string): Promise<void> {
   await client.end();
 }
 
-/** Runs `npm run explain`. */
-function explain(token: string, ...args: string[]) {
+/**
+ * Runs `npm run explain`. Not with `spawnSync`: this process would not notice that a server closes an idle connection, and
+ * use it for the next request.
+ */
+async function explain(token: string, ...args: string[]) {
   const program = join(projectRoot, 'dist/infra/explain/explain.js');
-  const given = [program, '--state-dir', stateDir, ...args];
-  return spawnSync(process.execPath, given, { input: token, encoding: 'utf8', timeout: 20_000 });
+  const child = spawn(process.execPath, [program, '--state-dir', stateDir, ...args], { timeout: 20_000 });
+  child.stdin.end(token);
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
+  return { status, stdout, stderr };
 }

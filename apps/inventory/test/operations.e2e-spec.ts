@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { documentedScopes } from '#testing';
 import { startInventory, type InventoryApp } from './inventory-app.js';
 
 describe('inventory in operation', () => {
@@ -50,11 +51,12 @@ describe('inventory in operation', () => {
     const path = '/.well-known/oauth-protected-resource';
     const { status, body } = await app.send('GET', path);
     expect(status).toBe(200);
+    const { body: document } = await app.send('GET', '/docs/json');
     expect(body).toEqual({
       resource: 'https://inventory.test',
       resource_name: 'inventory',
       authorization_servers: [app.settings.issuer],
-      scopes_supported: await documentedScopes(app),
+      scopes_supported: documentedScopes(document),
       bearer_methods_supported: ['header'],
       resource_documentation: 'https://inventory.test/docs',
     });
@@ -107,13 +109,3 @@ describe('inventory without a word of the issuer', () => {
     expect(await app.send('GET', '/products')).toMatchObject({ status: 200 });
   });
 });
-
-/** Every scope that its OpenAPI document names at a route, in the order of the alphabet. */
-async function documentedScopes(app: InventoryApp): Promise<string[]> {
-  const { paths } = (await app.send('GET', '/docs/json')).body;
-  const operations = Object.values<Record<string, { description?: string }>>(paths).flatMap(Object.values);
-  const conditions = operations.map(
-    ({ description }) => /Requires the scopes: ([^.]*)/.exec(description)?.[1],
-  );
-  return [...new Set(conditions.flatMap((scopes) => scopes?.match(/[a-z:-]+/g) ?? []))].sort();
-}

@@ -1,6 +1,7 @@
 export { freePort, freePortBase } from '../../../infra/local/ports.js';
 export type { PostgresLogin } from '../../../infra/local/postgres.js';
 export type { RequestParts } from '../../../infra/tour/exchange.js';
+export { documentedScopes } from './documented-scopes.js';
 export { client, type Answer } from './http-client.js';
 export { serve } from './http-server.js';
 export { sharedPostgres } from './shared-servers.js';
