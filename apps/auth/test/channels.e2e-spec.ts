@@ -16,6 +16,8 @@ const SETTINGS = {
 };
 const soon = { timeoutMs: 10_000 };
 const later = { timeoutMs: 20_000 };
+/** After a long absence, up to 30 s pass between two polls over HTTP. */
+const withNextPoll = { timeoutMs: 40_000 };
 
 let nats: TestNats;
 let auth: AuthFixture;
@@ -61,8 +63,8 @@ afterEach(async () => {
   await nats.start();
   natsGate.open();
   httpGate.open();
-  await eventually(() => freshness().every((state) => state !== 'stale'), later);
-});
+  await eventually(() => freshness().every((state) => state !== 'stale'), withNextPoll);
+}, 60_000);
 
 afterAll(async () => {
   await Promise.all((verifiers ?? []).map((verifier) => verifier.stop()));
@@ -145,8 +147,8 @@ describe('auth', () => {
       return second === 'trust_stale';
     }, later);
     httpGate.open();
-    await eventually(async () => expect(await judged()).toEqual(good), later);
-  }, 60_000);
+    await eventually(async () => expect(await judged()).toEqual(good), withNextPoll);
+  }, 120_000);
 
   it('is away altogether: good until the statement expires, then 503, never 401, and back by itself', async () => {
     httpGate.shut();
@@ -162,10 +164,10 @@ describe('auth', () => {
     }, later);
     expect([...verdicts].sort()).toEqual(['orders', 'trust_stale']);
     httpGate.open();
-    await eventually(async () => expect(await judged()).toEqual(good), later);
+    await eventually(async () => expect(await judged()).toEqual(good), withNextPoll);
     natsGate.open();
     await hearOverNats();
-  }, 60_000);
+  }, 120_000);
 
   it('and NATS are away: the same, and either that returns is enough', async () => {
     httpGate.shut();
@@ -175,6 +177,6 @@ describe('auth', () => {
     await nats.start();
     await eventually(async () => expect((await judged())[0]).toBe('orders'), later);
     httpGate.open();
-    await eventually(async () => expect(await judged()).toEqual(good), later);
-  }, 60_000);
+    await eventually(async () => expect(await judged()).toEqual(good), withNextPoll);
+  }, 120_000);
 });
