@@ -36,7 +36,7 @@ describe('Idempotency-Key', () => {
   }
 
   beforeAll(async () => {
-    app = await startOrders({ inventoryTimeoutMs: 10_000 });
+    app = await startOrders();
     owner = await connect(app.owner);
   });
   afterEach(() => app.inventory.reset());

@@ -23,7 +23,8 @@ export async function startOrders({ statements = true, ...settings }: Options = 
     moduleOf: OrdersModule.forRoot,
     settings: {
       inventoryUrl: inventory.url,
-      inventoryTimeoutMs: 1000,
+      // So long that no answer of a loaded machine is too late; a spec of a late answer says so.
+      inventoryTimeoutMs: 10_000,
       newAccountSeconds: 24 * 3600,
       newAccountMaxCents: 500_00,
       ...settings,

@@ -19,7 +19,7 @@ describe('the goods of an order', () => {
   const asked = () => app.inventory.stock.map(({ method }) => method);
 
   beforeAll(async () => {
-    app = await startOrders({ inventoryTimeoutMs: 400 });
+    app = await startOrders();
   });
   afterEach(() => {
     app.inventory.reset();
@@ -71,19 +71,21 @@ describe('the goods of an order', () => {
 
   it.each<[string, OrdersApp['inventory']['behaveForStock']]>([
     ['500', (_about, response) => response.writeHead(500).end()],
-    ['nothing, in time', () => undefined],
     ['another order', (_about, response) => json(response, 201, { orderId: randomUUID(), status: 'held' })],
     ['that it was released', (_about, response) => json(response, 409, { code: 'reservation_released' })],
     ['401 to each token', (_about, response) => response.writeHead(401).end()],
     ['403', (_about, response) => json(response, 403, { code: 'wrong_actor' })],
   ])('503 if inventory answers %s: no order, and they are released', async (_what, behaviour) => {
-    app.inventory.behaveForStock = (about, response) =>
-      about.method === 'DELETE' ? app.inventory.keep(about, response) : behaviour(about, response);
-    const sub = randomUUID();
-    expect(await place({ sub })).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
-    expect(await ordersOf(sub)).toEqual([]);
-    const [first, last] = [app.inventory.stock[0]!, app.inventory.stock.at(-1)!];
-    expect(last).toMatchObject({ method: 'DELETE', orderId: first.orderId, claims: { sub } });
+    await expectNoOrder(app, behaviour);
+  });
+
+  it('503 if inventory answers nothing, in time: no order, and they are released', async () => {
+    const hasty = await startOrders({ inventoryTimeoutMs: 400 });
+    try {
+      await expectNoOrder(hasty, () => undefined);
+    } finally {
+      await hasty.close();
+    }
   });
 
   it('are reserved to the end, although the customer allows too little time and logs out meanwhile', async () => {
@@ -179,3 +181,19 @@ describe('the goods of an order', () => {
     expect(asked()).toEqual(['POST']);
   });
 });
+
+/** Places an order while inventory answers a reservation like this. */
+async function expectNoOrder(
+  app: OrdersApp,
+  behaviour: OrdersApp['inventory']['behaveForStock'],
+): Promise<void> {
+  app.inventory.behaveForStock = (about, response) =>
+    about.method === 'DELETE' ? app.inventory.keep(about, response) : behaviour(about, response);
+  const sub = randomUUID();
+  const answer = await app.send('POST', '/orders', { token: app.token({ sub }), body: { lines } });
+  expect(answer).toMatchObject({ status: 503, body: { code: 'inventory_unavailable' } });
+  const { body } = await app.send('GET', '/orders', { token: app.token({ sub }) });
+  expect(body.items).toEqual([]);
+  const [first, last] = [app.inventory.stock[0]!, app.inventory.stock.at(-1)!];
+  expect(last).toMatchObject({ method: 'DELETE', orderId: first.orderId, claims: { sub } });
+}
