@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import ts from 'typescript';
 import { isBuilt, sourceFingerprint, stampBuild } from '../build-stamp.mjs';
 
@@ -36,8 +37,8 @@ export const configFile = 'tsconfig.build.json';
 const restAfterMs = 2_000;
 
 /**
- * Compiles now, and again whenever a source changes. A change ends the wait for the second part. The watchers keep the
- * thread alive until somebody ends it.
+ * Compiles now, and again whenever a source changes. A change ends the wait for the second part, and its compilation. The
+ * watchers keep the thread alive until somebody ends it.
  */
 export function watchSources({ root, programs, colour, onCompiled }: CompilerOptions): void {
   const ignore = () => undefined; // errors of the configuration come again with the program
@@ -97,9 +98,15 @@ export function watchSources({ root, programs, colour, onCompiled }: CompilerOpt
       ...builder.getGlobalDiagnostics(),
       ...errorsOf(builder, first),
     ]);
-    rest = setTimeout(() => {
-      const more = finish('rest', others, errorsOf(builder, others));
-      if (faults + more === 0) stampIfCurrent(root, sources);
+    const isNewest = () => known === names;
+    rest = setTimeout(async () => {
+      const errors: ts.Diagnostic[] = [];
+      for (const source of others) {
+        await setImmediate(); // the watchers report a change here
+        if (!isNewest()) return;
+        errors.push(...errorsOf(builder, [source]));
+      }
+      if (faults + finish('rest', others, errors) === 0) stampIfCurrent(root, sources);
     }, restAfterMs);
   };
   ts.createWatchProgram(host);
