@@ -8,6 +8,7 @@ export const entryPoints = {
   './http': 'libs/trust/src/hosts/http.ts',
   './express': 'libs/trust/src/hosts/express.ts',
   './fastify': 'libs/trust/src/hosts/fastify.ts',
+  './adapters': 'libs/trust/src/adapters/index.ts',
   './nest': 'libs/trust/src/nest/index.ts',
   './nest/metrics': 'libs/trust/src/nest/trust-metrics.ts',
 } as const;

@@ -26,10 +26,7 @@ const hosts = {
   'nest-fastify': [...nest, 'reflect-metadata', '@nestjs/platform-fastify'],
 };
 const readme = readProjectFile('libs/trust/README.md');
-/** The blocks of the README that are files: the first line is a comment with the name. */
-const programs = Object.fromEntries(
-  [...readme.matchAll(/```ts\n\/\/ (\S+)\n([^]*?)```/g)].map(([, name, text]) => [name!, text!]),
-);
+const programs = programsIn(readme);
 
 let folder: string;
 let tarball: Tarball;
@@ -188,6 +185,24 @@ it('does not compile with a scope that was not declared', () => {
   writeFileSync(join(user, 'mistyped.ts'), mistyped);
   expect(() => compile(user, 'mistyped', {})).toThrow('"thing:read"');
 });
+
+it('compiles what docs/adapters.md shows', () => {
+  const user = join(folder, 'adapters');
+  install(user, [
+    ...['@nestjs/common', '@nestjs/jwt', 'express', 'fast-jwt', 'jsonwebtoken', 'passport-jwt'],
+    ...['@types/express', '@types/jsonwebtoken', '@types/passport-jwt'],
+  ]);
+  const shown = programsIn(readProjectFile('docs/adapters.md'));
+  const imports = Object.keys(shown).map((name) => `import './${name.replace(/ts$/, 'js')}';`);
+  compile(user, 'all', { ...shown, 'all.ts': imports.join('\n') });
+  expect(imports.length).toBeGreaterThan(5);
+});
+
+/** The blocks of a page that are files, by their names: the first line is a comment with the name. */
+function programsIn(page: string): Record<string, string> {
+  const blocks = page.matchAll(/```ts\n\/\/ (\S+)\n([^]*?)```/g);
+  return Object.fromEntries([...blocks].map(([, name, text]) => [name!, text!]));
+}
 
 /** Installs the tarball with these packages, without a registry: they are links to those of the repository. */
 function install(user: string, packages: readonly string[]): void {

@@ -37,6 +37,7 @@ export {
   REVOCATION_TYP,
   revocationPayload,
   verifyRevocation,
+  type Revocation,
   type RevocationPayload,
   type RevokedKind,
   type RevokedSubject,

@@ -62,7 +62,7 @@ const payloadSchema = z.union([
 ]);
 
 /** A verified revocation. */
-interface Revocation extends RevokedSubject {
+export interface Revocation extends RevokedSubject {
   readonly n: number;
 }
 

@@ -23,4 +23,5 @@ export { connectTestDatabase, startTestService } from './test-resource-service.j
 export { testSettings } from './test-settings.js';
 export { migrationFaults } from './test-migrations.js';
 export { startTestNats, type TestNats } from './test-nats.js';
+export { connectTo, startTestPublisher, type TestPublisher } from './test-publisher.js';
 export { eventually, fakeClock } from './time.js';

@@ -74,18 +74,27 @@ const OPTIONAL = Object.entries<Check>({
 });
 
 /**
- * Reads a payload as the claims of an access token. Each required claim must be present, and each known claim must have
- * its type. `aud` must be one string, never a list.
+ * Reads a payload as the claims of an access token, and freezes it.
  *
  * @throws TrustError `invalid_claim`
  */
 export function readClaims(payload: JsonObject): AccessTokenClaims {
+  requireClaims(payload);
+  return deepFreeze(payload);
+}
+
+/**
+ * Requires the claims of an access token. Each required claim must be present, and each known claim must have its type.
+ * `aud` must be one string, never a list.
+ *
+ * @throws TrustError `invalid_claim`
+ */
+export function requireClaims(payload: JsonObject): asserts payload is AccessTokenClaims {
   for (const [name, check] of REQUIRED) {
     if (!check(payload[name])) throw new TrustError('invalid_claim', `${name} is missing or of a wrong type`);
   }
   for (const [name, check] of OPTIONAL) requireType(payload, name, check);
   requireType(payload, accountSinceClaim(payload['iss'] as string), isTime);
-  return deepFreeze(payload) as AccessTokenClaims;
 }
 
 function requireType(payload: JsonObject, name: string, check: Check): void {

@@ -1,22 +1,16 @@
 import type { AccessTokenClaims } from './access-token-claims.js';
 import { bearerToken, likelyBearerToken, type ReceivedRequest } from './bearer.js';
 import type { KeyRing } from './key-ring.js';
-import { within } from './shared-runs.js';
 import type { DecryptedToken } from './token-decryption.js';
 import { TrustError, type TrustErrorCode } from './trust-error.js';
+import { createUnknownKidRetry, type UnknownKidOptions } from './unknown-kid.js';
 import type { Expectation, VerifyAccessToken } from './verify-access-token.js';
-
-const MAX_WAIT_MS = 1_500;
-const MAX_WAITING = 1_000;
 
 export interface AuthenticatorOptions {
   readonly verify: VerifyAccessToken;
   readonly ring: KeyRing;
-  /**
-   * Fetches the issuer's present statement into the ring. Resolves with whether the ring then holds it. The fetch must
-   * begin after the call. Several callers may share one fetch. Never rejects.
-   */
-  readonly refresh: () => Promise<boolean>;
+  /** Fetches the issuer's present statement into the ring. */
+  readonly refresh: UnknownKidOptions['refresh'];
   /**
    * A further check of a good token. It refuses by throwing a TrustError. Any other error means that the check could
    * not be made. Such an error passes through unchanged, because it is not a refusal.
@@ -31,17 +25,18 @@ type Outcome = TrustErrorCode | 'accepted' | 'unconfirmed';
  * Judges requests: reads the bearer token from the header fields, decrypts it if tokens are encrypted here, and verifies
  * it. A signed token with a known kid never waits.
  *
- * An unknown kid may belong to a new key that this verifier has not received yet. If statements are pushed to this
- * verifier, it refuses the token at once. Otherwise it asks the issuer first, and refuses the token only if the answer
- * does not contain the kid. The question must begin after the request arrived: an earlier question may have been
- * answered before the key was published. At most 1,000 requests wait at the same time, each for at most 1.5 s. If the
- * issuer cannot be asked in time, the answer is `trust_stale` (503, try again), never 401.
+ * If statements are pushed to this verifier, it refuses an unknown kid at once. Otherwise it asks the issuer first
+ * ({@link createUnknownKidRetry}).
  */
 export class Authenticator {
   private readonly outcomes = new Map<Outcome, number>();
-  private waiting = 0;
+  /** Makes an attempt, and makes it again if the issuer had to be asked for the key. */
+  readonly retryUnknownKid: ReturnType<typeof createUnknownKidRetry>;
 
-  constructor(private readonly options: AuthenticatorOptions) {}
+  constructor(private readonly options: AuthenticatorOptions) {
+    const { refresh, ring } = options;
+    this.retryUnknownKid = createUnknownKidRetry({ refresh, isCurrent: () => ring.isPushed() });
+  }
 
   /**
    * Returns the claims of the request's token, if the token was accepted before and still passes. Synchronous.
@@ -97,19 +92,8 @@ export class Authenticator {
    *
    * @throws TrustError
    */
-  async judge(token: string | DecryptedToken, expected: Expectation): Promise<AccessTokenClaims> {
-    try {
-      return this.verify(token, expected);
-    } catch (error) {
-      if (!isUnknownKid(error) || this.options.ring.isPushed()) throw error;
-    }
-    const isCurrent = await this.refreshed();
-    try {
-      return this.verify(token, expected);
-    } catch (error) {
-      if (!isUnknownKid(error) || isCurrent) throw error;
-      throw new TrustError('trust_stale', 'unknown kid, and the issuer could not be asked', { cause: error });
-    }
+  judge(token: string | DecryptedToken, expected: Expectation): Promise<AccessTokenClaims> {
+    return this.retryUnknownKid(() => this.verify(token, expected));
   }
 
   private verify(token: string | DecryptedToken, expected: Expectation): AccessTokenClaims {
@@ -117,20 +101,6 @@ export class Authenticator {
       return this.options.verify(token, expected);
     } catch (error) {
       throw asRefusal(error);
-    }
-  }
-
-  /**
-   * Whether the ring holds the present statement of the issuer. Asks after the call. Returns false if the issuer cannot
-   * be asked, does not answer in time, or too many requests wait already.
-   */
-  private async refreshed(): Promise<boolean> {
-    if (this.waiting >= MAX_WAITING) return false;
-    this.waiting += 1;
-    try {
-      return await within(this.options.refresh(), MAX_WAIT_MS, false);
-    } finally {
-      this.waiting -= 1;
     }
   }
 
@@ -144,5 +114,3 @@ function asRefusal(error: unknown): TrustError {
   if (error instanceof TrustError) return error;
   return new TrustError('internal', 'verification failed', { cause: error });
 }
-
-const isUnknownKid = (error: unknown): boolean => error instanceof TrustError && error.code === 'unknown_kid';

@@ -3,16 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
-import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import {
-  KEYSET_STREAM,
-  KEYSET_SUBJECT,
-  REVOCATION_STREAM,
-  REVOCATION_SUBJECTS,
-  revocationSubject,
-} from '#statements';
-import { createTestIssuer, createTestKey, eventually, serve, startTestNats, type TestNats } from '#testing';
+  connectTo,
+  createTestIssuer,
+  createTestKey,
+  eventually,
+  serve,
+  startTestNats,
+  startTestPublisher,
+} from '#testing';
 import { callerOf } from './hosts/express.js';
 import { openTrust, type TrustOptions } from './open-trust.js';
 
@@ -122,17 +121,19 @@ test('callerOf throws for a request that requireToken did not let in', () => {
 test('over NATS a session is revoked at once, also for a token that was accepted before', async () => {
   const nats = await startTestNats();
   closers.push(nats.close);
-  const [auth, connection] = [await connected(nats, 'auth'), connected(nats, 'orders')];
-  await makeStreams(auth);
+  const publisher = await startTestPublisher(nats);
+  closers.push(publisher.close);
+  const connection = connectTo(nats, 'orders');
+  closers.push(async () => (await connection).close());
   const { issuer, open } = await setUp();
-  await auth.request(KEYSET_SUBJECT, issuer.statement());
+  await publisher.publishStatement(issuer.statement());
   const trust = await open({ audience: 'orders', nats: { connection, service: 'orders', instance: 'one' } });
   expect(trust.facts()).toMatchObject({ pushed: true });
   const token = issuer.token();
   const strict = { strict: true };
   await eventually(() => trust.verify(token, strict));
 
-  await auth.request(revocationSubject(1), issuer.revocation(1, { sid: 'session-1' }));
+  await publisher.publishRevocation(1, issuer.revocation(1, { sid: 'session-1' }));
   await eventually(async () => {
     const { refusal } = await trust.judge(request('Authorization', `Bearer ${token}`));
     return refusal?.status === 401;
@@ -154,22 +155,3 @@ test('with a statement file it is ready while the issuer is away', async () => {
     code: 'trust_stale',
   });
 });
-
-async function connected(nats: TestNats, service: string) {
-  const authenticator = nkeyAuthenticator(new TextEncoder().encode(nats.nkeySeed(service)));
-  const connection = await connect({ servers: nats.url, authenticator, inboxPrefix: `_INBOX_${service}` });
-  closers.push(() => connection.close());
-  return connection;
-}
-
-async function makeStreams(auth: Awaited<ReturnType<typeof connected>>): Promise<void> {
-  const manager = await jetstreamManager(auth, { checkAPI: false });
-  const usual = { allow_direct: true, deny_delete: true, deny_purge: true };
-  await manager.streams.add({
-    name: KEYSET_STREAM,
-    subjects: [KEYSET_SUBJECT],
-    max_msgs_per_subject: 1,
-    ...usual,
-  });
-  await manager.streams.add({ name: REVOCATION_STREAM, subjects: [REVOCATION_SUBJECTS], ...usual });
-}

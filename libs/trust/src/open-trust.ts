@@ -2,12 +2,16 @@
  * A verifier for a program without NestJS, in one call. It judges tokens and requests, and it says what to answer to a
  * request that it refuses.
  */
+import type { KeyObject } from 'node:crypto';
 import type { AccessTokenClaims } from './access-token-claims.js';
+import type { KeyHeader, KeySource } from './adapters/key-source.js';
+import { findKey, isRevoked } from './adapters/ring-questions.js';
 import type { ReceivedRequest } from './bearer.js';
 import { problemFor } from './guard-problems.js';
 import type { KeyRingFacts } from './key-ring.js';
 import { resourceMetadataParameter } from './resource-metadata.js';
-import { type TrustError } from './trust-error.js';
+import { TrustError } from './trust-error.js';
+import { createTrustEvents, type TrustEvents } from './trust-events.js';
 import { Verifier, type TrustMessage, type VerifierOptions } from './verifier.js';
 import type { Expectation } from './verify-access-token.js';
 
@@ -39,7 +43,7 @@ export interface TrustFacts extends KeyRingFacts {
   readonly requests: Readonly<Record<string, number>>;
 }
 
-export interface Trust {
+export interface Trust extends KeySource, TrustEvents {
   /**
    * Verifies an access token.
    *
@@ -51,10 +55,19 @@ export interface Trust {
    * refusal, too.
    */
   judge(request: ReceivedRequest, required?: Requirement): Promise<Verdict>;
+  /**
+   * Whether the issuer has revoked a token that a verifier of another library has accepted: the token itself, its session,
+   * its client, or a client that acts in it. Revocations come over NATS only.
+   *
+   * @param claims the payload of the token
+   * @param required `strict`: fail while the revocations of the last 15 s may not all be here
+   * @throws TrustError `trust_stale` if this cannot be said now · `invalid_claim` · `wrong_issuer`
+   */
+  isRevoked(claims: Readonly<Record<string, unknown>>, required?: { strict?: boolean }): boolean;
   /** Whether tokens can be judged now. While it is false, every verdict is 503. */
   isReady(): boolean;
   facts(): TrustFacts;
-  /** Stops polling, tells the issuer not to wait for this verifier, and writes what is not in the statement file yet. */
+  /** Stops polling and events, tells the issuer not to wait for this verifier, and writes what is not in the statement file yet. */
   close(): Promise<void>;
 }
 
@@ -74,7 +87,11 @@ export async function openTrust({
   const resourceMetadata = resourceMetadataParameter(resourceUrl);
   const verifier = new Verifier(options, log);
   const { ring, authenticator } = verifier;
+  const { clock } = options;
   const isReady = () => ['confirmed', 'unconfirmed'].includes(ring.freshness()) && !ring.revocations.fault();
+  const { stop: stopEvents, ...events } = createTrustEvents(ring, (cause) =>
+    log(new TrustError('internal', 'a listener failed', { cause })),
+  );
   await verifier.load();
   await verifier.start();
   await verifier.waitUntil(isReady);
@@ -109,11 +126,23 @@ export async function openTrust({
     };
   }
 
+  function keyFor(header: KeyHeader): Promise<KeyObject> {
+    return authenticator.retryUnknownKid(() => findKey(ring, header, clock));
+  }
+
+  async function close(): Promise<void> {
+    stopEvents();
+    await verifier.stop();
+  }
+
   return {
+    ...events,
     verify,
     judge,
+    keyFor,
+    isRevoked: (claims, required) => isRevoked(ring, claims, { ...required, clock }),
     isReady,
     facts: () => ({ audience, ...ring.facts(), requests: authenticator.counts() }),
-    close: () => verifier.stop(),
+    close,
   };
 }

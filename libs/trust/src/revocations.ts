@@ -7,6 +7,7 @@ import {
   StatementError,
   verifyRevocation,
   type Anchor,
+  type Revocation,
   type RevokedKind,
   type StatementErrorCode,
 } from '#statements';
@@ -58,6 +59,9 @@ const REVOCABLE = [
   ['client_id', 'client_id'],
 ] as const satisfies readonly (readonly [keyof AccessTokenClaims, RevokedKind])[];
 
+/** Receives a verified revocation, and its JWS. */
+type RevocationListener = (revocation: Revocation, jws: string) => void;
+
 /** The claims by which a token can be revoked. */
 type RevocableClaims = Pick<AccessTokenClaims, 'jti' | 'txn' | 'sid' | 'client_id' | 'act'>;
 
@@ -92,7 +96,7 @@ export class RevocationView {
   private changes = 0;
   private accepted = 0;
   private readonly refused = new Map<StatementErrorCode, number>();
-  private readonly listeners: ((n: number, jws: string) => void)[] = [];
+  private readonly listeners: RevocationListener[] = [];
   private readonly overflowListeners: (() => void)[] = [];
   private readonly reportOverflow = onlyChanges<true>((isTooMany) => {
     if (isTooMany) for (const listener of this.overflowListeners) listener();
@@ -126,7 +130,8 @@ export class RevocationView {
   add(jws: string): StatementErrorCode | undefined {
     const { issuer, anchors } = this;
     try {
-      const { n, kind, value } = verifyRevocation(jws, { issuer, anchors });
+      const revocation = verifyRevocation(jws, { issuer, anchors });
+      const { n, kind, value } = revocation;
       if (n < this.range.from) return undefined;
       this.highest = Math.max(this.highest, n);
       this.heardAt = numericDate(this.clock);
@@ -142,7 +147,7 @@ export class RevocationView {
       if (isNew) this.accepted += 1;
       if (isNew && n <= this.range.to) this.lacking -= 1;
       this.judgeCompleteness();
-      if (isNew || known === undefined) for (const listener of this.listeners) listener(n, jws);
+      if (isNew || known === undefined) for (const listener of this.listeners) listener(revocation, jws);
       return undefined;
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
@@ -157,7 +162,7 @@ export class RevocationView {
   }
 
   /** Calls `listener` with each revocation that is added and was not held before. */
-  onAdded(listener: (n: number, jws: string) => void): void {
+  onAdded(listener: RevocationListener): void {
     this.listeners.push(listener);
   }
 

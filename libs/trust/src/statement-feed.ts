@@ -5,8 +5,10 @@
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ackSubject, KEYSET_DIRECT_GET, KEYSET_PATH, KEYSET_SUBJECT, MAX_STATEMENT_BYTES } from '#statements';
+import { readBoundedBody } from './bounded-body.js';
 import { systemClock, type Clock } from './clock.js';
 import type { Channel, KeyRing } from './key-ring.js';
+import { messageOf } from './message-of.js';
 import { onlyChanges } from './only-changes.js';
 import { Refusals, type Refusal } from './refusals.js';
 import { RevocationFeed } from './revocation-feed.js';
@@ -155,11 +157,11 @@ export class StatementFeed {
       await response.body?.cancel();
       throw new Error(`status ${response.status}`);
     }
-    const jws = await readBounded(response);
+    const body = await readBoundedBody(response, MAX_STATEMENT_BYTES);
     // `Age` says that a cache, or a replica without its database, answered with a statement from before (RFC 9111
     // §5.1).
     const isPresent = Number(response.headers.get('age') ?? 0) === 0;
-    if (jws !== undefined) return this.offer(jws, 'http') && isPresent;
+    if (body) return this.offer(body.toString('latin1'), 'http') && isPresent;
     // Counted like every other refusal.
     this.ring.refuse('too_large');
     throw new Error(`the answer has more than ${MAX_STATEMENT_BYTES} bytes`);
@@ -238,21 +240,3 @@ export class StatementFeed {
     this.connection.publish(ackSubject(this.nats.service, this.nats.instance), JSON.stringify(message));
   }
 }
-
-/** Reads the body as text. Stops and returns undefined if the body is longer than any statement. */
-async function readBounded(response: Response): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const body: AsyncIterable<Uint8Array> | Uint8Array[] = response.body ?? [];
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > MAX_STATEMENT_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('latin1');
-}
-
-const messageOf = (error: unknown): string => {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? `${message} (${cause.message})` : message;
-};

@@ -77,7 +77,7 @@ export class TrustStore {
     for (const name of await this.names('revocations')) {
       await this.offerLines(name, MAX_BATCH_BYTES, (line) => this.ring.revocations.add(line));
     }
-    this.ring.revocations.onAdded((n, jws) => this.keepRevocation(n, jws));
+    this.ring.revocations.onAdded(({ n }, jws) => this.keepRevocation(n, jws));
   }
 
   /** Writes what has not been written yet. Never rejects. */

@@ -225,7 +225,8 @@ function requireRange(option: Readonly<Record<string, number>>, low: number, hig
   }
 }
 
-function faultOfRing(ring: KeyRing, now: number): TrustError | undefined {
+/** Finds what makes a verifier judge no token now. @param now NumericDate */
+export function faultOfRing(ring: KeyRing, now: number): TrustError | undefined {
   const freshness = ring.freshness(now);
   if (freshness === 'empty') return new TrustError('trust_stale', 'no key-set statement yet');
   if (freshness === 'stale') return new TrustError('trust_stale', 'the key-set statement has expired');

@@ -19,7 +19,7 @@ interface HookReply {
  * Makes an `onRequest` hook that lets requests in only with a good token. {@link callerOf} then has its claims. It stands
  * before the body is read, so a stranger cannot make the service read one.
  */
-export function requireToken(trust: Trust, required?: Requirement) {
+export function requireToken(trust: Pick<Trust, 'judge'>, required?: Requirement) {
   return async (request: HookRequest, reply: HookReply): Promise<unknown> => {
     const { claims, refusal } = await trust.judge(request.raw, required);
     if (claims) {

@@ -7,7 +7,7 @@ import type { Requirement, Trust } from '../open-trust.js';
  * Makes a function that lets requests in only with a good token. It returns the claims of the token. For a refused request
  * it sends the answer, and returns undefined: then the caller must send nothing.
  */
-export function requireToken(trust: Trust, required?: Requirement) {
+export function requireToken(trust: Pick<Trust, 'judge'>, required?: Requirement) {
   return async (
     request: IncomingMessage,
     response: ServerResponse,

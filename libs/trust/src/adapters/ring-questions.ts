@@ -1,0 +1,49 @@
+/** What a verifier of another library asks the key ring: which key, and whether a token is revoked. */
+import type { KeyObject } from 'node:crypto';
+import { requireClaims } from '../access-token-claims.js';
+import { numericDate, systemClock, type Clock } from '../clock.js';
+import type { KeyRing } from '../key-ring.js';
+import { TrustError } from '../trust-error.js';
+import { faultOfRing } from '../verify-access-token.js';
+import { requireAlgorithm, type KeyHeader } from './key-source.js';
+
+/**
+ * Finds the key for the header of a token. It is refused in the same cases as by our own verifier.
+ *
+ * @throws TrustError `unknown_kid` · `alg_mismatch` · `past_key_end` · `trust_stale`
+ */
+export function findKey(ring: KeyRing, header: KeyHeader, clock: Clock = systemClock): KeyObject {
+  const now = numericDate(clock);
+  refuseFaultOf(ring, now);
+  const key = ring.find(header.kid);
+  if (!key) throw new TrustError('unknown_kid', 'kid is not in the key ring');
+  requireAlgorithm(header, key.alg);
+  if (key.verifyUntil !== undefined && now > key.verifyUntil)
+    throw new TrustError('past_key_end', 'the key has ended');
+  return key.key;
+}
+
+/**
+ * Whether the issuer has revoked a token that another verifier has accepted: the token itself, its session, its client, or
+ * a client that acts in it.
+ *
+ * @param strict whether to fail while the ring may lack the revocations of the last 15 s
+ * @throws TrustError `trust_stale` if this cannot be said now · `invalid_claim` · `wrong_issuer`
+ */
+export function isRevoked(
+  ring: KeyRing,
+  claims: Readonly<Record<string, unknown>>,
+  { strict = false, clock = systemClock }: { strict?: boolean; clock?: Clock | undefined } = {},
+): boolean {
+  refuseFaultOf(ring, numericDate(clock));
+  if (strict && !ring.revocations.isFresh())
+    throw new TrustError('trust_stale', 'the revocation view is not fresh');
+  requireClaims(claims);
+  if (claims.iss !== ring.issuer) throw new TrustError('wrong_issuer', 'iss is not the configured issuer');
+  return ring.revocations.revokes(claims) !== undefined;
+}
+
+function refuseFaultOf(ring: KeyRing, now: number): void {
+  const fault = faultOfRing(ring, now);
+  if (fault) throw fault;
+}
