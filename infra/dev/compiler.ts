@@ -99,7 +99,7 @@ export function watchSources({ root, programs, colour, onCompiled }: CompilerOpt
       ...errorsOf(builder, first),
     ]);
     const isNewest = () => known === names;
-    rest = setTimeout(async () => {
+    const compileRest = async () => {
       const errors: ts.Diagnostic[] = [];
       for (const source of others) {
         await setImmediate(); // the watchers report a change here
@@ -107,7 +107,8 @@ export function watchSources({ root, programs, colour, onCompiled }: CompilerOpt
         errors.push(...errorsOf(builder, [source]));
       }
       if (faults + finish('rest', others, errors) === 0) stampIfCurrent(root, sources);
-    }, restAfterMs);
+    };
+    rest = setTimeout(() => void compileRest(), restAfterMs);
   };
   ts.createWatchProgram(host);
 }

@@ -11,7 +11,6 @@ import { checkPackage, createPackageFromTarballData, type Problem } from '@areth
 import { publint } from 'publint';
 import { createTestIssuer, createTestKey, eventually, freePort, serve, type TestIssuer } from '#testing';
 import { projectRoot, readProjectFile } from '../project.js';
-import { verifierName } from './contents.js';
 import { writePackage, type Tarball } from './write-package.js';
 
 jest.setTimeout(120_000);
@@ -204,17 +203,21 @@ function programsIn(page: string): Record<string, string> {
   return Object.fromEntries([...blocks].map(([, name, text]) => [name!, text!]));
 }
 
-/** Installs the tarball with these packages, without a registry: they are links to those of the repository. */
+/**
+ * Installs the tarball as a user does, but without a registry: the packages that it needs come from the repository. The
+ * others are links, because npm would install what they need into the repository.
+ */
 function install(user: string, packages: readonly string[]): void {
-  const target = join(user, 'node_modules', verifierName());
-  mkdirSync(target, { recursive: true });
-  run('tar', ['-xzf', tarball.path, '-C', target, '--strip-components=1']);
-  for (const name of [...Object.keys(manifest().dependencies), '@types/node', ...packages]) {
+  mkdirSync(user);
+  writeFileSync(join(user, 'package.json'), JSON.stringify({ type: 'module' }));
+  const inRepository = (name: string) => join(projectRoot, 'node_modules', name);
+  const needed = Object.keys(manifest().dependencies).map(inRepository);
+  run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball.path, ...needed], user);
+  for (const name of ['@types/node', ...packages]) {
     const link = join(user, 'node_modules', name);
     mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(projectRoot, 'node_modules', name), link, 'junction');
+    symlinkSync(inRepository(name), link, 'junction');
   }
-  writeFileSync(join(user, 'package.json'), JSON.stringify({ type: 'module' }));
 }
 
 /** Compiles a program of the README, and what it imports. @throws Error with what the compiler says */

@@ -24,7 +24,7 @@ export interface TrustEvents {
 export function createTrustEvents(
   ring: KeyRing,
   log: (fault: unknown) => void,
-): TrustEvents & { stop(): void } {
+): TrustEvents & { stop: () => void } {
   const keySets = new Listeners<KeySetFacts>(log);
   const revocations = new Listeners<RevokedSubject>(log);
   const freshness = new Listeners<Freshness>(log);

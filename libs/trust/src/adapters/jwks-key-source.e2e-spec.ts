@@ -46,7 +46,7 @@ async function follow(options: JwksKeySourceOptions) {
   return { source, logged, verify };
 }
 
-const coded = (code: string): object => expect.objectContaining({ code }) as object;
+const coded = (code: string): object => expect.objectContaining({ code });
 
 describe('keys', () => {
   it('are found by the metadata of the issuer, and feed another verifier', async () => {
