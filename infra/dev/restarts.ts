@@ -42,6 +42,7 @@ export class Restarts implements Companion {
 
   attend(system: RunningSystem): Promise<string> {
     const begun = Date.now();
+    say('the sources are being compiled. A file that you save now is used when that has ended.');
     const workerData: Omit<CompilerOptions, 'onCompiled'> = {
       root: projectRoot,
       programs: sourcesOfPrograms(names),
@@ -91,7 +92,8 @@ export class Restarts implements Companion {
     older?.abort.abort();
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, this.stopping.signal]);
-    const done = Promise.resolve(older?.done).then(() => this.restart(system, restart, signal));
+    const saved = savedAt(restart.because);
+    const done = Promise.resolve(older?.done).then(() => this.restart(system, restart, saved, signal));
     this.running.set(service, { abort, done });
   }
 
@@ -99,6 +101,7 @@ export class Restarts implements Companion {
   private async restart(
     system: RunningSystem,
     { service, because }: Restart,
+    saved: number,
     signal: AbortSignal,
   ): Promise<void> {
     if (signal.aborted) return;
@@ -115,7 +118,7 @@ export class Restarts implements Companion {
       }
       if (byHand || signal.aborted) return;
       await system.restart(service, signal);
-      say(`${service} is ready again, ${secondsSince(savedAt(because))} s after the file was saved`);
+      say(`${service} is ready again, ${secondsSince(saved)} s after the file was saved`);
     } catch (error) {
       if (!signal.aborted) say(`${service} did not restart. ${(error as Error).message}`);
     }

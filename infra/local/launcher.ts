@@ -107,5 +107,6 @@ ${logins.join('\n')}
 Try, in another terminal:
 ${demoData ? '  npm run tour\n' : ''}  curl -s ${running.issuer}/auth/login -H 'content-type: application/json' -d '${JSON.stringify(people[0]![1])}'
 
-Logs are in ${relative(process.cwd(), running.logsDir)}. Ctrl-C stops everything. The next ${command} continues with the same data.`);
+Logs are in ${relative(process.cwd(), running.logsDir)}. Ctrl-C stops everything, and so does: kill ${process.pid}
+The next ${command} continues with the same data.`);
 }

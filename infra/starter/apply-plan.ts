@@ -1,5 +1,9 @@
 /** What the generators have in common: they describe what they will do, and do all of it or nothing. */
 import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { developingFolder } from '../build-stamp.mjs';
+import { holderOf } from '../claims.mjs';
 import { formatted } from '../formatted.js';
 import { generatedPaths } from '../generate/generated-paths.js';
 import { projectRoot } from '../project.js';
@@ -27,14 +31,16 @@ export interface ApplyOptions {
 /**
  * Writes the files of a plan, builds, and renews the generated files. Prints each file.
  * @returns false if it was only described
- * @throws SetupError `bad_argument` if the tree has changes · `child_failed`
+ * @throws SetupError `already_running` beside `npm run dev` · `bad_argument` if the tree has changes · `child_failed`
  */
 export async function applyPlan(plan: Plan, { dryRun, force }: ApplyOptions): Promise<boolean> {
   if (dryRun) {
-    console.log(`${describePlan(plan)}\nNothing was written.`);
+    console.log(`${describePlan(plan, generatedPaths)}\nNothing was written.`);
     return false;
   }
+  requireNobodyDevelops();
   if (!force) requireCleanTree();
+  const before = generatedPaths.map(textOf);
   const removed = Object.fromEntries(plan.removed.map((path) => [path, null]));
   await writeAllOrNothing({
     root: projectRoot,
@@ -42,7 +48,8 @@ export async function applyPlan(plan: Plan, { dryRun, force }: ApplyOptions): Pr
     alsoWritten: generatedPaths,
     finish: generate,
   });
-  console.log(describePlan(plan));
+  const renewed = generatedPaths.filter((path, n) => textOf(path) !== before[n]);
+  console.log(describePlan(plan, renewed));
   return true;
 }
 
@@ -52,6 +59,25 @@ export async function allFormatted(files: Readonly<Record<string, string>>): Pro
     async ([path, text]) => [path, await formatted(path, text)] as const,
   );
   return Object.fromEntries(await Promise.all(entries));
+}
+
+/** `npm run dev` alone writes into `dist/`, and the generated files come from there. */
+function requireNobodyDevelops(): void {
+  const pid = holderOf(join(projectRoot, developingFolder));
+  if (pid === undefined) return;
+  throw new SetupError(
+    'already_running',
+    `\`npm run dev\` runs here (process ${pid}). Stop it first: this command needs a build of its own.`,
+  );
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(join(projectRoot, path), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** With a clean tree, `git diff` shows what the generator did. Outside of a git repository there is nothing to compare. */
@@ -89,12 +115,12 @@ async function generate(signal: AbortSignal): Promise<void> {
     );
 }
 
-function describePlan({ created, changed, removed }: Plan): string {
+function describePlan({ created, changed, removed }: Plan, renewed: readonly string[]): string {
   const lines = (verb: string, paths: readonly string[]) => paths.map((path) => `${verb}  ${path}`);
   return [
     ...lines('new     ', Object.keys(created)),
     ...lines('changed ', Object.keys(changed)),
     ...lines('removed ', removed),
-    ...lines('renewed ', generatedPaths),
+    ...lines('renewed ', renewed),
   ].join('\n');
 }

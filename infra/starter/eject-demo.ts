@@ -30,7 +30,8 @@ The demo is gone, and the service ${name} is there. Next:
   npm start
 docs/add-a-service.md says what to change in ${name}.
 
-These pages still speak of orders or inventory. The numbers count their lines that do.
+These pages still speak of orders or inventory. The numbers count their lines that do. Begin with README.md: its commands
+call orders.
 ${pages.join('\n')}`);
 });
 

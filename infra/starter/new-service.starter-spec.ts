@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { developingFolder } from '../build-stamp.mjs';
+import { tryClaim } from '../claims.mjs';
 import { nextOffset } from '../system/service-table.js';
 import { defaultPortBase, services } from '../system/services.js';
 import { RepositoryCopy } from './repository-copy.js';
@@ -55,6 +57,16 @@ describe('a service that cannot be made', () => {
     expect(copy.digest()).toEqual(before);
     rmSync(join(copy.root, 'new-file'));
     rmSync(join(copy.root, '.git'), { recursive: true });
+  });
+
+  it('is refused while npm run dev compiles there', () => {
+    const release = tryClaim(join(copy.root, developingFolder)) as () => void;
+    const before = copy.digest();
+    expect(newService(name).stderr).toContain(
+      `npm run dev\` runs here (process ${process.pid}). Stop it first`,
+    );
+    expect(copy.digest()).toEqual(before);
+    release();
   });
 
   it('leaves nothing behind if the files that are made from code cannot be written', () => {

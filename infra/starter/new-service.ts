@@ -28,7 +28,7 @@ await runCommand(async () => {
   console.log(`
 The service ${service.name} is there. Next:
   npm test -- apps/${service.name}
-  npm start          ${service.name} then answers at http://localhost:${defaultPortBase + service.portOffset}/docs
+  npm start          ${service.name} then answers at http://localhost:${defaultPortBase + service.portOffset}/docs, with the usual ports
 docs/add-a-service.md says what to change in it.`);
 });
 

@@ -72,7 +72,7 @@ export const logIn = (guide: Guide, customer: Login) =>
     'The customer sends the password to auth only, and gets an access token. It is good for five minutes. Step 12 ' +
       'shows what the refresh token is for.',
     async () => {
-      const login = { body: customer, expect: 200 };
+      const login = { body: { ...customer, audience: customerService.name }, expect: 200 };
       const { body } = await guide.ask<{ access_token: string }>('auth', 'POST /auth/login', login);
       guide.key(`auth signed this token with the private half of ${shortKid(kidOf(body.access_token))}`);
       return body.access_token;

@@ -3,9 +3,10 @@
 #
 #   . scenarios/support/by-hand.sh
 #
-# PORT_BASE and STATE_DIR are those of `npm start -- --port-base … --state-dir …`.
-PORT_BASE=${PORT_BASE:-3000}
+# STATE_DIR is that of `npm start -- --state-dir …`. The ports are those of the system that runs there.
 STATE_DIR=${STATE_DIR:-.signet}
+PORT_BASE=${PORT_BASE:-$(node -p "new URL(JSON.parse(fs.readFileSync('$STATE_DIR/running.json')).issuer).port" 2> /dev/null)}
+PORT_BASE=${PORT_BASE:-3000}
 
 # A line for each service of infra/system/services.ts: its name, its port offset, and its guarded route with the body.
 SERVICES=$(node --input-type=module -e '
@@ -27,7 +28,11 @@ login() {
     const { email, password } = JSON.parse(require('fs').readFileSync('$STATE_DIR/credentials.json')).$1;
     JSON.stringify({ email, password, audience: '$2' || undefined })" |
     curl -s "$(url auth)/auth/login" -H 'content-type: application/json' -d @- |
-    node -p 'JSON.parse(require("fs").readFileSync(0)).access_token'
+    node -e '
+      const answer = fs.readFileSync(0, "utf8") || JSON.stringify({ title: "auth does not answer. Is npm start running?" });
+      const { access_token: token, title } = JSON.parse(answer);
+      if (!token) { console.error(title); process.exit(1); }
+      console.log(token);'
 }
 
 # knock TOKEN SERVICE: sends the token to the guarded route of the service, and prints the status
