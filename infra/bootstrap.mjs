@@ -77,6 +77,7 @@ async function runJest(config) {
 async function reset() {
   // An old build is good enough: reset must also work if the sources do not compile.
   const program = 'dist/infra/local/reset.js';
+  if (!existsSync(at(program)) && holderOf(at('.preparing')) === undefined) restoreLastBuild();
   if (!existsSync(at(program))) await prepare();
   await importBuilt(program, args);
 }
@@ -127,13 +128,9 @@ async function install() {
 /** Builds into dist/. A build that fails leaves what was there before, so that `reset` still works. */
 async function build() {
   const last = at('dist.last');
-  rmSync(last, { recursive: true, force: true });
+  restoreLastBuild(); // if a build was killed
   if (existsSync(at('dist'))) renameSync(at('dist'), last);
-  process.on('exit', () => {
-    if (!existsSync(last)) return;
-    rmSync(at('dist'), { recursive: true, force: true });
-    renameSync(last, at('dist'));
-  });
+  process.on('exit', restoreLastBuild);
   const fingerprint = sourceFingerprint(root);
   await step('Building', [
     process.execPath,
@@ -145,18 +142,29 @@ async function build() {
   rmSync(last, { recursive: true, force: true });
 }
 
+/** Puts back the build that another one did not replace. */
+function restoreLastBuild() {
+  if (!existsSync(at('dist.last'))) return;
+  rmSync(at('dist'), { recursive: true, force: true });
+  renameSync(at('dist.last'), at('dist'));
+}
+
 /** Runs one step and prints its title and its time. It prints the output of the step only if the step fails. */
 async function step(title, [program, ...programArgs]) {
   const begun = Date.now();
-  console.log(`${title} ...`);
   const child = spawn(program, programArgs, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = [];
   child.stdout.on('data', (chunk) => output.push(chunk));
   child.stderr.on('data', (chunk) => output.push(chunk));
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const kill = (signal) => child.kill(signal);
+  for (const signal of signals) process.on(signal, kill);
+  console.log(`${title} ...`);
   const code = await new Promise((done) => {
     child.on('error', (error) => done(error.message));
-    child.on('close', (exitCode) => done(exitCode));
+    child.on('close', (exitCode, signal) => done(exitCode ?? signal));
   });
+  for (const signal of signals) process.off(signal, kill);
   if (code !== 0)
     fail(`${Buffer.concat(output)}\n${title} failed (${program} ${programArgs.join(' ')}: ${code}).`);
   console.log(`${title} took ${((Date.now() - begun) / 1000).toFixed(1)} s`);

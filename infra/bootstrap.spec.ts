@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,4 +49,38 @@ it('leaves the last build if the sources have an error, and replaces it when the
     false,
   ]);
   expect(prepare()).toMatchObject({ status: 0, stdout: '' });
+});
+
+it('builds beside a link that leads nowhere, such as the lock file of an editor', () => {
+  write('apps/new.ts', 'export const count = 1;');
+  symlinkSync('somebody@host.1:1', join(root, 'apps/.#new.ts'));
+  expect(prepare().status).toBe(0);
+  expect(prepare()).toMatchObject({ status: 0, stdout: '' });
+});
+
+it('a build that was killed does not replace the last one', () => {
+  mkdirSync(join(root, 'dist.last'));
+  write('dist.last/good.js', '');
+  write('apps/new.ts', `export const count: number = 'one';`);
+  expect(prepare().status).toBe(1);
+  expect([existsSync(join(root, 'dist/good.js')), existsSync(join(root, 'dist/old.js'))]).toEqual([
+    true,
+    false,
+  ]);
+});
+
+it('a build that is told to end stops the compiler, and leaves the last build', async () => {
+  write('apps/new.ts', `export const count = 1;`);
+  const child = spawn(process.execPath, ['infra/bootstrap.mjs', 'prepare'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(child.stdout, 'data'); // "Building ..."
+  child.kill('SIGTERM');
+  await once(child, 'close');
+  expect(child.exitCode).toBe(1);
+  expect([existsSync(join(root, 'dist/old.js')), existsSync(join(root, 'dist/new.js'))]).toEqual([
+    true,
+    false,
+  ]);
 });

@@ -42,8 +42,9 @@ export function sourceFingerprint(root) {
     .flatMap((folder) => sourceFiles(root, folder));
   const hash = createHash('sha256');
   for (const file of [...sources, 'package.json', 'tsconfig.json', 'tsconfig.build.json'].sort()) {
-    const { size, mtimeMs } = statSync(join(root, file));
-    hash.update(`${file} ${size} ${mtimeMs}\n`);
+    // A link that leads nowhere, such as the lock file of an editor, is no source.
+    const found = statSync(join(root, file), { throwIfNoEntry: false });
+    if (found) hash.update(`${file} ${found.size} ${found.mtimeMs}\n`);
   }
   return hash.digest('hex');
 }

@@ -86,6 +86,8 @@ describe('migrationStates', () => {
 it('the service cannot write what migrations were applied', async () => {
   await migrate(Shelves1700000000001);
   await expect(sql('DELETE FROM migrations', database.runtime)).rejects.toThrow(/permission denied/);
+  const use = `SELECT nextval('migrations_id_seq')`;
+  await expect(sql(use, database.runtime)).rejects.toThrow(/permission denied/);
 });
 
 describe('revertMigration', () => {

@@ -81,8 +81,10 @@ describe('a composition', () => {
 
   it.each([
     ['YAML', 'services:\n  auth: {}\n', 'Expected: the output of docker compose config --format json'],
+    ['a list', '[]', 'Expected: the output of docker compose config --format json'],
+    ['no container', '{"services":{"auth":null}}', 'Expected: the output of docker compose config'],
     ['another system', '{"services":{"web":{}}}', `it has none of the services ${names.join(', ')}`],
-    ['no system', '{}', `it has none of the services ${names.join(', ')}`],
+    ['no system', '{"services":{}}', `it has none of the services ${names.join(', ')}`],
   ])('is refused if it is %s', (_what, content, message) => {
     expect(() => compositionEnvironments(write('bad', content))).toThrow(message);
   });

@@ -1,6 +1,7 @@
 /** Where doctor gets environments from. */
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
+import { z } from 'zod';
 import { ownSettings } from '../local/own-settings.js';
 import { planAddresses } from '../local/system-plan.js';
 import { environmentFor } from '../system/environment.js';
@@ -70,15 +71,19 @@ export function processEnvironment(service: string, environment: NodeJS.ProcessE
   };
 }
 
+const port = z.object({
+  host_ip: z.string().optional(),
+  published: z.string().optional(),
+  target: z.number().optional(),
+});
+const container = z.object({
+  environment: z.record(z.string(), z.string().nullable()).nullish(),
+  deploy: z.object({ replicas: z.number().nullish() }).nullish(),
+  ports: z.array(port).nullish(),
+});
 /** The parts of `docker compose config --format json` that doctor reads. */
-interface Composition {
-  services?: Record<string, Container>;
-}
-interface Container {
-  environment?: Record<string, string | null>;
-  deploy?: { replicas?: number };
-  ports?: { host_ip?: string; published?: string; target?: number }[];
-}
+const composition = z.object({ services: z.record(z.string(), container) });
+type Container = z.infer<typeof container>;
 
 /** Reads what `docker compose config --format json` prints. `-` is the standard input. @throws SetupError `bad_argument` */
 export function compositionEnvironments(file: string): Environments {
@@ -97,8 +102,8 @@ export function compositionEnvironments(file: string): Environments {
       ]),
     ),
     replicas: Object.fromEntries(known.map(({ name }) => [name, containers[name]?.deploy?.replicas ?? 1])),
-    published: Object.entries(containers).flatMap(([container, { ports = [] }]) =>
-      ports.map(({ host_ip: ip, published, target }) => ({
+    published: Object.entries(containers).flatMap(([container, { ports }]) =>
+      (ports ?? []).map(({ host_ip: ip, published, target }) => ({
         container,
         port: `${ip ?? '0.0.0.0'}:${published ?? String(target)}`,
       })),
@@ -109,15 +114,15 @@ export function compositionEnvironments(file: string): Environments {
 
 function containersIn(text: string): Record<string, Container> {
   try {
-    return (JSON.parse(text) as Composition).services ?? {};
+    return composition.parse(JSON.parse(text)).services;
   } catch (cause) {
     const expected = 'Expected: the output of docker compose config --format json';
-    throw new SetupError('bad_argument', `--composition is not JSON. ${expected}`, { cause });
+    throw new SetupError('bad_argument', `--composition is no composition. ${expected}`, { cause });
   }
 }
 
-function environmentOf({ environment = {} }: Container): Environment {
-  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, value ?? '']));
+function environmentOf({ environment }: Container): Environment {
+  return Object.fromEntries(Object.entries(environment ?? {}).map(([name, value]) => [name, value ?? '']));
 }
 
 /** The seed is a container of its own. Of its environment, only DEMO_DATA is not in that of the service. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAccount, createUser } from '@nats-io/nkeys';
@@ -72,6 +72,14 @@ describe('a secret', () => {
 });
 
 describe('a file', () => {
+  it('is looked for in git behind a link', () => {
+    const target = write('repository/secret', randomBytes(18).toString('base64url'));
+    execFileSync('git', ['init', '--quiet'], { cwd: join(folder, 'repository') });
+    const link = join(folder, 'link-to-secret');
+    symlinkSync(target, link);
+    expect(keyFiles('DATABASE_PASSWORD_FILE', link)[0]).toMatchObject({ inGit: true });
+  });
+
   it('is described without its content', () => {
     const password = randomBytes(18).toString('base64url');
     const path = write('password', password);

@@ -1,7 +1,7 @@
 /** What doctor must know about the files that settings name. It keeps no content: a secret cannot get into a report. */
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fromSeed } from '@nats-io/nkeys';
 
@@ -113,11 +113,18 @@ function isUserSeed(content: string): boolean {
 
 /** Asks git for the file: one that it has, or one that `git add .` would add. */
 function isInGit(path: string): boolean | undefined {
-  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '--', basename(path)];
-  const { error, status, stdout } = spawnSync('git', args, {
-    cwd: dirname(path),
+  const file = realpathSync(path);
+  // A repository can name a program for git to run.
+  const safe = ['-c', 'core.fsmonitor=false', '--literal-pathspecs'];
+  const args = [...safe, 'ls-files', '--cached', '--others', '--exclude-standard', '--', basename(file)];
+  const { error, status, stdout, stderr } = spawnSync('git', args, {
+    cwd: dirname(file),
     encoding: 'utf8',
     timeout: gitTimeoutMs,
+    env: { ...process.env, LC_ALL: 'C' },
   });
-  return error ? undefined : status === 0 && stdout !== '';
+  if (error) return undefined;
+  if (status === 0) return stdout !== '';
+  // Otherwise there is a repository, and git does not look into it: it belongs to somebody else.
+  return stderr.includes('not a git repository') ? false : undefined;
 }

@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeAllOrNothing } from './all-or-nothing.js';
@@ -50,5 +59,29 @@ describe('writing all files or none', () => {
     expect(existsSync(join(root, 'new'))).toBe(false);
     expect(['old', 'made', 'gone/b'].map(read)).toEqual(['old before', 'made before', 'gone/b before']);
     expect(process.listenerCount('SIGTERM')).toBe(listeners);
+  });
+
+  it('removes a link, and puts it back, and leaves what is behind it', async () => {
+    const [outside, link] = [join(root, 'outside'), join(root, 'gone/link')];
+    writeFileSync(outside, 'not ours');
+    symlinkSync('../outside', link);
+    const change = (finish: () => Promise<void>) =>
+      writeAllOrNothing({ root, files: { 'gone/link': null, 'gone/b': null }, alsoWritten: [], finish });
+    await expect(change(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect([readlinkSync(link), read('gone/link'), read('gone/b')]).toEqual([
+      '../outside',
+      'not ours',
+      'gone/b before',
+    ]);
+    await change(async () => undefined);
+    expect([existsSync(join(root, 'gone')), read('outside')]).toEqual([false, 'not ours']);
+  });
+
+  it('does not write through a link', async () => {
+    writeFileSync(join(root, 'outside'), 'not ours');
+    rmSync(join(root, 'old'));
+    symlinkSync('outside', join(root, 'old'));
+    await write(async () => undefined);
+    expect([read('old'), read('outside')]).toEqual(['changed', 'not ours']);
   });
 });

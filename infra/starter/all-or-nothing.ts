@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SetupError } from '../system/setup-error.js';
 
@@ -13,11 +22,12 @@ interface Change {
   readonly finish: (signal: AbortSignal) => Promise<void>;
 }
 
-/** A file before the change. A null content: there was none. */
-interface Before {
+/** A file, or a link with its target. A null content: there is none. */
+interface Entry {
   readonly path: string;
-  readonly content: Buffer | null;
-  readonly mode: number | undefined;
+  readonly content: Buffer | string | null;
+  readonly mode?: number;
+  readonly linkTo?: string;
 }
 
 /**
@@ -38,7 +48,7 @@ export async function writeAllOrNothing({ root, files, alsoWritten, finish }: Ch
     await finish(ending.signal);
     ending.signal.throwIfAborted();
   } catch (error) {
-    for (const file of before) put(root, file);
+    putBack(root, before);
     ending.signal.throwIfAborted();
     throw error;
   } finally {
@@ -46,24 +56,40 @@ export async function writeAllOrNothing({ root, files, alsoWritten, finish }: Ch
   }
 }
 
-function fileAt(root: string, path: string): Before {
+function fileAt(root: string, path: string): Entry {
   const full = join(root, path);
-  if (!existsSync(full)) return { path, content: null, mode: undefined };
-  return { path, content: readFileSync(full), mode: statSync(full).mode };
+  const found = lstatSync(full, { throwIfNoEntry: false });
+  if (!found) return { path, content: null };
+  if (found.isSymbolicLink()) return { path, content: null, linkTo: readlinkSync(full) };
+  return { path, content: readFileSync(full), mode: found.mode };
 }
 
-function put(
-  root: string,
-  { path, content, mode }: { path: string; content: Buffer | string | null; mode?: number | undefined },
-): void {
+/** @throws SetupError `child_failed` with the files that could not be put back, after all others were */
+function putBack(root: string, entries: readonly Entry[]): void {
+  const left = entries.filter((entry) => {
+    try {
+      put(root, entry);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  if (left.length > 0)
+    throw new SetupError(
+      'child_failed',
+      `These files could not be put back: ${left.map(({ path }) => path).join(', ')}`,
+    );
+}
+
+function put(root: string, { path, content, mode, linkTo }: Entry): void {
   const full = join(root, path);
-  if (content === null) {
-    rmSync(full, { force: true });
-    removeEmptyFolders(root, dirname(path));
-  } else {
-    mkdirSync(dirname(full), { recursive: true });
-    writeFileSync(full, content, { mode });
-  }
+  const found = lstatSync(full, { throwIfNoEntry: false });
+  // Never through a link: what it leads to is not ours.
+  if (content === null || found?.isSymbolicLink()) rmSync(full, { force: true });
+  if (content === null && linkTo === undefined) return removeEmptyFolders(root, dirname(path));
+  mkdirSync(dirname(full), { recursive: true });
+  if (linkTo !== undefined) symlinkSync(linkTo, full);
+  else writeFileSync(full, content!, { mode });
 }
 
 /** Removes a folder if it is empty, and then the folders around it, up to the root. */

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { developingFolder } from '../build-stamp.mjs';
-import { holderOf } from '../claims.mjs';
+import { holderOf, tryClaim } from '../claims.mjs';
 import { formatted } from '../formatted.js';
 import { generatedPaths } from '../generate/generated-paths.js';
 import { projectRoot } from '../project.js';
@@ -39,6 +39,7 @@ export async function applyPlan(plan: Plan, { dryRun, force }: ApplyOptions): Pr
     return false;
   }
   requireNobodyDevelops();
+  claimTheGenerators();
   if (!force) requireCleanTree();
   const before = generatedPaths.map(textOf);
   const removed = Object.fromEntries(plan.removed.map((path) => [path, null]));
@@ -71,6 +72,17 @@ function requireNobodyDevelops(): void {
   );
 }
 
+/** Until this process ends. Two plans that were made from the same files would undo each other. */
+function claimTheGenerators(): void {
+  const claim = tryClaim(join(projectRoot, '.generating'));
+  if (typeof claim === 'number')
+    throw new SetupError(
+      'already_running',
+      `Another generator runs here (process ${claim}). Wait for it, then repeat.`,
+    );
+  process.on('exit', claim);
+}
+
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(join(projectRoot, path), 'utf8');
@@ -82,15 +94,16 @@ function textOf(path: string): string | undefined {
 
 /** With a clean tree, `git diff` shows what the generator did. Outside of a git repository there is nothing to compare. */
 function requireCleanTree(): void {
-  const { status, stdout } = spawnSync('git', ['status', '--porcelain', '--', '.'], {
+  const { status, signal, stdout } = spawnSync('git', ['status', '--porcelain', '--', '.'], {
     cwd: projectRoot,
     encoding: 'utf8',
     timeout: 30_000,
   });
-  if (status === 0 && stdout !== '')
+  // A signal ends git if it takes too long, or lists too many files.
+  if (signal !== null || (status === 0 && stdout !== ''))
     throw new SetupError(
       'bad_argument',
-      'There are changes that are not committed. Commit them first, so that `git diff` shows what is generated; or use --force.',
+      'There are changes that are not committed. Commit them first, so that `git diff` shows what is generated. If a generator was killed: `git restore .` and `git clean -d --force apps` remove what it left. Or use --force.',
     );
 }
 

@@ -1,6 +1,6 @@
 /** Removes the demo in a copy of the repository, and runs what is left there. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { demoPaths } from './demo-parts.js';
 import { RepositoryCopy } from './repository-copy.js';
@@ -36,9 +36,20 @@ describe('a demo that cannot be ejected', () => {
     copy.commit();
     writeFileSync(join(copy.root, 'new-file'), '');
     const before = copy.digest();
-    expect(eject(name).stderr).toMatch(/^There are changes that are not committed\. .* use --force\.\n$/);
+    expect(eject(name).stderr).toMatch(/^There are changes that are not committed\. .* Or use --force\.\n$/);
     expect(copy.digest()).toEqual(before);
     copy.backToFirstCommit();
+  });
+
+  it('is refused if git ignores one of its files', () => {
+    writeFileSync(join(copy.root, 'apps/orders/.env'), 'ORDERS=mine');
+    copy.commit();
+    const before = copy.digest();
+    expect(eject(name).stderr).toBe(
+      'git ignores these files of the demo, and could not bring them back: apps/orders/.env. Move them away first.\n',
+    );
+    expect(copy.digest()).toEqual(before);
+    rmSync(join(copy.root, 'apps/orders/.env'));
   });
 
   it('is put back as a whole if the files that are made from code cannot be written', () => {

@@ -1,9 +1,11 @@
 /** What `npm run eject-demo` changes: the demo goes, and an empty service comes. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot, readProjectFile } from '../project.js';
 import { nextOffset } from '../system/service-table.js';
 import { services, type ServiceRow } from '../system/services.js';
+import { SetupError } from '../system/setup-error.js';
 import { allFormatted, type Plan } from './apply-plan.js';
 import { demoPaths, demoServices, filesWithRegions, pagesWithCommands } from './demo-parts.js';
 import { memberNames } from './insert.js';
@@ -46,6 +48,7 @@ export function successorFault(name: string): string | undefined {
 
 /** Makes the texts without the demo, and with the new service. */
 export async function planEject(name: string): Promise<Plan> {
+  requireNothingIgnored(demoPaths);
   const changed: Record<string, string> = {};
   const textAt = (path: string) => changed[path] ?? readProjectFile(path);
   const change = (path: string, edit: (source: { path: string; text: string }) => string) => {
@@ -103,11 +106,26 @@ function forwardedPorts(text: string, rows: readonly Pick<ServiceRow, 'name' | '
   return JSON.stringify({ ...settings, forwardPorts, portsAttributes: Object.fromEntries(ports) });
 }
 
-/** All files of a folder, or the file itself. Nothing if it does not exist any more. */
+/**
+ * Refuses if git ignores a file that would be removed, because it could not bring it back.
+ *
+ * @throws SetupError `bad_argument`
+ */
+function requireNothingIgnored(paths: readonly string[]): void {
+  const args = ['--literal-pathspecs', 'ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--'];
+  const { status, stdout } = spawnSync('git', [...args, ...paths], { cwd: projectRoot, encoding: 'utf8' });
+  if (status !== 0 || stdout === '') return;
+  const files = stdout.split('\0').filter(Boolean).join(', ');
+  throw new SetupError(
+    'bad_argument',
+    `git ignores these files of the demo, and could not bring them back: ${files}. Move them away first.`,
+  );
+}
+
+/** All files of a folder, or the file itself. Nothing if it does not exist any more. A link is not followed. */
 function filesAt(path: string): string[] {
   const full = join(projectRoot, path);
-  if (!existsSync(full)) return [];
-  if (!statSync(full).isDirectory()) return [path];
-  const entries = readdirSync(full, { recursive: true, encoding: 'utf8' }).map((entry) => join(path, entry));
-  return entries.filter((entry) => statSync(join(projectRoot, entry)).isFile());
+  const found = lstatSync(full, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found ? [path] : [];
+  return readdirSync(full).flatMap((name) => filesAt(join(path, name)));
 }

@@ -91,14 +91,15 @@ describe('an insertion', () => {
 });
 
 describe('an import', () => {
-  const text = `import { a, c, type D } from 'm';\nimport { x } from './x.js';\nlet y;\n`;
+  const text = `import { a, c, type D } from 'm';\nimport type { T } from 't';\nimport { x } from './x.js';\nlet y;\n`;
   it.each([
-    ['b', 'm', `import { a, b, c, type D } from 'm';\nimport { x }`],
+    ['b', 'm', `import { a, b, c, type D } from 'm';\nimport type`],
     ['d', 'm', `import { a, c, d, type D } from 'm';`],
     ['c', 'm', text],
-    ['w', './w.js', `from 'm';\nimport { w } from './w.js';\nimport { x } from './x.js';\nlet`],
+    ['w', './w.js', `from 't';\nimport { w } from './w.js';\nimport { x } from './x.js';\nlet`],
     ['z', './x.js', `import { x, z } from './x.js';\nlet`],
     ['z', './z.js', `import { x } from './x.js';\nimport { z } from './z.js';\nlet`],
+    ['e', 't', `import { e } from 't';`],
   ])('of %s from %s is added where it is missing', (name, from, expected) => {
     expect(addImport(source(text), name, from)).toContain(expected);
   });

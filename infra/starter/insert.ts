@@ -40,7 +40,7 @@ export function insertAtStart(source: SourceText, names: readonly string[], adde
 export function addImport(source: SourceText, name: string, from: string): string {
   const imports = parsed(source).statements.filter(ts.isImportDeclaration);
   const moduleOf = ({ moduleSpecifier }: ts.ImportDeclaration) => (moduleSpecifier as ts.StringLiteral).text;
-  const names = imports.filter((each) => moduleOf(each) === from).flatMap(importedNames);
+  const names = imports.filter((each) => moduleOf(each) === from).flatMap(importedValues);
   if (names.some((each) => each.name.text === name)) return source.text;
   const last = names.at(-1);
   if (last !== undefined) {
@@ -141,7 +141,9 @@ export function nameOf(node: ts.Node): string | undefined {
   return name && (ts.isIdentifier(name) || ts.isStringLiteral(name)) ? name.text : undefined;
 }
 
-function importedNames({ importClause }: ts.ImportDeclaration): readonly ts.ImportSpecifier[] {
+/** The names of an import. Nothing of `import type`, to which no value can be added. */
+function importedValues({ importClause }: ts.ImportDeclaration): readonly ts.ImportSpecifier[] {
+  if (importClause?.isTypeOnly) return [];
   const bindings = importClause?.namedBindings;
   return bindings && ts.isNamedImports(bindings) ? bindings.elements : [];
 }

@@ -52,7 +52,7 @@ describe('a service that cannot be made', () => {
     writeFileSync(join(copy.root, 'new-file'), '');
     const before = copy.digest();
     expect(newService(name).stderr).toMatch(
-      /^There are changes that are not committed\. .* use --force\.\n$/,
+      /^There are changes that are not committed\. .* Or use --force\.\n$/,
     );
     expect(copy.digest()).toEqual(before);
     rmSync(join(copy.root, 'new-file'));

@@ -1,8 +1,9 @@
 /** The files of the repository, without what git ignores. */
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { projectRoot, readProjectFile } from '../project.js';
+import { SetupError } from '../system/setup-error.js';
 
 /** The paths from the root folder, sorted. Files that git does not know yet are among them; symbolic links are not. */
 export function repositoryFiles(): string[] {
@@ -23,18 +24,31 @@ function filesOfGit(): string[] {
   return status === 0 ? stdout.split('\0').filter(Boolean) : [];
 }
 
-/** Our .gitignore names whole files and folders, and has no patterns. */
 function filesOfFolder(): string[] {
-  const lines = readProjectFile('.gitignore').split('\n');
-  const ignored = new Set(['.git', ...lines.map((line) => line.replace(/\/$/, '')).filter(Boolean)]);
+  const isIgnored = ignoredBy(readProjectFile('.gitignore'));
   const inFolder = (folder: string): string[] =>
     readdirSync(join(projectRoot, folder), { withFileTypes: true })
-      .filter(({ name }) => !ignored.has(name))
-      .flatMap((entry) => {
-        const path = join(folder, entry.name);
-        return entry.isDirectory() ? inFolder(path) : [path];
-      });
+      .map((entry) => ({ entry, path: join(folder, entry.name) }))
+      .filter(({ path }) => path !== '.git' && !isIgnored(path))
+      .flatMap(({ entry, path }) => (entry.isDirectory() ? inFolder(path) : [path]));
   return inFolder('.');
+}
+
+/**
+ * Our .gitignore has names: `/dist/` is one at the root, `.env` is one in any folder. It has no patterns.
+ *
+ * @throws SetupError `bad_argument` if it has one, because only git knows what it means
+ */
+export function ignoredBy(gitignore: string): (path: string) => boolean {
+  const lines = gitignore.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
+  const pattern = lines.find((line) => !/^\/?[^/*?[\]\\!]+\/?$/.test(line));
+  if (pattern !== undefined)
+    throw new SetupError(
+      'bad_argument',
+      `Without git, .gitignore can only have names, such as /dist/ or .env. It has: ${pattern}. Run \`git init\` first.`,
+    );
+  const names = new Set(lines.map((line) => line.replace(/\/$/, '')));
+  return (path) => names.has(`/${path}`) || names.has(basename(path));
 }
 
 /** False for a file that was removed, and git does not know it yet. */

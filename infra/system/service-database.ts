@@ -51,6 +51,9 @@ export async function provisionDatabase(superuser: SuperuserLogin, plan: Databas
     await client.query(`ALTER SCHEMA public OWNER TO ${id(owner.name)}`);
     await client.query('REVOKE ALL ON SCHEMA public FROM PUBLIC');
     await client.query(`GRANT USAGE ON SCHEMA public TO ${id(runtime.name)}`);
+    // Everybody may make large objects by default, and so fill the disk.
+    const makers = 'lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea)';
+    await client.query(`REVOKE EXECUTE ON FUNCTION ${makers} FROM PUBLIC`);
     const future = `ALTER DEFAULT PRIVILEGES FOR ROLE ${id(owner.name)} IN SCHEMA public`;
     await client.query(`${future} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${id(runtime.name)}`);
     await client.query(`${future} GRANT USAGE ON SEQUENCES TO ${id(runtime.name)}`);

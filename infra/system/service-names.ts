@@ -15,6 +15,7 @@ const reserved: Readonly<Record<string, string>> = {
   ]),
   trust: 'the NATS account of the issuer',
   web: 'the client id in the tokens of logins',
+  localhost: 'the host name of every machine itself',
 };
 
 /** Says why a service cannot have this name, and what to change. Undefined if it can. */

@@ -158,6 +158,8 @@ describe('databaseModule', () => {
     expect(await (await fetch(`${url}/notes`)).json()).toEqual({ count: 0 });
     const dataSource = app!.get(DataSource);
     await expect(dataSource.query('CREATE TABLE mine (a int)')).rejects.toThrow(/permission denied/);
+    for (const largeObject of ['lo_creat(-1)', 'lo_create(0)', `lo_from_bytea(0, '')`])
+      await expect(dataSource.query(`SELECT ${largeObject}`)).rejects.toThrow(/permission denied/);
     await expect(dataSource.query('SELECT pg_sleep(5)')).rejects.toThrow(/statement timeout/);
   });
 

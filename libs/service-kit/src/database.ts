@@ -76,7 +76,7 @@ export async function runMigrations(options: PostgresOptions): Promise<string[]>
       ALTER TABLE migrations ALTER applied_at SET DEFAULT now();
       DO $$ BEGIN
         IF EXISTS (SELECT FROM pg_roles WHERE rolname = current_database()) THEN
-          EXECUTE format('REVOKE ALL ON migrations FROM %I', current_database());
+          EXECUTE format('REVOKE ALL ON migrations, migrations_id_seq FROM %I', current_database());
         END IF;
       END $$`);
     const done = await dataSource.runMigrations({ transaction: 'each' });

@@ -110,6 +110,13 @@ describe('loadSettings', () => {
     expect(load).toThrow(/^The configuration is not valid:\n {2}FIRST.*\n {2}SECOND.*\n {2}THIRD_FILE/);
   });
 
+  it('does not repeat a secret that stands in the place of its file', () => {
+    const definition = defineSettings({ password: secretFile({ doc: 'a password file' }) });
+    expect(faultsOf(() => loadSettings(definition, { PASSWORD_FILE: 'correct-horse' }))).toEqual([
+      'PASSWORD_FILE: cannot read the file; its path should begin with / or ./ (ENOENT). Expected: a password file',
+    ]);
+  });
+
   it('reads secrets from files, and lists of files in their order', () => {
     const definition = defineSettings({
       password: secretFile({ doc: '' }),
