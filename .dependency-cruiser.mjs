@@ -12,7 +12,8 @@ const ours = '^(apps|libs|infra|scenarios|bench)/';
 const entryPoints = [
   '/(main|migrate|seed|keys-cli)[.]ts$',
   '^libs/[^/]+/src/index[.]ts$',
-  '^libs/trust/src/(package|hosts/[^/]+|adapters/index)[.]ts$',
+  '^libs/(trust|testing)/src/package[.]ts$',
+  '^libs/trust/src/(hosts/[^/]+|adapters/index)[.]ts$',
   '^infra/dev/(dev|compile-worker)[.]ts$',
   '^infra/local/(start|reset|run-key-command|reaper)[.]ts$',
   '^infra/checks/run[.]ts$',

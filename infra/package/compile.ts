@@ -11,6 +11,7 @@ export const entryPoints = {
   './adapters': 'libs/trust/src/adapters/index.ts',
   './nest': 'libs/trust/src/nest/index.ts',
   './nest/metrics': 'libs/trust/src/nest/trust-metrics.ts',
+  './testing': 'libs/testing/src/package.ts',
 } as const;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What the package of the verifier holds: the code of three libraries as the system runs it, with declarations, and a
- * manifest that follows from this code and from package.json. Nothing is written here.
+ * What the package of the verifier holds: the code of three libraries as the system runs it, the issuer for tests, their
+ * declarations, and a manifest that follows from this code and from package.json. Nothing is written here.
  */
 import { join } from 'node:path';
 import ts from 'typescript';

@@ -3,13 +3,21 @@
  * issuer. Each folder has only the packages that its program is said to need.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core';
 import { publint } from 'publint';
-import { createTestIssuer, createTestKey, eventually, freePort, serve, type TestIssuer } from '#testing';
+import { createTestKey, eventually, freePort, startTestIssuer, type RunningTestIssuer } from '#testing';
 import { projectRoot, readProjectFile } from '../project.js';
 import { writePackage, type Tarball } from './write-package.js';
 
@@ -25,7 +33,12 @@ const hosts = {
   'nest-fastify': [...nest, 'reflect-metadata', '@nestjs/platform-fastify'],
 };
 const readme = readProjectFile('libs/trust/README.md');
-const programs = programsIn(readme);
+/** The blocks of a page that are files: the first line is a comment with the name. */
+const programsOf = (page: string) =>
+  Object.fromEntries(
+    [...page.matchAll(/```ts\n\/\/ (\S+)\n([^]*?)```/g)].map(([, name, text]) => [name!, text!]),
+  );
+const programs = programsOf(readme);
 
 let folder: string;
 let tarball: Tarball;
@@ -43,6 +56,15 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe('the tarball', () => {
   it('depends on two packages', () => {
     expect(Object.keys(manifest().dependencies)).toEqual(['jose', 'zod']);
+  });
+
+  it('has an issuer for tests that imports nothing but Node', () => {
+    const texts = ['package', 'test-issuer', 'test-issuer-server', 'http-server'].map((name) =>
+      readFileSync(join(folder, `package/content/lib/testing/${name}.js`), 'utf8'),
+    );
+    const imported = texts.flatMap((text) => [...text.matchAll(/from '([^']+)'/g)].map(([, name]) => name!));
+    expect(imported.filter((name) => !/^(?:node:|\.\/)/.test(name))).toEqual([]);
+    expect(readdirSync(join(folder, 'package/content/lib/testing'))).toHaveLength(2 * texts.length);
   });
 
   it('has no fault that publint finds', async () => {
@@ -70,10 +92,7 @@ describe('the tarball', () => {
 });
 
 describe.each(Object.entries(hosts))('the program for %s in the README', (host, packages) => {
-  let issuer: TestIssuer;
-  /** What the issuer answers. */
-  let statement: string;
-  let closeIssuer: () => Promise<void>;
+  let issuer: RunningTestIssuer;
   let program: ChildProcess;
   let url: string;
   const token = (claims = {}, signing = {}) =>
@@ -84,20 +103,8 @@ describe.each(Object.entries(hosts))('the program for %s in the README', (host, 
     const body = (await response.json()) as Record<string, unknown>;
     return { status: response.status, challenge: response.headers.get('www-authenticate'), body, response };
   };
-  /** Publishes a statement. A token with an unknown kid makes the program fetch it. */
-  const publish = async (payload: Record<string, unknown>) => {
-    statement = issuer.statement(payload);
-    await send(token({}, { signWith: createTestKey() }));
-  };
-
   beforeAll(async () => {
-    const server = await serve((request, response) => {
-      response.statusCode = request.url === '/.well-known/keyset' ? 200 : 404;
-      response.end(statement);
-    });
-    closeIssuer = server.close;
-    issuer = createTestIssuer({ issuer: server.url });
-    statement = issuer.statement();
+    issuer = await startTestIssuer();
     const user = join(folder, host);
     install(user, packages);
     writeFileSync(join(user, 'anchor.pem'), issuer.anchors[0]!);
@@ -114,7 +121,7 @@ describe.each(Object.entries(hosts))('the program for %s in the README', (host, 
   });
   afterAll(async () => {
     program.kill();
-    await closeIssuer();
+    await issuer.close();
   });
 
   it('answers 401 without a token, and says no more', async () => {
@@ -153,26 +160,52 @@ describe.each(Object.entries(hosts))('the program for %s in the README', (host, 
   it('refuses a token whose key was revoked', async () => {
     const good = token();
     expect((await send(good)).status).toBe(200);
-    const { kid } = issuer.key;
-    const now = Math.floor(Date.now() / 1000);
-    await publish({
-      keys: [{ ...issuer.standby.publicJwk, status: 'active' }],
-      revoked: [{ kid, revoked_at: now, reason: 'compromised' }],
-    });
+    issuer.revokeKey(issuer.key.kid);
+    // A token of the next key makes the program fetch.
+    expect((await send(token())).status).toBe(200);
     expect(await send(good)).toMatchObject({ status: 401, challenge: 'Bearer error="invalid_token"' });
-    expect((await send(token({}, { signWith: issuer.standby }))).status).toBe(200);
   });
 
   it('answers 503 when its statement has expired', async () => {
-    await publish({
-      exp: Math.floor(Date.now() / 1000) + 3,
-      keys: [{ ...issuer.standby.publicJwk, status: 'active' }],
-    });
-    const good = token({}, { signWith: issuer.standby });
+    issuer.changeStatements({ exp: Math.floor(Date.now() / 1000) + 3 });
+    issuer.rotate();
+    const good = token();
+    await send(good);
     await eventually(async () => (await send(good)).status === 503, { timeoutMs: 10_000 });
     const { challenge, response } = await send(good);
     expect(challenge).toBeNull();
     expect(response.headers.get('retry-after')).toBe('1');
+  });
+});
+
+describe('the tests of docs/test-a-guarded-route.md', () => {
+  const tests = programsOf(readProjectFile('docs/test-a-guarded-route.md'));
+  let user: string;
+
+  beforeAll(() => {
+    user = join(folder, 'tests');
+    install(user, ['@jest/globals', 'jest']);
+    const config = { testMatch: ['**/*.jest.js'], transform: {}, testEnvironment: 'node' };
+    writeFileSync(join(user, 'jest.config.json'), JSON.stringify(config));
+    compile(user, 'things.test', tests);
+    compile(user, 'things.jest', {});
+  });
+
+  it('pass with node:test', () => {
+    const { status, stdout } = run(process.execPath, ['--test', 'things.test.js'], user);
+    expect([status, stdout]).toEqual([0, expect.stringContaining('# pass 4')]);
+  });
+
+  it('pass with Jest', () => {
+    const program = join(projectRoot, 'node_modules/jest/bin/jest.js');
+    const { status, stderr } = run(process.execPath, ['--experimental-vm-modules', program], user);
+    expect([status, stderr]).toEqual([0, expect.stringContaining('4 passed')]);
+  });
+
+  it('fail if the server lets everything in', () => {
+    const open = tests['app.ts']!.replace('await admit(request, response)', "{ sub: 'anybody' }");
+    compile(user, 'things.test', { 'app.ts': open });
+    expect(() => run(process.execPath, ['--test', 'things.test.js'], user)).toThrow('# fail 2');
   });
 });
 
@@ -191,17 +224,11 @@ it('compiles what docs/adapters.md shows', () => {
     ...['@nestjs/common', '@nestjs/jwt', 'express', 'fast-jwt', 'jsonwebtoken', 'passport-jwt'],
     ...['@types/express', '@types/jsonwebtoken', '@types/passport-jwt'],
   ]);
-  const shown = programsIn(readProjectFile('docs/adapters.md'));
+  const shown = programsOf(readProjectFile('docs/adapters.md'));
   const imports = Object.keys(shown).map((name) => `import './${name.replace(/ts$/, 'js')}';`);
   compile(user, 'all', { ...shown, 'all.ts': imports.join('\n') });
   expect(imports.length).toBeGreaterThan(5);
 });
-
-/** The blocks of a page that are files, by their names: the first line is a comment with the name. */
-function programsIn(page: string): Record<string, string> {
-  const blocks = page.matchAll(/```ts\n\/\/ (\S+)\n([^]*?)```/g);
-  return Object.fromEntries([...blocks].map(([, name, text]) => [name!, text!]));
-}
 
 /**
  * Installs the tarball as a user does, but without a registry: the packages that it needs come from the repository. The
@@ -228,7 +255,12 @@ function compile(user: string, program: string, files = programs): void {
   run(process.execPath, [join(projectRoot, 'node_modules/typescript/bin/tsc'), ...options, ...target], user);
 }
 
-function run(command: string, args: readonly string[], cwd = folder): void {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 60_000 });
+/** Runs a program to its end. @throws Error with what it printed, if it fails */
+function run(command: string, args: readonly string[], cwd = folder) {
+  // A test runner that was started by another one behaves as a part of it.
+  const { NODE_OPTIONS: _options, NODE_TEST_CONTEXT: _context, JEST_WORKER_ID: _id, ...env } = process.env;
+  const ended = spawnSync(command, args, { cwd, env, encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr } = ended;
   if (status !== 0) throw new Error(`${command} ended with ${status}: ${stdout}${stderr}`);
+  return ended;
 }

@@ -19,6 +19,7 @@ export {
   type TestIssuer,
   type TestKey,
 } from './test-issuer.js';
+export { startTestIssuer, type RunningTestIssuer } from './test-issuer-server.js';
 export { connectTestDatabase, startTestService } from './test-resource-service.js';
 export { testSettings } from './test-settings.js';
 export { migrationFaults } from './test-migrations.js';

@@ -6,7 +6,8 @@ import { constants, createHash, generateKeyPairSync, randomUUID, sign, type KeyO
 
 export type TestAlg = 'ES256' | 'ES384' | 'ES512' | 'RS256' | 'PS256';
 
-type Json = Record<string, unknown>;
+/** Members of a header or of a payload. */
+export type Json = Record<string, unknown>;
 
 /** A key pair with its public JWK (`kid` = RFC 7638 thumbprint, `alg`, `use: sig`). */
 export interface TestKey {
@@ -91,6 +92,7 @@ interface Signing {
   readonly header?: Json;
 }
 
+/** Signs whatever a test wants, right or wrong. It serves nothing. */
 export interface TestIssuer {
   readonly issuer: string;
   readonly anchor: TestKey;
