@@ -20,6 +20,7 @@ const entryPoints = [
   '^infra/generate/generate[.]ts$',
   '^infra/doctor/doctor[.]ts$',
   '^infra/explain/explain[.]ts$',
+  '^infra/conformance/conformance[.]ts$',
   '^infra/database/(generate-migration|migration-status|migration-revert|shell|backup|restore)[.]ts$',
   '^infra/starter/(new-[a-z]+|rename|eject-demo)[.]ts$',
   '^infra/compose/(setup|provision-databases|credentials|successor|client-key)[.]ts$',
@@ -56,6 +57,7 @@ const infraRooms = {
   image: ['system', 'compose'],
   doctor: ['system', 'local'],
   explain: ['system', 'local'],
+  conformance: ['system'],
   package: ['system'],
   generate: ['system', 'compose', 'doctor', 'package'],
   tour: ['system', 'local'],
@@ -170,7 +172,17 @@ export default {
       ours,
       '^libs/testing/',
       {
+        fromNot: `${tests}|^infra/conformance/`,
+      },
+    ),
+    forbid(
+      'conformance-uses-the-test-issuer-only',
+      'It tests servers that are not ours, and starts none of ours.',
+      '^infra/conformance/',
+      '^libs/',
+      {
         fromNot: tests,
+        only: '^libs/testing/src/(package|test-issuer|http-server)[.]ts$',
       },
     ),
 

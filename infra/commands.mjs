@@ -24,6 +24,8 @@ export const commands = {
     'test:starter': 'runs the generators in copies of the repository, and checks what they made',
     'test:compose': 'tests the running containers: stops, kills and restarts parts under load',
     lint: 'only eslint',
+    conformance:
+      'tests how any resource server judges tokens: npm run conformance -- --target URL --audience NAME',
   },
   'Write files': {
     'eject-demo': 'takes the shop away, and leaves auth and one empty service: npm run eject-demo -- NAME',

@@ -2,6 +2,7 @@
 export {
   createTestIssuer,
   createTestKey,
+  type Json,
   type TestAlg,
   type TestIssuer,
   type TestKey,
