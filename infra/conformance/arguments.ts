@@ -30,60 +30,95 @@ export interface TargetOptions {
   readonly flood: number;
 }
 
-export interface ConformanceArguments extends TargetOptions {
+/** How an issuer is examined. Durations are in milliseconds. */
+export interface IssuerOptions {
+  /** The exact text that verifiers compare with `iss`. */
+  readonly issuer: string;
+  /** Where its key set is. Undefined: where its metadata say, if that is the same origin. */
+  readonly jwksUri?: string | undefined;
+  readonly timeoutMs: number;
+  /** How long its key set is watched. 0: not at all. */
+  readonly watchMs: number;
+}
+
+/** Where the report is written, and what is tested. */
+export interface ConformanceArguments {
   readonly json?: string | undefined;
   readonly junit?: string | undefined;
+  readonly tested: { readonly target: TargetOptions } | { readonly issuer: IssuerOptions };
 }
 
 const algs: readonly string[] = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512'] satisfies TestAlg[];
 const usage = `npm run conformance -- --target URL --audience NAME [--scope SCOPE] [--alg ALG] [--rfc9068] [--port PORT]
   [--host ADDRESS] [--issuer-url URL] [--anchor FILE] [--wait SECONDS] [--timeout SECONDS] [--measure SECONDS] [--flood COUNT]
-  [--json FILE] [--junit FILE]`;
+  [--json FILE] [--junit FILE]
+or: npm run conformance -- --issuer URL [--jwks-uri URL] [--watch SECONDS] [--timeout SECONDS] [--json FILE] [--junit FILE]`;
+const options = {
+  target: { type: 'string' },
+  audience: { type: 'string' },
+  scope: { type: 'string' },
+  alg: { type: 'string', default: 'RS256' },
+  rfc9068: { type: 'boolean', default: false },
+  host: { type: 'string', default: '127.0.0.1' },
+  port: { type: 'string', default: '4599' },
+  'issuer-url': { type: 'string' },
+  anchor: { type: 'string', default: 'dist/conformance/anchor.pem' },
+  wait: { type: 'string', default: '60' },
+  timeout: { type: 'string', default: '5' },
+  measure: { type: 'string', default: '40' },
+  flood: { type: 'string', default: '100' },
+  issuer: { type: 'string' },
+  'jwks-uri': { type: 'string' },
+  watch: { type: 'string', default: '0' },
+  json: { type: 'string' },
+  junit: { type: 'string' },
+} as const;
+type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
 
 /** @throws SetupError `bad_argument` */
 export function readArguments(given: string[]): ConformanceArguments {
   return read(usage, () => {
-    const { values } = parseArgs({
-      args: given,
-      options: {
-        target: { type: 'string' },
-        audience: { type: 'string' },
-        scope: { type: 'string' },
-        alg: { type: 'string', default: 'RS256' },
-        rfc9068: { type: 'boolean', default: false },
-        host: { type: 'string', default: '127.0.0.1' },
-        port: { type: 'string', default: '4599' },
-        'issuer-url': { type: 'string' },
-        anchor: { type: 'string', default: 'dist/conformance/anchor.pem' },
-        wait: { type: 'string', default: '60' },
-        timeout: { type: 'string', default: '5' },
-        measure: { type: 'string', default: '40' },
-        flood: { type: 'string', default: '100' },
-        json: { type: 'string' },
-        junit: { type: 'string' },
-      },
-    });
-    const { audience, scope, alg, rfc9068, host, json, junit } = values;
-    if (audience === undefined || audience === '') throw new Error('--audience is missing');
-    if (!algs.includes(alg)) throw new Error(`--alg not allowed: ${alg}. Expected: ${algs.join(', ')}`);
+    const { values } = parseArgs({ args: given, options });
+    const { target, issuer, json, junit } = values;
+    if ((target === undefined) === (issuer === undefined))
+      throw new Error('Name either --target or --issuer');
     return {
-      target: httpUrl('--target', values.target),
-      audience,
-      scope,
-      alg: alg as TestAlg,
-      rfc9068,
-      host,
-      port: whole('--port', values.port, 1, 65_535),
-      issuerUrl: values['issuer-url'] && withoutSlash(httpUrl('--issuer-url', values['issuer-url'])),
-      anchorFile: resolve(values.anchor),
-      waitMs: 1_000 * whole('--wait', values.wait, 1, 3_600),
-      timeoutMs: 1_000 * whole('--timeout', values.timeout, 1, 600),
-      measureMs: 1_000 * whole('--measure', values.measure, 0, 3_600),
-      flood: whole('--flood', values.flood, 1, 100_000),
       json: json && resolve(json),
       junit: junit && resolve(junit),
+      tested:
+        issuer === undefined ? { target: targetOptions(values) } : { issuer: issuerOptions(issuer, values) },
     };
   });
+}
+
+function targetOptions({ audience, scope, alg, rfc9068, host, ...values }: Values): TargetOptions {
+  if (audience === undefined || audience === '') throw new Error('--audience is missing');
+  if (!algs.includes(alg)) throw new Error(`--alg not allowed: ${alg}. Expected: ${algs.join(', ')}`);
+  return {
+    target: httpUrl('--target', values.target),
+    audience,
+    scope,
+    alg: alg as TestAlg,
+    rfc9068,
+    host,
+    port: whole('--port', values.port, 1, 65_535),
+    issuerUrl: values['issuer-url'] && withoutSlash(httpUrl('--issuer-url', values['issuer-url'])),
+    anchorFile: resolve(values.anchor),
+    waitMs: 1_000 * whole('--wait', values.wait, 1, 3_600),
+    timeoutMs: 1_000 * whole('--timeout', values.timeout, 1, 600),
+    measureMs: 1_000 * whole('--measure', values.measure, 0, 3_600),
+    flood: whole('--flood', values.flood, 1, 100_000),
+  };
+}
+
+function issuerOptions(issuer: string, values: Values): IssuerOptions {
+  httpUrl('--issuer', issuer);
+  return {
+    issuer,
+    jwksUri: values['jwks-uri'] && httpUrl('--jwks-uri', values['jwks-uri']).href,
+    timeoutMs: 1_000 * whole('--timeout', values.timeout, 1, 600),
+    watchMs: 1_000 * whole('--watch', values.watch, 0, 86_400),
+  };
 }
 
 function httpUrl(name: string, text: string | undefined): URL {

@@ -224,6 +224,7 @@ describe('without a result, the exit code is 2', () => {
     [['--alg', 'HS256'], '--alg not allowed: HS256. Expected: RS256'],
     [['--port', '0'], '--port not allowed: 0. Expected: 1 to 65535'],
     [['--flood', '-1'], 'flood'],
+    [['--issuer', 'http://127.0.0.1'], 'Name either --target or --issuer'],
     [['--nonsense'], "Unknown option '--nonsense'"],
   ])('if an argument is wrong: %j', async (args, message) => {
     const { code, text } = await run(() => undefined, { args });

@@ -15,7 +15,8 @@ export interface Measurement {
   readonly result: string;
   /** Undefined: not within the time. */
   readonly seconds?: number | undefined;
-  readonly fetches: number;
+  /** How often the target fetched from the issuer. */
+  readonly fetches?: number;
 }
 
 export interface Measuring {
@@ -69,7 +70,7 @@ export async function measureFlood({ world, send }: Measuring, count: number): P
   const shown = [...answers].map(([answer, times]) => `${times} × ${answer}`).join(', ');
   return {
     name: `${count} unknown key ids`,
-    result: `${fetched()} fetches in ${seconds.toFixed(1)} s; answers: ${shown}`,
+    result: `answered in ${seconds.toFixed(1)} s: ${shown}`,
     seconds,
     fetches: fetched(),
   };

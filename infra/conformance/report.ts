@@ -69,7 +69,10 @@ function reasons(title: string, results: readonly Result[], verdict: Result['ver
 }
 
 function measured(measurements: readonly Measurement[]): string {
-  const lines = measurements.map(({ name, result, fetches }) => `  ${name}: ${result}; fetches: ${fetches}`);
+  const lines = measurements.map(
+    ({ name, result, fetches }) =>
+      `  ${name}: ${result}${fetches === undefined ? '' : `; fetches: ${fetches}`}`,
+  );
   return ['Measured, without a verdict:', ...lines].join('\n');
 }
 
