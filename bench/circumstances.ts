@@ -15,7 +15,8 @@ export function circumstances(packages: readonly string[]): string {
   ].join('\n');
 }
 
-function versionOf(name: string): string {
+/** The version of a package that is installed. */
+export function versionOf(name: string): string {
   const manifest = readFileSync(join(projectRoot, 'node_modules', name, 'package.json'), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -53,6 +53,7 @@ export const commands = {
     'bench:calls': 'what a token adds to a call between services',
     'bench:revocation': 'how long a session is accepted after its logout',
     'bench:capacity': 'how many requests one process of each service answers',
+    'bench:conformance': 'how servers of several libraries judge bad tokens, by npm run conformance',
     'compare:sessions': 'sessions and tokens, in four small APIs',
   },
   'Find a command': {
