@@ -70,7 +70,7 @@ test('what is no HTTP is a failure', async () => {
 });
 
 test.each<[string, number, Record<string, string>, number]>([
-  ['503 with a time', 503, { 'retry-after': '0' }, 2],
+  ['503 with a time', 503, { 'retry-after': '0' }, 4],
   ['503 without one', 503, {}, 1],
   ['503 with a date', 503, { 'retry-after': 'Fri, 31 Dec 1999 23:59:59 GMT' }, 1],
   ['429 with a time', 429, { 'retry-after': '0' }, 1],

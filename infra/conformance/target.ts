@@ -26,6 +26,8 @@ export type Send = (sent: Sent) => Promise<Seen>;
 
 /** The longest wait before a request is repeated, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 5_000;
+/** How often a request is sent at most. */
+const MAX_TRIES = 4;
 
 /** Makes a function that sends requests to `target`. A request that takes longer than `timeoutMs` has no answer. */
 export function createSend(target: URL, timeoutMs: number): Send {
@@ -45,13 +47,15 @@ export function createSend(target: URL, timeoutMs: number): Send {
   };
 }
 
-/** Sends a request once more if the target asks for it with 503 and `Retry-After` (RFC 9110 §15.6.4). */
+/** Repeats a request as long as the target asks for it with 503 and `Retry-After` (RFC 9110 §15.6.4), within bounds. */
 export function sendPatiently(send: Send): Send {
   return async (sent) => {
-    const seen = await send(sent);
-    if (seen.failure || seen.status !== 503 || !/^\d+$/.test(seen.retryAfter ?? '')) return seen;
-    await sleep(Math.min(1_000 * Number(seen.retryAfter), MAX_RETRY_AFTER_MS));
-    return send(sent);
+    for (let tries = 1; ; tries += 1) {
+      const seen = await send(sent);
+      const isBusy = !seen.failure && seen.status === 503 && /^\d+$/.test(seen.retryAfter ?? '');
+      if (!isBusy || tries === MAX_TRIES) return seen;
+      await sleep(Math.min(1_000 * Number(seen.retryAfter), MAX_RETRY_AFTER_MS));
+    }
   };
 }
 
