@@ -1,4 +1,5 @@
 /** What the programs of npm scripts share. */
+import { resolve } from 'node:path';
 import { isDatabaseUnavailable } from '../libs/service-kit/src/database-errors.js';
 import { SetupError } from './system/setup-error.js';
 
@@ -19,6 +20,11 @@ export function readArguments<T>(usage: string, read: () => T): T {
   } catch (cause) {
     throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
   }
+}
+
+/** The absolute path of a folder that the user named. npm runs a script in the repository, and says where the user is. */
+export function pathFromUser(path: string): string {
+  return resolve(process.env['INIT_CWD'] ?? '', path);
 }
 
 function shown(error: unknown): unknown {

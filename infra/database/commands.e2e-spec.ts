@@ -8,12 +8,12 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { freePortBase } from '#testing';
 import { removePostgresData } from '../local/postgres-home.js';
+import { requireOwn } from '../local/require-state-dir.js';
 import { liveLauncher, readRunning, statePaths } from '../local/state-dir.js';
 import { startSystem, type RunningSystem } from '../local/system.js';
 import { projectRoot } from '../project.js';
 import { secretPaths } from '../system/secrets.js';
 import { guardedServices, portClaims, services } from '../system/services.js';
-import { requireOwn } from './state-postgres.js';
 
 const names = services.map(({ name }) => name);
 const service = guardedServices[0]!.name;

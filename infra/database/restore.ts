@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultStateDir } from '../local/state-dir.js';
 import { SetupError } from '../system/setup-error.js';
-import { readArguments, runCommand } from '../run-command.js';
-import { restore } from './state-backup.js';
+import { pathFromUser, readArguments, runCommand } from '../run-command.js';
+import { restore } from './state-restore.js';
 
 const usage = 'npm run restore -- FOLDER [--force] [--state-dir DIR]';
 const withProof =
@@ -23,6 +23,6 @@ await runCommand(async () => {
   if (folder === undefined || more.length > 0)
     throw new SetupError('bad_argument', `Give the folder of one backup. Usage: ${usage}`);
   const stateDir = resolve(values['state-dir'] ?? defaultStateDir);
-  const { hasProof } = await restore(stateDir, resolve(folder), values);
+  const { hasProof } = await restore(stateDir, pathFromUser(folder), values);
   console.log(`Restored ${stateDir}.\n${hasProof ? withProof : withoutProof}`);
 });

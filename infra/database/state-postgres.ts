@@ -1,9 +1,10 @@
 /** The PostgreSQL of a state folder, for a command. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../local/ports.js';
 import { postgresDataParent } from '../local/postgres-home.js';
 import { type PostgresLogin, startPostgres } from '../local/postgres.js';
+import { requireOwn, requireWhole } from '../local/require-state-dir.js';
 import {
   claimStateDir,
   endLeftovers,
@@ -89,23 +90,17 @@ export function clusterOf(stateDir: string): string {
   return join(postgresDataParent(stateDir), 'data');
 }
 
-/** Checks that a system of this user was started in this folder before. @throws SetupError `bad_argument` */
+/**
+ * Checks that a system of this user was started in this folder before.
+ * @throws SetupError `bad_argument` · `state_damaged` if a restore was killed there
+ */
 export function requireState(stateDir: string): void {
   requireOwn(stateDir);
+  requireWhole(stateDir);
   if (existsSync(secretPaths.superuserPassword(stateDir)) && existsSync(clusterOf(stateDir))) return;
   throw new SetupError(
     'bad_argument',
     `There is no system in ${stateDir}. npm start makes one; --state-dir names another folder.`,
-  );
-}
-
-/** Refuses a folder of another user: the database cluster of a system is in another place for each user. */
-export function requireOwn(stateDir: string, uid = process.getuid?.()): void {
-  const owner = existsSync(stateDir) ? statSync(stateDir).uid : uid;
-  if (owner === uid) return;
-  throw new SetupError(
-    'bad_argument',
-    `${stateDir} belongs to another user (uid ${owner}). Run this command as that user.`,
   );
 }
 

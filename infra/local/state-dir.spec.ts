@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isAlive } from '../process-identity.mjs';
@@ -58,6 +58,17 @@ describe('the state folder', () => {
     expect(isNewStateDir(dir)).toBe(false);
     removeStateDir(dir, letGo);
     expect(existsSync(dir)).toBe(false);
+  });
+
+  it('is removed through a link, with the link, but not what its own links lead to', async () => {
+    const state = join(dir, 'state');
+    const link = join(dir, 'link');
+    mkdirSync(state);
+    mkdirSync(join(dir, 'elsewhere'));
+    symlinkSync(state, link);
+    symlinkSync(join(dir, 'elsewhere'), join(state, 'public'));
+    removeStateDir(link, await claimStateDir(link));
+    expect(readdirSync(dir)).toEqual(['elsewhere']);
   });
 
   it('stays if another process claims it while it is removed', async () => {

@@ -7,8 +7,22 @@
  *   secrets/ public/ credentials.json    see infra/system/secrets.ts
  *   <service>.env    the environment of a service that somebody runs by hand
  *   postgres/ nats/ logs/ stamps/
+ *   client-keys/      keeps out a second exchange of client keys
+ *   restoring/        what a restore unpacks and replaces, until it has finished
+ *
+ * `npm run reset` removes no folder with other names in it (require-state-dir.ts).
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { holderOf, tryClaim } from '../claims.mjs';
@@ -42,6 +56,8 @@ export const statePaths = {
   logs: (stateDir: string) => join(stateDir, 'logs'),
   log: (stateDir: string, name: string) => join(stateDir, 'logs', `${name}.log`),
   stamp: (stateDir: string, name: string) => join(stateDir, 'stamps', name),
+  /** What a restore replaces, until all is replaced. */
+  replaced: (stateDir: string) => join(stateDir, 'restoring/old'),
   environment: (stateDir: string, name: string) => join(stateDir, `${name}.env`),
 };
 
@@ -92,15 +108,20 @@ export function isNewStateDir(stateDir: string): boolean {
   return readdirSync(stateDir).every((name) => join(stateDir, name) === statePaths.launchers(stateDir));
 }
 
-/** Removes everything in the folder, then ends the claim, then removes the folder, unless another process has claimed it. */
+/**
+ * Removes everything in the folder, then ends the claim, then removes the folder, unless another process has claimed it. If
+ * the path is a link, the link is removed as well.
+ */
 export function removeStateDir(stateDir: string, letGo: () => void): void {
   const launchers = statePaths.launchers(stateDir);
+  const folder = realpathSync(stateDir);
   for (const name of readdirSync(stateDir)) {
     if (join(stateDir, name) !== launchers) rmSync(join(stateDir, name), { recursive: true, force: true });
   }
   letGo();
   try {
-    for (const folder of [launchers, stateDir]) rmdirSync(folder);
+    for (const each of [launchers, folder]) rmdirSync(each);
+    if (lstatSync(stateDir, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(stateDir);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
   }

@@ -17,6 +17,7 @@ import { startNatsServer } from './nats-server.js';
 import { assertPortsFree } from './ports.js';
 import { removePostgresData } from './postgres-home.js';
 import { startPostgres } from './postgres.js';
+import { requireWhole } from './require-state-dir.js';
 import { type Child, describeExit, runToEnd, startChild } from './processes.js';
 import { untilReady } from './readiness.js';
 import {
@@ -80,6 +81,7 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   const system = new RunningSystem({ ...options, stateDir }, letGo);
   try {
     await endLeftovers(stateDir);
+    requireWhole(stateDir);
     if (isNewStateDir(stateDir)) removePostgresData(stateDir); // data of an older folder with this path; its passwords are lost
     await system.boot();
     return system;
