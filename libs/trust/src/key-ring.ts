@@ -183,7 +183,7 @@ export class KeyRing {
         status,
         verifyUntil: verifyUntil ?? null,
       })),
-      revoked: statement?.revoked ?? [],
+      revoked: (statement?.revoked ?? []).map((key) => ({ ...key })),
       revocations: this.revocations.facts(),
       statements: { accepted: { ...this.accepted }, refused: Object.fromEntries(this.refused) },
     };

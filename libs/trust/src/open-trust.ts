@@ -5,8 +5,9 @@
 import type { KeyObject } from 'node:crypto';
 import type { AccessTokenClaims } from './access-token-claims.js';
 import type { KeyHeader, KeySource } from './adapters/key-source.js';
-import { findKey, isRevoked } from './adapters/ring-questions.js';
+import { findKey, revocationFault } from './adapters/ring-questions.js';
 import type { ReceivedRequest } from './bearer.js';
+import { neverThrowing } from './never-throwing.js';
 import { problemFor } from './guard-problems.js';
 import type { KeyRingFacts } from './key-ring.js';
 import { resourceMetadataParameter } from './resource-metadata.js';
@@ -56,14 +57,18 @@ export interface Trust extends KeySource, TrustEvents {
    */
   judge(request: ReceivedRequest, required?: Requirement): Promise<Verdict>;
   /**
-   * Whether the issuer has revoked a token that a verifier of another library has accepted: the token itself, its session,
-   * its client, or a client that acts in it. Revocations come over NATS only.
+   * Finds what is wrong with a token that a verifier of another library has accepted: the token itself, its session, its
+   * client, or a client that acts in it is revoked. Revocations come over NATS only. Never throws.
    *
    * @param claims the payload of the token
-   * @param required `strict`: fail while the revocations of the last 15 s may not all be here
-   * @throws TrustError `trust_stale` if this cannot be said now · `invalid_claim` · `wrong_issuer`
+   * @param required `strict`: it is a fault, too, that the revocations of the last 15 s may not all be here
+   * @returns undefined if nothing is. `revoked` · `trust_stale` if this cannot be said now · `invalid_claim` ·
+   * `wrong_issuer` · `key_bound`
    */
-  isRevoked(claims: Readonly<Record<string, unknown>>, required?: { strict?: boolean }): boolean;
+  revocationFault(
+    claims: Readonly<Record<string, unknown>>,
+    required?: { strict?: boolean },
+  ): TrustError | undefined;
   /** Whether tokens can be judged now. While it is false, every verdict is 503. */
   isReady(): boolean;
   facts(): TrustFacts;
@@ -80,9 +85,10 @@ export interface Trust extends KeySource, TrustEvents {
  */
 export async function openTrust({
   resourceUrl,
-  log = () => undefined,
+  log: givenLog = () => undefined,
   ...options
 }: TrustOptions): Promise<Trust> {
+  const log = neverThrowing(givenLog);
   const { audience } = options;
   const resourceMetadata = resourceMetadataParameter(resourceUrl);
   const verifier = new Verifier(options, log);
@@ -126,7 +132,12 @@ export async function openTrust({
     };
   }
 
-  function keyFor(header: KeyHeader): Promise<KeyObject> {
+  async function keyFor(header: KeyHeader): Promise<KeyObject> {
+    if (options.decryptionKey)
+      throw new TrustError(
+        'not_encrypted',
+        'tokens for this service are encrypted, and only verify decrypts',
+      );
     return authenticator.retryUnknownKid(() => findKey(ring, header, clock));
   }
 
@@ -140,7 +151,7 @@ export async function openTrust({
     verify,
     judge,
     keyFor,
-    isRevoked: (claims, required) => isRevoked(ring, claims, { ...required, clock }),
+    revocationFault: (claims, required) => revocationFault(ring, claims, { ...required, clock }),
     isReady,
     facts: () => ({ audience, ...ring.facts(), requests: authenticator.counts() }),
     close,

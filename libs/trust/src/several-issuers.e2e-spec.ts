@@ -39,7 +39,7 @@ it('the verifier of its issuer judges a token', async () => {
     const token = issuer.token({ sub: issuer.issuer });
     await expect(joined.verify(token)).resolves.toMatchObject({ sub: issuer.issuer });
     expect(await judge(token)).toMatchObject({ claims: { iss: issuer.issuer } });
-    expect(joined.isRevoked(issuer.claims())).toBe(false);
+    expect(joined.revocationFault(issuer.claims())).toBeUndefined();
   }
   expect(joined.isReady()).toBe(true);
 });
@@ -58,6 +58,7 @@ it.each<[string, () => string | undefined]>([
   ['of another issuer', () => issuers[0].token({ iss: 'https://another.test' })],
   ['of an issuer with one more slash', () => issuers[1].token({ iss: `${issuers[1].issuer}/` })],
   ['with a list of issuers', () => issuers[0].token({ iss: issuers.map(({ issuer }) => issuer) })],
+  ['with an issuer that is no text', () => issuers[0].token({ iss: { toString: 1 } })],
   ['without an issuer', () => issuers[0].token({ iss: undefined })],
   ['that is none', () => 'no.token'],
   ['that is absent', () => undefined],

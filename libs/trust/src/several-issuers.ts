@@ -3,7 +3,7 @@ import { decodeBase64url, parseJsonObject } from '#jws';
 import { bearerToken, type ReceivedRequest } from './bearer.js';
 import type { Trust } from './open-trust.js';
 
-export type SeveralIssuers = Pick<Trust, 'verify' | 'judge' | 'isRevoked' | 'isReady' | 'close'>;
+export type SeveralIssuers = Pick<Trust, 'verify' | 'judge' | 'revocationFault' | 'isReady' | 'close'>;
 
 /**
  * Joins verifiers of different issuers. The exact `iss` of a token says which of them judges it, and that one believes only
@@ -17,12 +17,13 @@ export function severalIssuers(trusts: readonly Trust[]): SeveralIssuers {
   const [first] = trusts;
   if (!first) throw new Error('at least one verifier is needed');
   if (byIssuer.size < trusts.length) throw new Error('two verifiers have the same issuer');
-  const find = (issuer: unknown): Trust => byIssuer.get(String(issuer)) ?? first;
+  const find = (issuer: unknown): Trust =>
+    (typeof issuer === 'string' ? byIssuer.get(issuer) : undefined) ?? first;
 
   return {
-    verify: (token, required) => find(issuerOf(token)).verify(token, required),
-    judge: (request, required) => find(issuerOfRequest(request)).judge(request, required),
-    isRevoked: (claims, required) => find(claims['iss']).isRevoked(claims, required),
+    verify: async (token, required) => find(issuerOf(token)).verify(token, required),
+    judge: async (request, required) => find(issuerOfRequest(request)).judge(request, required),
+    revocationFault: (claims, required) => find(claims['iss']).revocationFault(claims, required),
     isReady: () => trusts.every((trust) => trust.isReady()),
     close: async () => void (await Promise.all(trusts.map((trust) => trust.close()))),
   };

@@ -19,7 +19,7 @@ export function shareRuns<T>(work: () => Promise<T>, intervalMs = 0): SharedRuns
   async function run(): Promise<T> {
     await running;
     const pauseMs = beganAt + intervalMs - performance.now();
-    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     beganAt = performance.now();
     // A caller that comes from now on gets the next run.
     next = undefined;
@@ -38,7 +38,7 @@ export function shareRuns<T>(work: () => Promise<T>, intervalMs = 0): SharedRuns
 export async function within<T>(promise: Promise<T>, timeoutMs: number, late: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<T>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, late).unref();
+    timer = setTimeout(resolve, timeoutMs, late);
   });
   try {
     return await Promise.race([promise, tooLate]);

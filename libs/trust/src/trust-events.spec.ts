@@ -89,3 +89,27 @@ it('a listener that throws disturbs nobody, and one that has left hears nothing'
   accept({ keys: [] });
   expect([heard, faults, ring.facts().epoch]).toEqual([[1], [fault, fault], 2]);
 });
+
+it('a listener that rejects is logged', async () => {
+  const { faults, events, accept } = setUp();
+  const fault = new Error('a fault of the program');
+  events.onKeySet(() => Promise.reject(fault) as never);
+  accept();
+  await Promise.resolve();
+  expect(faults).toEqual([fault]);
+});
+
+it('a listener that is added by another one hears the next change', () => {
+  const { events, accept } = setUp();
+  const heard: unknown[] = [];
+  const again = () => {
+    leave();
+    leave = events.onKeySet(again);
+    heard.push(1);
+  };
+  let leave = events.onKeySet(again);
+  accept();
+  expect(heard).toHaveLength(1);
+  accept({ keys: [] });
+  expect(heard).toHaveLength(2);
+});

@@ -1,6 +1,7 @@
 /** Tells a program what changes in a key ring: for metrics, for a cache of its own, for an alarm. */
 import type { RevokedSubject } from '#statements';
 import type { Freshness, KeyRing, KeyRingFacts } from './key-ring.js';
+import { neverThrowing } from './never-throwing.js';
 import { onlyChanges } from './only-changes.js';
 
 const TICK_MS = 1_000;
@@ -57,19 +58,14 @@ class Listeners<T> {
   constructor(private readonly log: (fault: unknown) => void) {}
 
   add(listener: (value: T) => void): Unsubscribe {
-    // A listener that is added twice is called twice.
-    const own = (value: T) => listener(value);
+    // A function of its own: a listener that is added twice is called twice.
+    const own = neverThrowing(listener, this.log);
     this.listeners.add(own);
     return () => void this.listeners.delete(own);
   }
 
   tell(value: T): void {
-    for (const listener of this.listeners) {
-      try {
-        listener(value);
-      } catch (error) {
-        this.log(error);
-      }
-    }
+    // A copy, because a listener may add another one.
+    for (const listener of [...this.listeners]) listener(value);
   }
 }

@@ -241,7 +241,7 @@ export function faultOfRing(ring: KeyRing, now: number): TrustError | undefined 
  * Refuses a token that is bound to a key (`cnf`, RFC 7800). Such a token is good only with a proof that its sender
  * holds the key (RFC 8705, RFC 9449). No proof is checked here, so a thief could use the token.
  */
-function checkUnbound(claims: AccessTokenClaims): void {
+export function checkUnbound(claims: AccessTokenClaims): void {
   if (Object.hasOwn(claims, 'cnf'))
     throw new TrustError('key_bound', 'cnf requires a proof of possession, which is not checked here');
 }

@@ -1,6 +1,9 @@
 /** Follows issuers that know nothing of statements. */
+import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { jwtVerify } from 'jose';
 import { createTestIssuer, createTestKey, eventually, serve, type TestKey } from '#testing';
@@ -66,6 +69,15 @@ describe('keys', () => {
     await expect(verify(older)).resolves.toBeDefined();
   });
 
+  it('that have moved to another address are found there', async () => {
+    const [older, newer] = [createTestKey(), createTestKey()];
+    const [{ url, state }, elsewhere] = [await startIssuer(older), await startIssuer(newer)];
+    const { verify } = await follow({ issuer: url, refreshSeconds: 0.05 });
+    state.metadata = json({ issuer: url, jwks_uri: elsewhere.jwksUri });
+    await eventually(() => verify(newer));
+    await expect(verify(older)).rejects.toThrow(coded('unknown_kid'));
+  });
+
   it('that were removed are refused after the next fetch', async () => {
     const [kept, removed] = [createTestKey(), createTestKey()];
     const { jwksUri, state } = await startIssuer(kept, removed);
@@ -115,12 +127,16 @@ describe('keys', () => {
         { ...other.publicJwk, kid: undefined },
         { ...other.publicJwk, kid: '__proto__', x: 'AA' },
         null,
+        { kty: 'X', kid: 'odd', crv: { toString: 1 } },
         good.publicJwk,
         { ...other.publicJwk, kid: good.kid },
       ],
     });
-    const { source, verify } = await follow({ jwksUri });
+    const { source, verify, logged } = await follow({ jwksUri });
     expect(source.facts().kids).toEqual([good.kid]);
+    expect(logged).toEqual([
+      expect.stringMatching(/^9 of 10 keys of the issuer are left out\. A key needs a kid/),
+    ]);
     await expect(verify(good)).resolves.toBeDefined();
   });
 });
@@ -213,8 +229,36 @@ it.each<[JwksKeySourceOptions, string]>([
   [{ jwksUri: 'keys' }, 'Invalid URL'],
   [{ jwksUri: 'https://a.test', refreshSeconds: 0 }, 'refreshSeconds not allowed'],
   [{ jwksUri: 'https://a.test', maxAgeSeconds: NaN }, 'maxAgeSeconds not allowed'],
+  [{ jwksUri: 'https://a.test', refreshSeconds: 30 * 86_400 }, 'refreshSeconds not allowed'],
 ])('options %j are refused: %s', (options, message) => {
   expect(() => new JwksKeySource(options)).toThrow(message);
+});
+
+it('a log that throws disturbs nothing', async () => {
+  const key = createTestKey();
+  const { jwksUri, state } = await startIssuer();
+  state.jwks = (response) => response.destroy();
+  const log = () => {
+    throw new Error('the disk is full');
+  };
+  const { verify } = await follow({ jwksUri, log });
+  state.jwks = jwksOf(key);
+  await eventually(() => verify(key));
+});
+
+it('a program that only waits for a key does not end before it has the answer', async () => {
+  const { jwksUri } = await startIssuer(createTestKey());
+  const program = `
+    import { JwksKeySource } from '${new URL('../../../../dist/libs/trust/src/adapters/index.js', import.meta.url).href}';
+    const source = new JwksKeySource({ jwksUri: '${jwksUri}' });
+    await source.start();
+    await source.keyFor({ kid: 'unknown', alg: 'ES256' }).catch(({ code }) => console.log(code));
+    await source.close();`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [printed, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  expect([printed, code]).toEqual(['unknown_kid\n', 0]);
 });
 
 it('http is allowed to another machine if somebody says so', () => {

@@ -5,9 +5,17 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { admitPublicJwk, JwsError, parseJsonObject, type JsonObject, type PublicKey } from '#jws';
+import {
+  admitPublicJwk,
+  algorithmNames,
+  JwsError,
+  parseJsonObject,
+  type JsonObject,
+  type PublicKey,
+} from '#jws';
 import { readBoundedBody } from '../bounded-body.js';
 import { messageOf } from '../message-of.js';
+import { neverThrowing } from '../never-throwing.js';
 import { onlyChanges } from '../only-changes.js';
 import { shareRuns } from '../shared-runs.js';
 import { TrustError } from '../trust-error.js';
@@ -19,6 +27,8 @@ const FETCH_INTERVAL_MS = 1_000;
 const RETRY_SECONDS = 5;
 const MAX_BYTES = 256 * 1024;
 const MAX_KEYS = 100;
+/** A week. */
+const MAX_SECONDS = 604_800;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** Where the keys are: one of `issuer` and `jwksUri` is needed. Times are in seconds. */
@@ -43,6 +53,7 @@ export class JwksKeySource implements KeySource {
   private readonly options: Required<JwksKeySourceOptions>;
   private readonly stopping = new AbortController();
   private readonly report: (fault: string | undefined) => void;
+  private readonly reportLeftOut: (message: string | undefined) => void;
   private readonly retryUnknownKid: ReturnType<typeof createUnknownKidRetry>;
   private keys: ReadonlyMap<string, PublicKey> = new Map();
   /** When the keys were fetched, by a clock that nobody can set. Milliseconds. */
@@ -50,15 +61,17 @@ export class JwksKeySource implements KeySource {
   private discovered: string | undefined;
   private following: Promise<void> | undefined;
 
-  /** @throws Error if an address is missing or is not allowed · RangeError if a time is not positive */
+  /** @throws Error if an address is missing or is not allowed · RangeError if a time is out of bounds */
   constructor({ issuer = '', jwksUri = '', ...options }: JwksKeySourceOptions) {
     const { refreshSeconds = 300, maxAgeSeconds = 3_600, timeoutSeconds = 5 } = options;
     const { allowHttp = false, log = () => undefined } = options;
+    const tell = neverThrowing(log);
     if ((issuer === '') === (jwksUri === '')) throw new Error('a JWKS key source needs issuer or jwksUri');
-    requirePositive({ refreshSeconds, maxAgeSeconds, timeoutSeconds });
+    requireTimes({ refreshSeconds, maxAgeSeconds, timeoutSeconds });
     this.options = { issuer, jwksUri, refreshSeconds, maxAgeSeconds, timeoutSeconds, allowHttp, log };
-    this.requireSecure(issuer || jwksUri);
-    this.report = onlyChanges((fault) => log(fault ?? 'the keys of the issuer can be fetched'));
+    this.requireSecure(issuer || jwksUri, { allowLoopback: true });
+    this.report = onlyChanges((fault) => tell(fault ?? 'the keys of the issuer can be fetched'));
+    this.reportLeftOut = onlyChanges((message) => tell(message ?? 'all keys of the issuer can be used'));
     this.retryUnknownKid = createUnknownKidRetry({ refresh: this.fetchNewest });
   }
 
@@ -105,6 +118,7 @@ export class JwksKeySource implements KeySource {
   private async follow(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
+      this.discovered = undefined; // the issuer may have moved its JWKS
       const succeeded = await this.fetchNewest();
       const { refreshSeconds } = this.options;
       const pause = succeeded ? refreshSeconds : Math.min(RETRY_SECONDS, refreshSeconds);
@@ -139,15 +153,17 @@ export class JwksKeySource implements KeySource {
     if (metadata['issuer'] !== issuer) throw new Error('the metadata are of another issuer');
     const uri = metadata['jwks_uri'];
     if (typeof uri !== 'string') throw new Error('the metadata have no jwks_uri');
-    this.requireSecure(uri);
+    // Otherwise an issuer elsewhere could make this program send requests to its own machine.
+    this.requireSecure(uri, { allowLoopback: LOOPBACK.test(new URL(issuer).hostname) });
     return uri;
   }
 
   /** @throws Error */
-  private requireSecure(address: string): void {
-    const { protocol, hostname } = new URL(address);
-    const allowed = protocol === 'http:' && (this.options.allowHttp || LOOPBACK.test(hostname));
-    if (protocol !== 'https:' && !allowed) throw new Error(`${address} is not allowed. Expected: https`);
+  private requireSecure(address: string, { allowLoopback }: { allowLoopback: boolean }): void {
+    const { protocol, hostname, href } = new URL(address);
+    const mayUseHttp = this.options.allowHttp || (allowLoopback && LOOPBACK.test(hostname));
+    if (protocol === 'https:' || (protocol === 'http:' && mayUseHttp)) return;
+    throw new Error(`${href} is not allowed. Expected: https`);
   }
 
   private async fetchJson(url: string): Promise<JsonObject> {
@@ -174,6 +190,12 @@ export class JwksKeySource implements KeySource {
       if (key) keys.set(jwk.kid, this.asHeld(jwk.kid, key));
     }
     this.keys = keys;
+    const leftOut = jwks.length - keys.size;
+    this.reportLeftOut(
+      leftOut === 0
+        ? undefined
+        : `${leftOut} of ${jwks.length} keys of the issuer are left out. A key needs a kid of its own, and one of ${algorithmNames.join(', ')}`,
+    );
   }
 
   /** A key that is repeated stays the same object, because libraries remember what they made of it. */
@@ -199,11 +221,18 @@ function admit(jwk: JsonObject): PublicKey | undefined {
 /** The algorithm of a key without `alg`: that of its curve, and RS256 for RSA as in OpenID Connect Core 1.0 §3.1.3.7. */
 function usualAlgorithm({ kty, crv }: JsonObject): string | undefined {
   if (kty === 'RSA') return 'RS256';
-  return { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }[String(crv)];
+  return typeof crv === 'string' ? algorithmOfCurve[crv] : undefined;
 }
 
-/** @throws RangeError */
-function requirePositive(times: Readonly<Record<string, number>>): void {
+const algorithmOfCurve: Readonly<Record<string, string>> = {
+  'P-256': 'ES256',
+  'P-384': 'ES384',
+  'P-521': 'ES512',
+};
+
+/** @throws RangeError. A timer of Node cannot wait longer than 24 days. */
+function requireTimes(times: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(times))
-    if (!(value > 0)) throw new RangeError(`${name} not allowed: ${value}. Expected: more than 0`);
+    if (!(value > 0 && value <= MAX_SECONDS))
+      throw new RangeError(`${name} not allowed: ${value}. Expected: more than 0, at most ${MAX_SECONDS}`);
 }

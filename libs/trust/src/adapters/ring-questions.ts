@@ -4,7 +4,7 @@ import { requireClaims } from '../access-token-claims.js';
 import { numericDate, systemClock, type Clock } from '../clock.js';
 import type { KeyRing } from '../key-ring.js';
 import { TrustError } from '../trust-error.js';
-import { faultOfRing } from '../verify-access-token.js';
+import { checkUnbound, faultOfRing } from '../verify-access-token.js';
 import { requireAlgorithm, type KeyHeader } from './key-source.js';
 
 /**
@@ -24,23 +24,30 @@ export function findKey(ring: KeyRing, header: KeyHeader, clock: Clock = systemC
 }
 
 /**
- * Whether the issuer has revoked a token that another verifier has accepted: the token itself, its session, its client, or
- * a client that acts in it.
+ * Finds what our verifier would refuse in the claims of a token that another one has accepted, and what the other one cannot
+ * know: the token, its session, its client, or a client that acts in it is revoked. Never throws.
  *
- * @param strict whether to fail while the ring may lack the revocations of the last 15 s
- * @throws TrustError `trust_stale` if this cannot be said now · `invalid_claim` · `wrong_issuer`
+ * @param strict whether it is a fault that the revocations of the last 15 s may not all be here
+ * @returns a TrustError `revoked` · `trust_stale` if this cannot be said now · `invalid_claim` · `wrong_issuer` · `key_bound`
  */
-export function isRevoked(
+export function revocationFault(
   ring: KeyRing,
   claims: Readonly<Record<string, unknown>>,
   { strict = false, clock = systemClock }: { strict?: boolean; clock?: Clock | undefined } = {},
-): boolean {
-  refuseFaultOf(ring, numericDate(clock));
-  if (strict && !ring.revocations.isFresh())
-    throw new TrustError('trust_stale', 'the revocation view is not fresh');
-  requireClaims(claims);
-  if (claims.iss !== ring.issuer) throw new TrustError('wrong_issuer', 'iss is not the configured issuer');
-  return ring.revocations.revokes(claims) !== undefined;
+): TrustError | undefined {
+  try {
+    refuseFaultOf(ring, numericDate(clock));
+    if (strict && !ring.revocations.isFresh())
+      return new TrustError('trust_stale', 'the revocation view is not fresh');
+    requireClaims(claims);
+    if (claims.iss !== ring.issuer) return new TrustError('wrong_issuer', 'iss is not the configured issuer');
+    checkUnbound(claims);
+    const claim = ring.revocations.revokes(claims);
+    return claim === undefined ? undefined : new TrustError('revoked', `its ${claim} is revoked`);
+  } catch (error) {
+    if (error instanceof TrustError) return error;
+    return new TrustError('internal', 'the claims could not be judged', { cause: error });
+  }
 }
 
 function refuseFaultOf(ring: KeyRing, now: number): void {
