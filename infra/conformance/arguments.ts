@@ -50,7 +50,7 @@ export interface ConformanceArguments {
 
 const algs: readonly string[] = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512'] satisfies TestAlg[];
 const usage = `npm run conformance -- --target URL --audience NAME [--scope SCOPE] [--alg ALG] [--rfc9068] [--port PORT]
-  [--host ADDRESS] [--issuer-url URL] [--anchor FILE] [--wait SECONDS] [--timeout SECONDS] [--measure SECONDS] [--flood COUNT]
+  [--host ADDRESS] [--issuer-url URL] [--write-anchor FILE] [--wait SECONDS] [--timeout SECONDS] [--measure SECONDS] [--flood COUNT]
   [--json FILE] [--junit FILE]
 or: npm run conformance -- --issuer URL [--jwks-uri URL] [--watch SECONDS] [--timeout SECONDS] [--json FILE] [--junit FILE]`;
 const options = {
@@ -62,7 +62,7 @@ const options = {
   host: { type: 'string', default: '127.0.0.1' },
   port: { type: 'string', default: '4599' },
   'issuer-url': { type: 'string' },
-  anchor: { type: 'string', default: 'dist/conformance/anchor.pem' },
+  'write-anchor': { type: 'string', default: 'dist/conformance/anchor.pem' },
   wait: { type: 'string', default: '60' },
   timeout: { type: 'string', default: '5' },
   measure: { type: 'string', default: '40' },
@@ -103,7 +103,7 @@ function targetOptions({ audience, scope, alg, rfc9068, host, ...values }: Value
     host,
     port: whole('--port', values.port, 1, 65_535),
     issuerUrl: values['issuer-url'] && withoutSlash(httpUrl('--issuer-url', values['issuer-url'])),
-    anchorFile: resolve(values.anchor),
+    anchorFile: resolve(values['write-anchor']),
     waitMs: 1_000 * whole('--wait', values.wait, 1, 3_600),
     timeoutMs: 1_000 * whole('--timeout', values.timeout, 1, 600),
     measureMs: 1_000 * whole('--measure', values.measure, 0, 3_600),

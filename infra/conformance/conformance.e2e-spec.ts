@@ -41,7 +41,16 @@ async function run(
     lines.push(line);
     configured ??= readFile(anchor, 'utf8').then((pem) => configure?.(`http://127.0.0.1:${port}`, pem));
   };
-  const given = ['--target', server.url, '--audience', 'things', '--port', `${port}`, '--anchor', anchor];
+  const given = [
+    '--target',
+    server.url,
+    '--audience',
+    'things',
+    '--port',
+    `${port}`,
+    '--write-anchor',
+    anchor,
+  ];
   const quick = ['--wait', '1', '--timeout', '2', '--measure', '0', '--json', json];
   const code = await conformance([...given, ...quick, ...args], { log, error: (line) => lines.push(line) });
   await configured;

@@ -1,6 +1,7 @@
 /** Fetches what an issuer publishes. It asks the named issuer only, and follows no redirect. */
 import { SetupError } from '../system/setup-error.js';
 import type { IssuerOptions } from './arguments.js';
+import { printable } from './printable.js';
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -67,7 +68,7 @@ async function fetchMetadata({ issuer, timeoutMs }: IssuerOptions): Promise<Reco
 /** Only the person who runs the command decides which addresses get requests. */
 function refuseOtherOrigin(jwksUri: string, issuer: string): void {
   if (URL.canParse(jwksUri) && new URL(jwksUri).origin === new URL(issuer).origin) return;
-  const message = `The metadata name a key set at another address: ${jwksUri}. If you want to ask there: --jwks-uri ${jwksUri}`;
+  const message = `The metadata name a key set at another address: ${printable(jwksUri)} . If you want to ask there, name it with --jwks-uri. If the issuer has another name than ${issuer}, name that one.`;
   throw new SetupError('bad_argument', message);
 }
 

@@ -1,10 +1,13 @@
 /** Judges what an issuer publishes. Pure: the tables of its spec are the rules. */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { isObject, type IssuerDocument, type IssuerDocuments } from './issuer-documents.js';
+import { printable } from './printable.js';
 import type { Result } from './verdict.js';
 
 /** How long a cache may keep a key set, in seconds, if a rotation shall be seen within an hour. */
 const MAX_CACHE_SECONDS = 3_600;
+/** No issuer needs more, and each is compared with all others. */
+const MAX_KEYS = 500;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 /** The keys that each algorithm takes: a `kty`, or a `crv` (RFC 7518 §3.1, RFC 8037, RFC 9864). */
 const keysOfAlg: Readonly<Record<string, readonly string[]>> = {
@@ -18,12 +21,20 @@ type Jwk = Readonly<Record<string, unknown>>;
 /** @param issuer the exact text that verifiers compare with `iss` */
 export function judgeIssuer(issuer: string, { metadata, jwksUri, jwks }: IssuerDocuments): Result[] {
   const members = isObject(jwks?.json) ? jwks.json['keys'] : undefined;
-  const keys = Array.isArray(members) ? members.filter(isObject) : [];
+  const found = Array.isArray(members) ? members.filter(isObject) : [];
+  const keys = found.slice(0, MAX_KEYS);
   return [
     ...judgeMetadata(issuer, metadata, jwksUri),
-    ...(jwks === undefined ? [] : judgeAnswer(jwks, keys.length)),
+    ...(jwks === undefined ? [] : judgeAnswer(jwks, found.length)),
+    ...(found.length > MAX_KEYS ? [tooMany(found.length)] : []),
     ...(keys.length === 0 ? [] : judgeKeys(keys)),
   ];
+}
+
+function tooMany(count: number): Result {
+  return row('number of keys', 'RFC 7517 §5', `at most ${MAX_KEYS}`, String(count), {
+    fail: `a verifier may give up; only the first ${MAX_KEYS} were examined`,
+  });
 }
 
 function judgeMetadata(issuer: string, metadata: Jwk, jwksUri: string | undefined): Result[] {
@@ -57,7 +68,7 @@ function judgeAnswer(
     row('answer of jwks_uri', 'RFC 7517 §5', '200 with keys', `${status} with ${count} keys`, {
       ...((status !== 200 || count === 0) && { fail: 'verifiers find no key' }),
     }),
-    row('type of the key set', 'RFC 7517 §8.5', types[1]!, contentType, {
+    row('type of the key set', 'RFC 7517 §8.5', types[1]!, printable(contentType), {
       ...(!types.includes(contentType.split(';')[0]!.trim().toLowerCase()) && {
         note: 'a strict client refuses another type than JSON',
       }),
@@ -67,7 +78,7 @@ function judgeAnswer(
 }
 
 function judgeCaching(cacheControl: string | undefined): Result {
-  const shownControl = cacheControl ?? 'none';
+  const shownControl = printable(cacheControl ?? 'none');
   const judged = (reason: Reason) =>
     row(
       'caching of the key set',
@@ -96,7 +107,7 @@ function judgeKeys(keys: readonly Jwk[]): Result[] {
     every('each kid occurs once', 'RFC 7517 §4.5', keys, isOnlyOne(keys), {
       fail: 'a verifier may choose the wrong key',
     }),
-    every('each key has a use', 'RFC 7517 §4.2', keys, ({ use }) => ['sig', 'enc'].includes(String(use)), {
+    every('each key has a use', 'RFC 7517 §4.2', keys, ({ use }) => ['sig', 'enc'].includes(use as string), {
       note: 'a verifier cannot tell whether the key signs or encrypts',
     }),
     every('each key has an alg', 'RFC 8725 §3.1', keys, ({ alg }) => typeof alg === 'string', {
@@ -118,12 +129,12 @@ const isOnlyOne = (keys: readonly Jwk[]) => (key: Jwk) =>
 function fitsAlg({ alg, kty, crv }: Jwk): boolean {
   const fitting = typeof alg === 'string' && Object.hasOwn(keysOfAlg, alg) ? keysOfAlg[alg] : undefined;
   // Without an alg, or with one that is newer than this list, nothing is said.
-  return fitting === undefined || fitting.includes(String(kty === 'RSA' ? kty : crv));
+  return fitting === undefined || fitting.includes((kty === 'RSA' ? kty : crv) as string);
 }
 
 function isReadable(key: Jwk): boolean {
   // A verifier ignores a kind of key that it does not know (RFC 7517 §5).
-  return !['RSA', 'EC', 'OKP'].includes(String(key['kty'])) || read(key) !== undefined;
+  return !['RSA', 'EC', 'OKP'].includes(key['kty'] as string) || read(key) !== undefined;
 }
 
 function isLongEnough(key: Jwk): boolean {
@@ -160,7 +171,7 @@ function every(
   otherwise: Reason,
 ): Result {
   const bad = keys.flatMap((key, i) =>
-    isGood(key) ? [] : [hasKid(key) ? String(key['kid']) : `key ${i + 1}`],
+    isGood(key) ? [] : [hasKid(key) ? printable(key['kid'] as string) : `key ${i + 1}`],
   );
   const at = (reason: string) => `${reason}: ${bad.join(', ')}`;
   const { fail, note } = otherwise;
@@ -170,5 +181,6 @@ function every(
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'string' ? value : value === undefined ? 'none' : JSON.stringify(value);
+  if (value === undefined) return 'none';
+  return typeof value === 'string' ? printable(value) : 'no text';
 }

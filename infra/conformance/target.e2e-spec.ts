@@ -59,6 +59,18 @@ test('no answer in time, a closed connection and nobody who listens are failures
   expect(await away({})).toMatchObject({ failure: 'unreachable' });
 });
 
+test('101 is an answer', async () => {
+  const server = createServer((socket) => {
+    socket.once('data', () =>
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+    );
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closers.push(async () => server.close());
+  const { port } = server.address() as { port: number };
+  expect(await createSend(new URL(`http://127.0.0.1:${port}`), 1_000)({})).toMatchObject({ status: 101 });
+});
+
 test('what is no HTTP is a failure', async () => {
   const server = createServer((socket) => socket.end('hello\r\n\r\n')).listen(0, '127.0.0.1');
   await once(server, 'listening');

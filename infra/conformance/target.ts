@@ -41,6 +41,11 @@ export function createSend(target: URL, timeoutMs: number): Send {
       // Without an agent: a target may close a connection after it refused a request.
       const sending = request(url, { headers: headers as Record<string, string>, signal, agent: false });
       sending.on('response', (response) => resolve(readAnswer(response)));
+      // 101: Node gives the connection to nobody else.
+      sending.on('upgrade', (response, socket) => {
+        socket.destroy();
+        resolve(readAnswer(response));
+      });
       sending.on('error', (error) => resolve(readFailure(error, signal, timeoutMs)));
       sending.end();
     });

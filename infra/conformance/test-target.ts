@@ -28,6 +28,7 @@ import { bearer, createSend, isAccepted, sendPatiently, type Seen, type Send } f
 import { expectedOf, judge, judgeChallenges, seenOf, type Result } from './verdict.js';
 
 const READINESS_POLL_MS = 500;
+const LATE_FETCH_MS = 3_000;
 
 /** What came of a run. */
 export interface TargetReport {
@@ -71,16 +72,17 @@ async function startIssuer({ alg, host, port, issuerUrl }: TargetOptions): Promi
 interface Trap {
   readonly key: TestKey;
   readonly url: string;
-  readonly fetches: () => number;
+  /** How often this URL below `url` was fetched. */
+  readonly fetchesOf: (url: string) => number;
   readonly close: () => Promise<void>;
 }
 
 async function startTrap({ issuer }: RunningTestIssuer, { alg, host }: TargetOptions): Promise<Trap> {
   const key = createTestKey(alg);
-  let fetches = 0;
+  const fetches = new Map<string, number>();
   const server = await serve(
-    (_request, response) => {
-      fetches += 1;
+    ({ url = '' }, response) => {
+      fetches.set(url, (fetches.get(url) ?? 0) + 1);
       response.end(JSON.stringify({ keys: [key.publicJwk] }));
     },
     { host },
@@ -88,7 +90,8 @@ async function startTrap({ issuer }: RunningTestIssuer, { alg, host }: TargetOpt
   // The target reaches it by the same name as the issuer.
   const url = new URL('/keys', server.url);
   url.hostname = new URL(issuer).hostname;
-  return { key, url: url.href, fetches: () => fetches, close: () => server.close() };
+  const fetchesOf = (named: string) => fetches.get(new URL(named).pathname) ?? 0;
+  return { key, url: url.href, fetchesOf, close: () => server.close() };
 }
 
 function worldOf(issuer: RunningTestIssuer, trap: Trap, { audience, scope }: TargetOptions): World {
@@ -161,23 +164,21 @@ async function runCases(
   world: World,
   { send, options, trap }: { send: Send; options: TargetOptions; trap: Trap },
 ): Promise<Result[]> {
-  const results: Result[] = [];
-  const answers: Seen[] = [];
-  for (const each of casesFor(options)) {
-    const before = trap.fetches();
-    const seen = await send(each.sent(world));
-    const fetched = trap.fetches() - before;
-    const verdict = judge(each, seen, { rfc9068: options.rfc9068, fetched });
-    answers.push(seen);
-    results.push({
-      name: each.name,
-      rfc: each.rfc,
-      expected: expectedOf(each),
-      seen: seenOf(seen),
-      ...verdict,
-    });
+  const tried: { readonly given: Case; readonly seen: Seen; readonly url: string }[] = [];
+  for (const [n, given] of casesFor(options).entries()) {
+    const url = `${trap.url}/${n}`;
+    tried.push({ given, url, seen: await send(given.sent({ ...world, attackerUrl: url })) });
   }
-  return [...results, judgeChallenges(answers)];
+  // A target can fetch a URL after it has answered.
+  await sleep(LATE_FETCH_MS);
+  const results = tried.map(({ given, seen, url }): Result => ({
+    name: given.name,
+    rfc: given.rfc,
+    expected: expectedOf(given),
+    seen: seenOf(seen),
+    ...judge(given, seen, { rfc9068: options.rfc9068, fetched: trap.fetchesOf(url) }),
+  }));
+  return [...results, judgeChallenges(tried.map(({ seen }) => seen))];
 }
 
 async function measure(measuring: Measuring, flood: number): Promise<Measurement[]> {

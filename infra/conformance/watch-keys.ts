@@ -1,8 +1,11 @@
 /** Watches the key set of an issuer, and tells which keys appear and leave. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Measurement } from './measure.js';
+import { printable } from './printable.js';
 
 const POLL_MS = 1_000;
+/** How many keys of an answer, and of all of them, are followed. */
+const [MAX_KEYS, MAX_KNOWN] = [500, 5_000];
 
 /** The life of a key while it was watched, in seconds since the beginning. Undefined: before it, or not until the end. */
 interface Seen {
@@ -27,18 +30,19 @@ export async function watchKeys(
     polls += 1;
     await sleep(pollMs);
   } while (passed() * 1_000 < watchMs);
-  const rows = [...known].map(([kid, seen]) => ({ name: `key ${kid}`, result: lifeOf(seen) }));
+  const rows = [...known].map(([kid, seen]) => ({ name: `key ${printable(kid)}`, result: lifeOf(seen) }));
   return [...rows, { name: 'polls', result: `${polls}, of which ${failed} failed` }];
 }
 
 /** @param at undefined for the first answer: its keys were there before */
 function note(known: Map<string, Seen>, published: readonly string[], at: number | undefined): void {
-  for (const kid of published) {
+  const now = new Set(published.slice(0, MAX_KEYS));
+  for (const kid of now) {
     const seen = known.get(kid);
-    if (!seen) known.set(kid, { appeared: at, left: undefined });
-    else seen.left = undefined;
+    if (!seen && known.size < MAX_KNOWN) known.set(kid, { appeared: at, left: undefined });
+    else if (seen) seen.left = undefined;
   }
-  for (const [kid, seen] of known) if (!published.includes(kid)) seen.left ??= at;
+  for (const [kid, seen] of known) if (!now.has(kid)) seen.left ??= at;
 }
 
 function lifeOf({ appeared, left }: Seen): string {

@@ -219,13 +219,16 @@ it('does not compile with a scope that was not declared', () => {
   expect(() => compile(user, 'mistyped', {})).toThrow('"thing:read"');
 });
 
-it('compiles what docs/adapters.md shows', () => {
+it('compiles what docs/adapters.md shows, and the program with NATS', () => {
   const user = join(folder, 'adapters');
   install(user, [
     ...['@nestjs/common', '@nestjs/jwt', 'express', 'fast-jwt', 'jsonwebtoken', 'passport-jwt'],
+    '@nats-io/transport-node',
     ...['@types/express', '@types/jsonwebtoken', '@types/passport-jwt'],
   ]);
-  const shown = programsOf(readProjectFile('docs/adapters.md'));
+  const { 'nats.ts': nats, 'settings.ts': settings } = programs;
+  const ofReadme = { 'nats.ts': nats!, 'settings.ts': settings! };
+  const shown = { ...programsOf(readProjectFile('docs/adapters.md')), ...ofReadme };
   const imports = Object.keys(shown).map((name) => `import './${name.replace(/ts$/, 'js')}';`);
   compile(user, 'all', { ...shown, 'all.ts': imports.join('\n') });
   expect(imports.length).toBeGreaterThan(5);

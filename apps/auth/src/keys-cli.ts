@@ -83,7 +83,11 @@ async function run(command: string): Promise<string> {
       const { alg } = values;
       const waitForThirdParties = values['wait-for-third-parties'];
       const result = await rotations.rotate(isAlgorithmName(alg) ? alg : undefined, { waitForThirdParties });
-      const cached = `third parties may hold a JWKS without this key until ${result.jwksCachedUntil?.toISOString()}`;
+      const until = result.jwksCachedUntil;
+      const cached =
+        until && until.getTime() > Date.now()
+          ? `third parties may hold a JWKS without this key until ${until.toISOString()}`
+          : 'third parties that honour max-age have this key';
       return result.done
         ? `${result.kid} is active, epoch ${result.epoch}; ${cached}`
         : `${result.kid} waits for ${result.waitingFor.join(', ')}; ${cached}; auth continues the rotation by itself`;

@@ -38,8 +38,13 @@ beforeAll(async () => {
     inboxPrefix: '_INBOX_orders',
     logger: { info: () => undefined, warn: () => undefined },
   });
-  await eventually(async () => (await manage('GET', '/verifiers')).body.complete === true);
-  await eventually(async () => (await counted('orders')) === 1 && (await counted('inventory')) === 1);
+  // auth knows all verifiers when it has listened for as long as one counts.
+  const patiently = { timeoutMs: COUNTED_SECONDS * 1_000 + 15_000 };
+  await eventually(async () => (await manage('GET', '/verifiers')).body.complete === true, patiently);
+  await eventually(
+    async () => (await counted('orders')) === 1 && (await counted('inventory')) === 1,
+    patiently,
+  );
 });
 /** Ends what a failed test left going. */
 const onTestEnd: (() => void)[] = [];

@@ -24,5 +24,11 @@ export async function serve(
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   };
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
+  return { url: urlOf(server.address() as AddressInfo), close };
+}
+
+/** A server at all addresses is reached by that of the loopback. */
+function urlOf({ address, family, port }: AddressInfo): string {
+  if (['0.0.0.0', '::'].includes(address)) return `http://127.0.0.1:${port}`;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
