@@ -164,7 +164,7 @@ describe('without a result, the exit code is 2', () => {
     const url = await issuerOf((base) => ({ [openid]: { issuer: base, jwks_uri: `${elsewhere.url}/keys` } }));
     const { code, text } = await run(url);
     expect([code, asked]).toEqual([2, 0]);
-    expect(text).toContain(`If you want to ask there: --jwks-uri ${elsewhere.url}/keys`);
+    expect(text).toContain(`key set at another address: ${elsewhere.url}/keys `);
     expect(await run(url, '--jwks-uri', `${elsewhere.url}/keys`)).toMatchObject({ code: 0 });
     expect(asked).toBe(1);
   });

@@ -110,7 +110,7 @@ describe('a project with another name', () => {
 
   it('has the new name in sentences, in folders and in package-lock.json, and its pictures are as they were', () => {
     expect(copy.read('README.md')).toMatch(new RegExp(`^# ${usualTitle(first)}\n`));
-    expect(copy.read('.gitignore')).toContain(`\n.${first}/\n`);
+    expect(copy.read('.gitignore')).toContain(`\n/.${first}/\n`);
     const { name, packages } = JSON.parse(copy.read('package-lock.json'));
     expect([name, packages[''].name]).toEqual([first, first]);
     for (const path of [picture, logo(first)])
