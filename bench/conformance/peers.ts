@@ -5,6 +5,8 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { JwtVerifier } from 'aws-jwt-verify';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
+import express from 'express';
+import { auth } from 'express-oauth2-jwt-bearer';
 import { createVerifier } from 'fast-jwt';
 import buildGetJwks from 'get-jwks';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
@@ -106,9 +108,20 @@ export const peers: Readonly<Record<string, Peer>> = {
       return guard((token) => verify(token) as Promise<unknown>);
     },
   },
+
+  'express-oauth2-jwt-bearer': {
+    packages: ['express-oauth2-jwt-bearer'],
+    async open({ issuer, jwksUri, audience, alg }) {
+      const app = express();
+      app.set('env', 'test'); // so that Express does not log each refusal
+      app.use(auth({ issuer, jwksUri, audience, tokenSigningAlg: alg }));
+      app.use((_request, response) => void response.end());
+      return app;
+    },
+  },
 };
 
-/** The part that these libraries leave to the program: reads the field, and answers 401 with a challenge. */
+/** The part that most of these libraries leave to the program: reads the field, and answers 401 with a challenge. */
 function guard(verify: (token: string) => Promise<unknown>): RequestListener {
   return ({ headers }, response) => {
     const token = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1];
