@@ -39,6 +39,8 @@ export interface IssuerOptions {
   readonly timeoutMs: number;
   /** How long its key set is watched. 0: not at all. */
   readonly watchMs: number;
+  /** A shell command that prints a new token of the issuer. Undefined: no tokens are compared with the key set. */
+  readonly tokenCommand?: string | undefined;
 }
 
 /** Where the report is written, and what is tested. */
@@ -52,7 +54,8 @@ const algs: readonly string[] = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512'] sa
 const usage = `npm run conformance -- --target URL --audience NAME [--scope SCOPE] [--alg ALG] [--rfc9068] [--port PORT]
   [--host ADDRESS] [--issuer-url URL] [--write-anchor FILE] [--wait SECONDS] [--timeout SECONDS] [--measure SECONDS] [--flood COUNT]
   [--json FILE] [--junit FILE]
-or: npm run conformance -- --issuer URL [--jwks-uri URL] [--watch SECONDS] [--timeout SECONDS] [--json FILE] [--junit FILE]`;
+or: npm run conformance -- --issuer URL [--jwks-uri URL] [--watch SECONDS [--token-command COMMAND]]
+  [--timeout SECONDS] [--json FILE] [--junit FILE]`;
 const options = {
   target: { type: 'string' },
   audience: { type: 'string' },
@@ -70,6 +73,7 @@ const options = {
   issuer: { type: 'string' },
   'jwks-uri': { type: 'string' },
   watch: { type: 'string', default: '0' },
+  'token-command': { type: 'string' },
   json: { type: 'string' },
   junit: { type: 'string' },
 } as const;
@@ -113,11 +117,15 @@ function targetOptions({ audience, scope, alg, rfc9068, host, ...values }: Value
 
 function issuerOptions(issuer: string, values: Values): IssuerOptions {
   httpUrl('--issuer', issuer);
+  const tokenCommand = values['token-command'];
+  const watchMs = 1_000 * whole('--watch', values.watch, 0, 86_400);
+  if (tokenCommand !== undefined && watchMs === 0) throw new Error('--token-command needs --watch');
   return {
     issuer,
     jwksUri: values['jwks-uri'] && httpUrl('--jwks-uri', values['jwks-uri']).href,
     timeoutMs: 1_000 * whole('--timeout', values.timeout, 1, 600),
-    watchMs: 1_000 * whole('--watch', values.watch, 0, 86_400),
+    watchMs,
+    tokenCommand,
   };
 }
 

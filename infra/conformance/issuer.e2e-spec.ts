@@ -5,7 +5,15 @@ import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { createTestKey, eventually, freePortBase, serve, startTestIssuer } from '#testing';
+import {
+  createTestKey,
+  eventually,
+  freePortBase,
+  serve,
+  startTestIssuer,
+  type RunningTestIssuer,
+  type TestKey,
+} from '#testing';
 import { removePostgresData } from '../local/postgres-home.js';
 import { startSystem, type RunningSystem } from '../local/system.js';
 import { portClaims } from '../system/services.js';
@@ -84,6 +92,26 @@ it('sees a rotation of the issuer for tests', async () => {
   const lives = Object.fromEntries((report as Report).measurements.map(({ name, result }) => [name, result]));
   expect(lives[`key ${kid}`]).toMatch(/^there from the beginning, left after/);
   expect(lives[`key ${issuer.key.kid}`]).toMatch(/^appeared after .* there at the end$/);
+});
+
+it.each<[string, number, (issuer: RunningTestIssuer) => TestKey]>([
+  ['a key that is published passes', 0, ({ key }) => key],
+  ['a key that is not published fails', 1, () => createTestKey()],
+])('of the tokens that a command prints, %s', async (_what, expected, keyOf) => {
+  const issuer = await startTestIssuer();
+  closers.push(issuer.close);
+  const token = issuer.token({}, { signWith: keyOf(issuer) });
+  const { code, report, text } = await run(issuer.issuer, '--watch', '2', '--token-command', `echo ${token}`);
+  const verdicts = Object.fromEntries((report as Report).results.map(({ name, verdict }) => [name, verdict]));
+  expect(verdicts['each key is published before it signs']).toBe(expected === 0 ? 'pass' : 'fail');
+  expect([code, text.includes(token)]).toEqual([expected, false]);
+});
+
+it('a command that prints no token fails', async () => {
+  const issuer = await startTestIssuer();
+  closers.push(issuer.close);
+  const { code, text } = await run(issuer.issuer, '--watch', '1', '--token-command', 'exit 3');
+  expect([code, text]).toEqual([1, expect.stringContaining('the command gave no token with kid and exp')]);
 });
 
 it('finds the metadata of RFC 8414 for an issuer with a path', async () => {
@@ -188,6 +216,7 @@ describe('without a result, the exit code is 2', () => {
     [['--target', 'http://127.0.0.1'], 'Name either --target or --issuer'],
     [['--jwks-uri', 'file:///etc/hosts'], '--jwks-uri not allowed'],
     [['--watch', 'long'], '--watch not allowed: long'],
+    [['--token-command', 'true'], '--token-command needs --watch'],
   ])('if an argument is wrong: %j', async (args, message) => {
     const { code, text } = await run('http://127.0.0.1:1', ...args);
     expect([code, text]).toEqual([2, expect.stringContaining(message)]);

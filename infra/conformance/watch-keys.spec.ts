@@ -10,7 +10,7 @@ async function watched(...polls: (string[] | Error)[]) {
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  const rows = await watchKeys(kids, 300, 10);
+  const rows = await watchKeys(kids, 300, { pollMs: 10 });
   // Times are not compared.
   return rows.map(({ name, result }) => `${name}: ${result.replace(/\d+/g, 'N')}`);
 }
@@ -34,6 +34,6 @@ test('a key that comes back has not left', async () => {
 });
 
 test('failed polls are counted', async () => {
-  const rows = await watchKeys(() => Promise.reject(new Error('away')), 1, 1);
+  const rows = await watchKeys(() => Promise.reject(new Error('away')), 1, { pollMs: 1 });
   expect(rows).toEqual([{ name: 'polls', result: expect.stringMatching(/^(\d+), of which \1 failed$/) }]);
 });

@@ -13,11 +13,18 @@ interface Seen {
   left: number | undefined;
 }
 
+interface WatchOptions {
+  /** Milliseconds between two polls. Default 1,000. */
+  readonly pollMs?: number;
+  /** Is called after each poll that did not fail, and is waited for. */
+  readonly onPoll?: (published: readonly string[]) => Promise<void>;
+}
+
 /** @param kids fetches the key ids that are published now; a rejection is a poll that failed */
 export async function watchKeys(
   kids: () => Promise<readonly string[]>,
   watchMs: number,
-  pollMs = POLL_MS,
+  { pollMs = POLL_MS, onPoll }: WatchOptions = {},
 ): Promise<Measurement[]> {
   const begun = performance.now();
   const passed = () => (performance.now() - begun) / 1_000;
@@ -28,6 +35,7 @@ export async function watchKeys(
     if (published) note(known, published, polls === failed ? undefined : passed());
     else failed += 1;
     polls += 1;
+    if (published) await onPoll?.(published);
     await sleep(pollMs);
   } while (passed() * 1_000 < watchMs);
   const rows = [...known].map(([kid, seen]) => ({ name: `key ${printable(kid)}`, result: lifeOf(seen) }));
