@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { projectRoot, readProjectFile } from '../../infra/project.js';
 
 const program = join(projectRoot, 'dist/bench/conformance/run.js');
-const libraries = ['jose', 'passport-jwt', 'aws-jwt-verify', 'fast-jwt'];
+const libraries = ['jose', 'passport-jwt', 'aws-jwt-verify', 'fast-jwt', 'express-oauth2-jwt-bearer'];
 let page: string;
 /** What was printed about each server. */
 let printed: Record<string, string>;
