@@ -24,9 +24,11 @@ url() { service "$1" | { read -r _ offset _; echo "http://localhost:$((PORT_BASE
 # login WHO [AUDIENCE]: prints a new token. WHO is demo or admin. AUDIENCE is the name of a service. Without it, the token of
 # admin is for auth, and the token of demo is for the service that customers use.
 login() {
+  [ -f "$STATE_DIR/credentials.json" ] ||
+    { echo "There is no system in $STATE_DIR. Is npm start running, and is STATE_DIR its folder?" >&2; return 1; }
   node -p "
     const { email, password } = JSON.parse(require('fs').readFileSync('$STATE_DIR/credentials.json')).$1;
-    JSON.stringify({ email, password, audience: '$2' || undefined })" |
+    JSON.stringify({ email, password, audience: '${2-}' || undefined })" |
     curl -s "$(url auth)/auth/login" -H 'content-type: application/json' -d @- |
     node -e '
       const answer = fs.readFileSync(0, "utf8") || JSON.stringify({ title: "auth does not answer. Is npm start running?" });
