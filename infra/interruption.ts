@@ -9,7 +9,8 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const ending = new AbortController();
-  const end = () => ending.abort(new SetupError('child_failed', 'Interrupted. Nothing has changed.'));
+  const end = () =>
+    ending.abort(new SetupError('child_failed', 'Interrupted. Everything is as it was before.'));
   for (const signal of signals) process.on(signal, end);
   try {
     return await work(ending.signal);

@@ -131,13 +131,14 @@ describe('a target with a fault', () => {
     expect(text).not.toContain('accepts requests without any token');
   });
 
-  it('that fetches jku fails there', async () => {
+  it('that fetches jku fails there, also if it fetches after its answer', async () => {
     const { report } = await run((request, response) => {
       const token = request.headers.authorization?.slice('Bearer '.length) ?? '';
       const header = Buffer.from(token.split('.')[0]!, 'base64url').toString();
       const jku = /"jku":"([^"]+)"/.exec(header)?.[1];
       if (jku === undefined) return believes(() => true)(request, response);
-      void fetch(jku).then(() => response.writeHead(401, { 'www-authenticate': 'Bearer' }).end());
+      response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
+      setTimeout(() => void fetch(jku), 500);
     });
     const found = report!.results.find(({ name }) => name.startsWith('jku'));
     expect(found).toMatchObject({ seen: '401', verdict: 'fail', why: expect.stringContaining('fetched') });

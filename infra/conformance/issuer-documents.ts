@@ -1,7 +1,7 @@
 /** Fetches what an issuer publishes. It asks the named issuer only, and follows no redirect. */
+import { printable } from '../printable.js';
 import { SetupError } from '../system/setup-error.js';
 import type { IssuerOptions } from './arguments.js';
-import { printable } from './printable.js';
 
 const MAX_BYTES = 1024 * 1024;
 

@@ -57,6 +57,16 @@ test.each<[string, () => object, object]>([
     { 'scheme of the issuer': 'note' },
   ],
   ['no key', () => keys(), { 'answer of jwks_uri': 'fail' }],
+  [
+    'too many keys',
+    () => keys(...Array.from({ length: 501 }, (_, n) => ({ ...ec, kid: String(n) }))),
+    { 'number of keys': 'fail' },
+  ],
+  [
+    'members that are no text',
+    () => keys(ec, { ...ec, kid: 'odd', kty: { toString: 1 }, use: { toString: 1 } }),
+    expect.objectContaining({ 'each key has a use': 'note' }) as object,
+  ],
   ['no JSON', () => judged({ json: undefined }), { 'answer of jwks_uri': 'fail' }],
   ['status 500', () => judged({ status: 500 }), { 'answer of jwks_uri': 'fail' }],
   ['HTML', () => judged({ contentType: 'text/html' }), { 'type of the key set': 'note' }],

@@ -1,7 +1,7 @@
 /** Judges what an issuer publishes. Pure: the tables of its spec are the rules. */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { printable } from '../printable.js';
 import { isObject, type IssuerDocument, type IssuerDocuments } from './issuer-documents.js';
-import { printable } from './printable.js';
 import type { Result } from './verdict.js';
 
 /** How long a cache may keep a key set, in seconds, if a rotation shall be seen within an hour. */

@@ -1,5 +1,5 @@
 /** Compares the tokens of an issuer with its key set, while this is watched. Pure: it runs and fetches nothing. */
-import { printable } from './printable.js';
+import { printable } from '../printable.js';
 import type { Result } from './verdict.js';
 
 /** What counts of a token: which key signed it, and when it ends (NumericDate). */

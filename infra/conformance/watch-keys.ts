@@ -1,7 +1,7 @@
 /** Watches the key set of an issuer, and tells which keys appear and leave. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { printable } from '../printable.js';
 import type { Measurement } from './measure.js';
-import { printable } from './printable.js';
 
 const POLL_MS = 1_000;
 /** How many keys of an answer, and of all of them, are followed. */

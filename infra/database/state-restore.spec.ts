@@ -142,7 +142,7 @@ describe('a restore', () => {
     const restored = restoring().catch((error: unknown) => error);
     await eventually(() => existsSync(join(dirname(clusterOf(stateDir)), 'restoring/new/data')));
     process.emit('SIGTERM', 'SIGTERM');
-    expect(await restored).toMatchObject({ message: 'Interrupted. Nothing has changed.' });
+    expect(await restored).toMatchObject({ message: 'Interrupted. Everything is as it was before.' });
     expectUnchanged();
     expect(readdirSync(dirname(clusterOf(stateDir)))).toEqual(['data']);
   });
@@ -175,7 +175,7 @@ describe('a backup', () => {
     process.emit('SIGTERM', 'SIGTERM');
     expect(await made).toMatchObject({
       code: 'child_failed',
-      message: 'Interrupted. Nothing has changed.',
+      message: 'Interrupted. Everything is as it was before.',
     });
     expect(readdirSync(folder).sort()).toEqual(['backup', 'state', 'victim']);
     expect(readdirSync(statePaths.launchers(stateDir))).toEqual([]);

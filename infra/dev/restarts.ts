@@ -42,7 +42,7 @@ export class Restarts implements Companion {
 
   attend(system: RunningSystem): Promise<string> {
     const begun = Date.now();
-    say('the sources are being compiled. A file that you save now is used when that has ended.');
+    say('compiling the sources. If you save a file now, its services restart when this has ended.');
     const workerData: Omit<CompilerOptions, 'onCompiled'> = {
       root: projectRoot,
       programs: sourcesOfPrograms(names),

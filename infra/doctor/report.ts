@@ -1,4 +1,5 @@
 /** What doctor prints. It gets findings only, and they name no secret. */
+import { printable } from '../printable.js';
 import { rules, type Finding } from './rules.js';
 
 /** Findings of the same rule with the same words, at several services. */
@@ -12,20 +13,12 @@ export function describeFindings(findings: readonly Finding[]): string {
     .map(({ rule, services, setting, problem }) =>
       [
         `UNSAFE  ${rule.id}${services.length === 0 ? '' : `  (${services.join(', ')})`}`,
-        `        ${setting}: ${visible(problem)}`,
+        `        ${setting}: ${printable(problem)}`,
         `        why: ${rule.why}`,
         `        set: ${rule.remedy}`,
       ].join('\n'),
     )
     .join('\n\n');
-}
-
-/** Shows control characters by their code. A terminal would obey them, and a setting could hide a finding. */
-function visible(text: string): string {
-  return text.replace(
-    /\p{Cc}/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 /** A line for each rule that holds. */

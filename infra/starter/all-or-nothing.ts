@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { interruptible } from '../interruption.js';
 import { SetupError } from '../system/setup-error.js';
 
 interface Change {
@@ -38,22 +39,17 @@ interface Entry {
 export async function writeAllOrNothing({ root, files, alsoWritten, finish }: Change): Promise<void> {
   const paths = [...new Set([...Object.keys(files), ...alsoWritten])];
   const before = paths.map((path) => fileAt(root, path));
-  const ending = new AbortController();
-  const end = () =>
-    ending.abort(new SetupError('child_failed', 'Interrupted. Everything is as it was before.'));
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, end);
-  try {
-    for (const [path, content] of Object.entries(files)) put(root, { path, content });
-    await finish(ending.signal);
-    ending.signal.throwIfAborted();
-  } catch (error) {
-    putBack(root, before);
-    ending.signal.throwIfAborted();
-    throw error;
-  } finally {
-    for (const signal of signals) process.off(signal, end);
-  }
+  await interruptible(async (signal) => {
+    try {
+      for (const [path, content] of Object.entries(files)) put(root, { path, content });
+      await finish(signal);
+      signal.throwIfAborted();
+    } catch (error) {
+      putBack(root, before);
+      signal.throwIfAborted();
+      throw error;
+    }
+  });
 }
 
 function fileAt(root: string, path: string): Entry {

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { developingFolder } from '../build-stamp.mjs';
+import { developingFolder, sourceFingerprint } from '../build-stamp.mjs';
 import { holderOf, tryClaim } from '../claims.mjs';
 import { formatted } from '../formatted.js';
 import { generatedPaths } from '../generate/generated-paths.js';
@@ -11,6 +11,8 @@ import { SetupError } from '../system/setup-error.js';
 import { writeAllOrNothing } from './all-or-nothing.js';
 
 const buildTimeoutMs = 600_000;
+/** What this process has loaded. It may wait for answers on a terminal, and another command may change the sources. */
+const sourcesAtStart = sourceFingerprint(projectRoot);
 
 /** Files by their path from the root folder. */
 export interface Plan {
@@ -31,7 +33,7 @@ export interface ApplyOptions {
 /**
  * Writes the files of a plan, builds, and renews the generated files. Prints each file.
  * @returns false if it was only described
- * @throws SetupError `already_running` beside `npm run dev` · `bad_argument` if the tree has changes · `child_failed`
+ * @throws SetupError `already_running` beside `npm run dev` or another generator · `bad_argument` if the tree has changes · `child_failed`
  */
 export async function applyPlan(plan: Plan, { dryRun, force }: ApplyOptions): Promise<boolean> {
   if (dryRun) {
@@ -40,6 +42,7 @@ export async function applyPlan(plan: Plan, { dryRun, force }: ApplyOptions): Pr
   }
   requireNobodyDevelops();
   claimTheGenerators();
+  requireSameSources();
   if (!force) requireCleanTree();
   const before = generatedPaths.map(textOf);
   const removed = Object.fromEntries(plan.removed.map((path) => [path, null]));
@@ -70,6 +73,12 @@ function requireNobodyDevelops(): void {
     'already_running',
     `\`npm run dev\` runs here (process ${pid}). Stop it first: this command needs a build of its own.`,
   );
+}
+
+/** The plan was made from the sources as they were. */
+function requireSameSources(): void {
+  if (sourceFingerprint(projectRoot) !== sourcesAtStart)
+    throw new SetupError('already_running', 'The sources have changed since this command began. Repeat it.');
 }
 
 /** Until this process ends. Two plans that were made from the same files would undo each other. */

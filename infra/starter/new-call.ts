@@ -44,7 +44,7 @@ await runCommand(async () => {
   console.log(`
 ${caller} can call ${callee}: it exchanges a token with ${needs} for one with ${grants}. Next:
   npm test -- ${callee}-callee ${caller}-caller
-  npm start          GET http://localhost:${defaultPortBase + portOffset}/callees/${callee} then makes the call
+  npm start          GET http://localhost:${defaultPortBase + portOffset}/callees/${callee} then makes the call, with the usual ports
 docs/add-a-service.md says what to change in it.`);
 });
 

@@ -69,6 +69,14 @@ describe('a service that cannot be made', () => {
     release();
   });
 
+  it('is refused while another generator works there', () => {
+    const release = tryClaim(join(copy.root, '.generating')) as () => void;
+    const before = copy.digest();
+    expect(newService(name).stderr).toContain(`Another generator runs here (process ${process.pid})`);
+    expect(copy.digest()).toEqual(before);
+    release();
+  });
+
   it('leaves nothing behind if the files that are made from code cannot be written', () => {
     const bootstrap = join(copy.root, 'infra/bootstrap.mjs');
     const text = readFileSync(bootstrap);

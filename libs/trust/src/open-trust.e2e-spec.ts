@@ -7,6 +7,7 @@ import {
   connectTo,
   createTestIssuer,
   createTestKey,
+  createTestRecipient,
   eventually,
   serve,
   startTestNats,
@@ -139,6 +140,12 @@ test('over NATS a session is revoked at once, also for a token that was accepted
     return refusal?.status === 401;
   });
   await expect(trust.verify(token)).rejects.toMatchObject({ code: 'revoked' });
+});
+
+test('where tokens are encrypted, other libraries get no key: they would accept a token that is only signed', async () => {
+  const { issuer, open } = await setUp();
+  const trust = await open({ decryptionKey: createTestRecipient().privateJwk });
+  await expect(trust.keyFor(issuer.key)).rejects.toMatchObject({ code: 'not_encrypted' });
 });
 
 test('with a statement file it is ready while the issuer is away', async () => {

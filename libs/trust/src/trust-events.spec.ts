@@ -113,3 +113,12 @@ it('a listener that is added by another one hears the next change', () => {
   accept({ keys: [] });
   expect(heard).toHaveLength(2);
 });
+
+it('a listener cannot change what the ring says', () => {
+  const { ring, events, accept } = setUp();
+  events.onKeySet(
+    ({ revoked }) => void revoked.push({ kid: 'another', revoked_at: 1, reason: 'compromised' }),
+  );
+  accept();
+  expect(ring.facts().revoked).toEqual([]);
+});

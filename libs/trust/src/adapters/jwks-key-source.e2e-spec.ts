@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { jwtVerify } from 'jose';
 import { createTestIssuer, createTestKey, eventually, serve, type TestKey } from '#testing';
 import { keysForJose } from './index.js';
@@ -221,6 +221,22 @@ describe('an issuer that', () => {
     expect(logged).toEqual([expect.stringContaining(reason)]);
     expect(state.fetches).toBe(0);
   });
+});
+
+it('an issuer elsewhere cannot make it send requests to this machine', async () => {
+  const { jwksUri, state } = await startIssuer(createTestKey());
+  const issuer = 'https://issuer.test';
+  const real = fetch;
+  const faked = jest
+    .spyOn(globalThis, 'fetch')
+    .mockImplementation((url, init) =>
+      String(url).startsWith(issuer)
+        ? Promise.resolve(Response.json({ issuer, jwks_uri: jwksUri }))
+        : real(url, init),
+    );
+  const { logged } = await follow({ issuer });
+  expect([state.fetches, logged]).toEqual([0, [expect.stringContaining('Expected: https')]]);
+  faked.mockRestore();
 });
 
 it.each<[JwksKeySourceOptions, string]>([

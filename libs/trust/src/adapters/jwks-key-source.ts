@@ -50,7 +50,7 @@ export interface JwksKeySourceOptions {
 }
 
 export class JwksKeySource implements KeySource {
-  private readonly options: Required<JwksKeySourceOptions>;
+  private readonly options: Required<Omit<JwksKeySourceOptions, 'log'>>;
   private readonly stopping = new AbortController();
   private readonly report: (fault: string | undefined) => void;
   private readonly reportLeftOut: (message: string | undefined) => void;
@@ -64,18 +64,18 @@ export class JwksKeySource implements KeySource {
   /** @throws Error if an address is missing or is not allowed · RangeError if a time is out of bounds */
   constructor({ issuer = '', jwksUri = '', ...options }: JwksKeySourceOptions) {
     const { refreshSeconds = 300, maxAgeSeconds = 3_600, timeoutSeconds = 5 } = options;
-    const { allowHttp = false, log = () => undefined } = options;
-    const tell = neverThrowing(log);
+    const { allowHttp = false } = options;
+    const log = neverThrowing(options.log ?? (() => undefined));
     if ((issuer === '') === (jwksUri === '')) throw new Error('a JWKS key source needs issuer or jwksUri');
     requireTimes({ refreshSeconds, maxAgeSeconds, timeoutSeconds });
-    this.options = { issuer, jwksUri, refreshSeconds, maxAgeSeconds, timeoutSeconds, allowHttp, log };
+    this.options = { issuer, jwksUri, refreshSeconds, maxAgeSeconds, timeoutSeconds, allowHttp };
     this.requireSecure(issuer || jwksUri, { allowLoopback: true });
-    this.report = onlyChanges((fault) => tell(fault ?? 'the keys of the issuer can be fetched'));
-    this.reportLeftOut = onlyChanges((message) => tell(message ?? 'all keys of the issuer can be used'));
+    this.report = onlyChanges((fault) => log(fault ?? 'the keys of the issuer can be fetched'));
+    this.reportLeftOut = onlyChanges((message) => log(message ?? 'all keys of the issuer can be used'));
     this.retryUnknownKid = createUnknownKidRetry({ refresh: this.fetchNewest });
   }
 
-  /** Fetches the keys now and then. Resolves after the first fetch, also if it failed. */
+  /** Fetches the keys, now and every `refreshSeconds`. Resolves after the first fetch, also if it failed. */
   async start(): Promise<void> {
     this.following ??= this.follow();
     await this.fetchNewest();

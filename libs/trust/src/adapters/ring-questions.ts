@@ -14,7 +14,8 @@ import { requireAlgorithm, type KeyHeader } from './key-source.js';
  */
 export function findKey(ring: KeyRing, header: KeyHeader, clock: Clock = systemClock): KeyObject {
   const now = numericDate(clock);
-  refuseFaultOf(ring, now);
+  const fault = faultOfRing(ring, now);
+  if (fault) throw fault;
   const key = ring.find(header.kid);
   if (!key) throw new TrustError('unknown_kid', 'kid is not in the key ring');
   requireAlgorithm(header, key.alg);
@@ -35,10 +36,11 @@ export function revocationFault(
   claims: Readonly<Record<string, unknown>>,
   { strict = false, clock = systemClock }: { strict?: boolean; clock?: Clock | undefined } = {},
 ): TrustError | undefined {
+  const fault = faultOfRing(ring, numericDate(clock));
+  if (fault) return fault;
+  if (strict && !ring.revocations.isFresh())
+    return new TrustError('trust_stale', 'the revocation view is not fresh');
   try {
-    refuseFaultOf(ring, numericDate(clock));
-    if (strict && !ring.revocations.isFresh())
-      return new TrustError('trust_stale', 'the revocation view is not fresh');
     requireClaims(claims);
     if (claims.iss !== ring.issuer) return new TrustError('wrong_issuer', 'iss is not the configured issuer');
     checkUnbound(claims);
@@ -48,9 +50,4 @@ export function revocationFault(
     if (error instanceof TrustError) return error;
     return new TrustError('internal', 'the claims could not be judged', { cause: error });
   }
-}
-
-function refuseFaultOf(ring: KeyRing, now: number): void {
-  const fault = faultOfRing(ring, now);
-  if (fault) throw fault;
 }
