@@ -230,7 +230,7 @@ it('an issuer elsewhere cannot make it send requests to this machine', async () 
   const faked = jest
     .spyOn(globalThis, 'fetch')
     .mockImplementation((url, init) =>
-      String(url).startsWith(issuer)
+      url === `${issuer}/.well-known/openid-configuration`
         ? Promise.resolve(Response.json({ issuer, jwks_uri: jwksUri }))
         : real(url, init),
     );
