@@ -13,7 +13,7 @@ const entryPoints = [
   '/(main|migrate|seed|keys-cli)[.]ts$',
   '^libs/[^/]+/src/index[.]ts$',
   '^libs/(trust|testing)/src/package[.]ts$',
-  '^libs/trust/src/(hosts/[^/]+|adapters/index)[.]ts$',
+  '^libs/trust/src/(hosts/[^/]+|(adapters|nats)/index)[.]ts$',
   '^infra/dev/(dev|compile-worker)[.]ts$',
   '^infra/local/(start|reset|run-key-command|reaper)[.]ts$',
   '^infra/checks/run[.]ts$',
@@ -151,12 +151,12 @@ export default {
     ),
     forbid(
       'service-kit-uses-no-verifier',
-      'It reads JSON and anchors with the code of the verifier, opens its health routes, and gives a service its guard.',
+      'It reads JSON and anchors with the code of the verifier, opens its health routes, and gives a service its guard and its connection to NATS.',
       '^libs/service-kit/',
       ours,
       {
         fromNot: tests,
-        only: '^libs/(service-kit|statements|jws|trust/src/nest)/|^libs/trust/src/encryption-key[.]ts$',
+        only: '^libs/(service-kit|statements|jws|trust/src/(nest|nats))/|^libs/trust/src/encryption-key[.]ts$',
       },
     ),
     forbid(

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
-import { connectNats, dataSourceOptions, type NatsLink } from '#service-kit';
+import { dataSourceOptions } from '#service-kit';
+import { connectNats, type NatsLink } from '#trust/nats';
 import { readSecret, secretPaths } from '../infra/system/secrets.js';
 
 /** Where a bystander looks and listens. `Name` is what tells two messages apart, such as an epoch. */
@@ -20,8 +21,6 @@ export interface BystanderOptions<Name> {
   readonly subject: string;
   readonly nameOf: (jws: string) => Name;
 }
-
-const logger = { info: () => undefined, warn: () => undefined };
 
 export class Bystander<Name> {
   private readonly arrivals = new Map<Name, number>();
@@ -62,9 +61,8 @@ export class Bystander<Name> {
     const link = connectNats({
       servers: `nats://127.0.0.1:${natsPort}`,
       nkeySeed: readSecret(join(secretPaths.of(stateDir, account), 'nats.nk')).trim(),
-      name: 'bystander',
-      inboxPrefix: `_INBOX_${account}`,
-      logger,
+      service: account,
+      instance: 'bystander',
     });
     return new Bystander(link, await link.connection, database, options);
   }

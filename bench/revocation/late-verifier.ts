@@ -4,7 +4,6 @@
  */
 import { monitorEventLoopDelay, performance, PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectNats } from '#service-kit';
 import { readAnchor } from '#statements';
 import {
   createVerifyAccessToken,
@@ -13,6 +12,7 @@ import {
   type AccessTokenClaims,
   type TrustError,
 } from '#trust';
+import { connectNats } from '#trust/nats';
 import { spreadOf } from '../summary.js';
 
 /** What the parent says. */
@@ -53,7 +53,6 @@ const ROUNDS = 21;
 const CHECKS = 10_000;
 const ASK_EVERY_MS = 5;
 const PATIENCE_MS = 120_000;
-const logger = { info: () => undefined, warn: () => undefined };
 
 process.once('message', (start: LateStart) => {
   void run(start).then(
@@ -75,16 +74,8 @@ async function run({ issuer, fetchUrl, natsUrl, nkeySeed, anchor, service, token
       return (error as TrustError).code;
     }
   };
-  const link = connectNats({
-    servers: natsUrl,
-    nkeySeed,
-    name: 'late',
-    inboxPrefix: `_INBOX_${service}`,
-    logger,
-  });
-  const { connection, firstAttempt } = link;
-  const nats = { connection, firstAttempt, service, instance: 'late' };
-  const feed = new StatementFeed({ ring, fetchUrl, nats });
+  const link = connectNats({ servers: natsUrl, nkeySeed, service });
+  const feed = new StatementFeed({ ring, fetchUrl, nats: link });
   const started = process.cpuUsage();
   const verdictsBefore: Record<string, number> = {};
   const begun = performance.now();

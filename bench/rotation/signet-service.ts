@@ -5,17 +5,16 @@ import {
   defineSettings,
   HealthModule,
   httpSettings,
-  instanceName,
   NATS_LINK,
   natsSettings,
   NatsModule,
   runService,
   setting,
   trustSettings,
-  type NatsLink,
   type Settings,
 } from '#service-kit';
 import { KeyRing } from '#trust';
+import type { NatsLink } from '#trust/nats';
 import { trustCheck, TrustModule } from '#trust/nest';
 
 const settings = defineSettings({
@@ -43,12 +42,12 @@ class SignetService {
         NatsModule.forRoot(serviceName, rest),
         TrustModule.forRootAsync({
           inject: [NATS_LINK],
-          useFactory: ({ connection, firstAttempt }: NatsLink) => ({
+          useFactory: (nats: NatsLink) => ({
             issuer: rest.issuer,
             issuerFetchUrl: rest.issuerFetchUrl,
             audience,
             anchors: rest.trustAnchorPublic,
-            nats: { connection, firstAttempt, service: serviceName, instance: instanceName },
+            nats,
           }),
         }),
         HealthModule.forRoot({ inject: [KeyRing], checks: (ring: KeyRing) => [trustCheck(ring)] }),

@@ -3,9 +3,9 @@
  * share a connection and a key ring, so that a statement is verified once a service; a thousand verifications on the
  * processor that auth runs on would measure themselves. Started by `fork`; it grows when told to, and ends with its parent.
  */
-import { connectNats } from '#service-kit';
 import { ackSubject, KEYSET_SUBJECT, readAnchor } from '#statements';
 import { KeyRing } from '#trust';
+import { connectNats } from '#trust/nats';
 
 /** What the parent says. auth counts at most 64 instances of a service. */
 export interface Grow {
@@ -24,7 +24,6 @@ export interface Grown {
   readonly cpuSeconds: number;
 }
 
-const logger = { info: () => undefined, warn: () => undefined };
 const services = new Map<string, ReturnType<typeof startService>>();
 
 process.on('message', (order: Grow) => void grow(order));
@@ -54,10 +53,9 @@ async function grow(order: Grow): Promise<void> {
 }
 
 function startService(service: string, nkeySeed: string, { issuer, natsUrl, anchor }: Grow) {
-  const inboxPrefix = `_INBOX_${service}`;
   const started = {
     ring: new KeyRing({ issuer, anchors: [readAnchor(anchor)] }),
-    link: connectNats({ servers: natsUrl, nkeySeed, name: service, inboxPrefix, logger }),
+    link: connectNats({ servers: natsUrl, nkeySeed, service }),
   };
   services.set(service, started);
   return started;

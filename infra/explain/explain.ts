@@ -11,8 +11,8 @@ import {
   trustSettings,
   verifierSettings,
 } from '#service-kit/base';
-import { connectNats, instanceName } from '#service-kit';
 import { openTrust } from '#trust';
+import { connectNats } from '#trust/nats';
 import { ownSettings } from '../local/own-settings.js';
 import { readRunning } from '../local/state-dir.js';
 import { planAddresses, planProgram } from '../local/system-plan.js';
@@ -52,16 +52,12 @@ async function judge(token: string, row: ServiceRow, { stateDir, scopes, actor }
   const addresses = planAddresses(stateDir, running.portBase, services, 'development');
   const { env } = planProgram(row, 'main', join(projectRoot, 'dist/apps'), addresses, ownSettings());
   const settings = loadSettings(settingsOfVerifier, env);
-  const quiet = () => undefined;
   const link = connectNats({
     servers: settings.natsUrl,
     nkeySeed: settings.natsNkeySeed,
-    name: instanceName,
-    inboxPrefix: `_INBOX_${row.name}`,
-    logger: { info: quiet, warn: quiet },
+    service: row.name,
   });
   try {
-    const { connection, firstAttempt } = link;
     const trust = await openTrust({
       issuer: settings.issuer,
       issuerFetchUrl: settings.issuerFetchUrl,
@@ -69,7 +65,7 @@ async function judge(token: string, row: ServiceRow, { stateDir, scopes, actor }
       anchors: settings.trustAnchorPublic,
       maxLifetimeSeconds: settings.maxTokenSeconds,
       decryptionKey: settings.tokenDecryptionKey,
-      nats: { connection, firstAttempt, service: row.name, instance: instanceName },
+      nats: link,
     });
     try {
       const { epoch, freshness } = trust.facts();

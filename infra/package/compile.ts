@@ -9,6 +9,7 @@ export const entryPoints = {
   './express': 'libs/trust/src/hosts/express.ts',
   './fastify': 'libs/trust/src/hosts/fastify.ts',
   './adapters': 'libs/trust/src/adapters/index.ts',
+  './nats': 'libs/trust/src/nats/index.ts',
   './nest': 'libs/trust/src/nest/index.ts',
   './nest/metrics': 'libs/trust/src/nest/trust-metrics.ts',
   './testing': 'libs/testing/src/package.ts',

@@ -8,7 +8,7 @@ import { readManifest, readProjectFile, type Manifest } from '../project.js';
 import { compileLibraries, entryPoints } from './compile.js';
 
 const readme = 'libs/trust/README.md';
-const optional = /^\.\/nest/;
+const optional = /^\.\/(?:nest|nats)/;
 
 /** Where a built file of one of the libraries is in the package. */
 const inPackage = (path: string) => path.replace(/^(?:\.\/)?dist\/libs\/([^/]+)\/src\//, './lib/$1/');

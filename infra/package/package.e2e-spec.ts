@@ -3,6 +3,7 @@
  * issuer. Each folder has only the packages that its program is said to need.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
@@ -17,7 +18,16 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core';
 import { publint } from 'publint';
-import { createTestKey, eventually, freePort, startTestIssuer, type RunningTestIssuer } from '#testing';
+import {
+  createTestIssuer,
+  createTestKey,
+  eventually,
+  freePort,
+  startTestIssuer,
+  startTestNats,
+  startTestPublisher,
+  type RunningTestIssuer,
+} from '#testing';
 import { projectRoot, readProjectFile } from '../project.js';
 import { writePackage, type Tarball } from './write-package.js';
 
@@ -219,16 +229,59 @@ it('does not compile with a scope that was not declared', () => {
   expect(() => compile(user, 'mistyped', {})).toThrow('"thing:read"');
 });
 
-it('compiles what docs/adapters.md shows, and the program with NATS', () => {
+describe('the program with NATS in the README', () => {
+  it('hears a revocation over NATS, and ends by itself when it is closed', async () => {
+    const nats = await startTestNats();
+    const publisher = await startTestPublisher(nats);
+    // Nothing listens there, so all that the program knows came over NATS.
+    const issuer = createTestIssuer({ issuer: 'http://127.0.0.1:1' });
+    const user = join(folder, 'nats');
+    install(user, ['@nats-io/transport-node']);
+    writeFileSync(join(user, 'anchor.pem'), issuer.anchors[0]!);
+    writeFileSync(join(user, 'nats.nk'), `${nats.nkeySeed('orders')}\n`);
+    const ofOrders = programs['settings.ts']!.replace("'things'", "'orders'");
+    const judges = `import { close, trust } from './nats.js';
+      const code = (error: { code: string }) => error.code;
+      const judge = () => trust.verify(process.env.TOKEN!, { strict: true }).then(() => 'accepted', code);
+      console.log(await judge());
+      while ((await judge()) === 'accepted') await new Promise((resolve) => setTimeout(resolve, 10));
+      console.log(await judge());
+      await close();`;
+    compile(user, 'judges', { ...programs, 'settings.ts': ofOrders, 'judges.ts': judges });
+    try {
+      await publisher.publishStatement(issuer.statement());
+      const program = spawn(process.execPath, ['judges.js'], {
+        cwd: user,
+        env: {
+          PATH: process.env['PATH'],
+          ISSUER: issuer.issuer,
+          NATS_URL: nats.url,
+          TOKEN: issuer.token({ aud: 'orders', sid: 'session-1' }),
+        },
+        stdio: ['ignore', 'pipe', 'inherit'],
+        timeout: 30_000,
+      });
+      const ended = once(program, 'close');
+      let printed = '';
+      program.stdout.on('data', (text: Buffer) => (printed += text.toString()));
+      await eventually(() => printed.includes('accepted'), { timeoutMs: 20_000 });
+      await publisher.publishRevocation(1, issuer.revocation(1, { sid: 'session-1' }));
+      expect(await ended).toEqual([0, null]);
+      expect(printed).toBe('NATS connected\naccepted\nrevoked\n');
+    } finally {
+      await publisher.close();
+      await nats.close();
+    }
+  });
+});
+
+it('compiles what docs/adapters.md shows', () => {
   const user = join(folder, 'adapters');
   install(user, [
     ...['@nestjs/common', '@nestjs/jwt', 'express', 'fast-jwt', 'jsonwebtoken', 'passport-jwt'],
-    '@nats-io/transport-node',
     ...['@types/express', '@types/jsonwebtoken', '@types/passport-jwt'],
   ]);
-  const { 'nats.ts': nats, 'settings.ts': settings } = programs;
-  const ofReadme = { 'nats.ts': nats!, 'settings.ts': settings! };
-  const shown = { ...programsOf(readProjectFile('docs/adapters.md')), ...ofReadme };
+  const shown = programsOf(readProjectFile('docs/adapters.md'));
   const imports = Object.keys(shown).map((name) => `import './${name.replace(/ts$/, 'js')}';`);
   compile(user, 'all', { ...shown, 'all.ts': imports.join('\n') });
   expect(imports.length).toBeGreaterThan(5);

@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Injectable, Module, type INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { connectNats, NATS_LINK, NatsModule, type NatsLink } from '#service-kit';
+import { NATS_LINK, NatsModule } from '#service-kit';
 import { eventually, startTestNats, type TestNats } from '#testing';
+import { connectNats, type NatsLink } from '#trust/nats';
 import { readProjectFile } from '../../infra/project.js';
 import { EventPattern, EventPatternModule } from './event-pattern.js';
 
@@ -42,9 +43,8 @@ beforeAll(async () => {
   auth = connectNats({
     servers: server.url,
     nkeySeed: server.nkeySeed('auth'),
-    name: 'auth',
-    inboxPrefix: '_INBOX_auth',
-    logger: { info: ignore, warn: ignore },
+    service: 'auth',
+    instance: 'auth',
   });
   publisher = await auth.connection;
 });

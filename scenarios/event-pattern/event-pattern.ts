@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { NATS_LINK, type NatsLink } from '#service-kit';
+import { NATS_LINK } from '#service-kit';
+import type { NatsLink } from '#trust/nats';
 
 /** A method of a provider with `@EventPattern('audit.orders.>')` gets the JSON of each message on this subject. */
 export const EventPattern = DiscoveryService.createDecorator<string>();

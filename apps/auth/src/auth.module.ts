@@ -1,15 +1,8 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import {
-  databaseCheck,
-  databaseModule,
-  HealthModule,
-  NATS_LINK,
-  natsCheck,
-  NatsModule,
-  type NatsLink,
-} from '#service-kit';
+import { databaseCheck, databaseModule, HealthModule, NATS_LINK, natsCheck, NatsModule } from '#service-kit';
 import { KeyRing } from '#trust';
+import type { NatsLink } from '#trust/nats';
 import { trustCheck, TrustModule } from '#trust/nest';
 import { TrustMetricsModule } from '#trust/nest/metrics';
 import { AccountsModule } from './accounts/accounts.module.js';

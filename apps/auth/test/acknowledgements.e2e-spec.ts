@@ -1,9 +1,9 @@
 /** Acknowledgements are unsigned: whatever one service sends, the worst is that a rotation is delayed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connectNats, type NatsLink } from '#service-kit';
 import { ackSubject } from '#statements';
 import { eventually, startTestNats, type TestNats } from '#testing';
+import { connectNats, type NatsLink } from '#trust/nats';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
 
@@ -34,9 +34,8 @@ beforeAll(async () => {
   attacker = connectNats({
     servers: nats.url,
     nkeySeed: nats.nkeySeed('orders'),
-    name: 'attacker',
-    inboxPrefix: '_INBOX_orders',
-    logger: { info: () => undefined, warn: () => undefined },
+    service: 'orders',
+    instance: 'attacker',
   });
   // auth knows all verifiers when it has listened for as long as one counts.
   const patiently = { timeoutMs: COUNTED_SECONDS * 1_000 + 15_000 };

@@ -5,7 +5,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import pg from 'pg';
-import { connectNats, type NatsLink } from '#service-kit';
 import { ackSubject, KEYSET_SUBJECT, revocationSubject } from '#statements';
 import {
   createTestDatabase,
@@ -15,6 +14,7 @@ import {
   type PostgresLogin,
   type TestDatabase,
 } from '#testing';
+import { connectNats, type NatsLink } from '#trust/nats';
 import { authWithVerifier } from './auth-with-verifier.js';
 import { oauthError, postForm, registerClient, ASSERTION_TYPE } from './oauth-client.js';
 import { specPolicy } from './spec-policy.js';
@@ -165,9 +165,8 @@ describe('with the NATS nkey', () => {
     attacker = connectNats({
       servers: system.nats.url,
       nkeySeed: system.nats.nkeySeed('orders'),
-      name: 'attacker',
-      inboxPrefix: '_INBOX_orders',
-      logger: { info: () => undefined, warn: () => undefined },
+      service: 'orders',
+      instance: 'attacker',
     });
   });
   afterAll(() => attacker?.close());

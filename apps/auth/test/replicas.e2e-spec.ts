@@ -1,9 +1,9 @@
 /** Three replicas of auth over one database: one life of the keys, one sequence of epochs, in any order of events. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { connectNats, type NatsLink } from '#service-kit';
 import { ackSubject, KEYSET_SUBJECT } from '#statements';
 import { eventually, startTestNats, type TestNats, type Answer } from '#testing';
+import { connectNats, type NatsLink } from '#trust/nats';
 import { KeySetService } from '../src/key-set/key-set.service.js';
 import { EpochGuard } from '../src/key-set/epoch-guard.js';
 import { startAuth, type AuthFixture, type AuthReplica } from './auth-fixture.js';
@@ -28,7 +28,6 @@ let admin: string;
 /** Whatever went over the subject: each statement, and how often. */
 const heard: string[] = [];
 
-const silent = { info: () => undefined, warn: () => undefined };
 const manage = (replica: Pick<AuthReplica, 'send'>, method: string, path: string, body?: unknown) =>
   replica.send(method, `/admin${path}`, { token: admin, ...(body !== undefined && { body }) });
 const rotateAt = (replica: AuthReplica) => manage(replica, 'POST', '/keys/rotate', {});
@@ -65,9 +64,8 @@ beforeAll(async () => {
   orders = connectNats({
     servers: nats.url,
     nkeySeed: nats.nkeySeed('orders'),
-    name: 'listener',
-    inboxPrefix: '_INBOX_orders',
-    logger: silent,
+    service: 'orders',
+    instance: 'listener',
   });
   (await orders.connection).subscribe(KEYSET_SUBJECT, {
     callback: (_error, message) => void heard.push(message.string()),

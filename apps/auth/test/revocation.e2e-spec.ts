@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { connectNats } from '#service-kit';
 import { revocationSubject } from '#statements';
 import { createTestIssuer, eventually, startTestNats, type TestNats } from '#testing';
+import { connectNats } from '#trust/nats';
 import { RecoveryService } from '../src/recovery/recovery.service.js';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 import { openGate } from './tcp-gate.js';
@@ -296,8 +296,10 @@ it('a revocation by another anchor is refused and counted, and refuses nobody', 
   const token = await auth.login();
   const stranger = createTestIssuer({ issuer: auth.settings.issuer });
   const link = connectNats({
-    ...{ servers: nats.url, nkeySeed: nats.nkeySeed('auth'), name: 'rogue', inboxPrefix: '_INBOX_auth' },
-    logger: { info: () => undefined, warn: () => undefined },
+    servers: nats.url,
+    nkeySeed: nats.nkeySeed('auth'),
+    service: 'auth',
+    instance: 'rogue',
   });
   closers.push(() => link.close());
   const forged = stranger.revocation(999_999, { sid: sidOf(token) });

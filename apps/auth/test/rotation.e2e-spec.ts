@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connectNats } from '#service-kit';
 import { ackSubject } from '#statements';
 import { eventually, startTestNats, type TestNats } from '#testing';
+import { connectNats } from '#trust/nats';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 import { startVerifier, type VerifierFixture } from './verifier-fixture.js';
 
@@ -56,9 +56,8 @@ async function startDeafVerifier(instance: string) {
   const link = connectNats({
     servers: nats.url,
     nkeySeed: nats.nkeySeed('orders'),
-    name: instance,
-    inboxPrefix: '_INBOX_orders',
-    logger: { info: () => undefined, warn: () => undefined },
+    service: 'orders',
+    instance,
   });
   const connection = await link.connection;
   const acknowledge = () =>

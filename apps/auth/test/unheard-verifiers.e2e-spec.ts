@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, type INestApplication } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { connectNats, type NatsLink } from '#service-kit';
 import { client, eventually, segment, serve, startTestNats, type TestNats } from '#testing';
+import { connectNats, type NatsLink } from '#trust/nats';
 import { CurrentCaller, TrustModule, type Caller, type TrustModuleOptions } from '#trust/nest';
 import { startAuth, type AuthFixture } from './auth-fixture.js';
 import { openGate, type TcpGate } from './tcp-gate.js';
@@ -195,9 +195,8 @@ describe('a service that alone lost NATS', () => {
     link = connectNats({
       servers: `nats://127.0.0.1:${gate.port}`,
       nkeySeed: nats.nkeySeed('orders'),
-      name: 'alone',
-      inboxPrefix: '_INBOX_orders',
-      logger: { info: () => undefined, warn: () => undefined },
+      service: 'orders',
+      instance: 'alone',
     });
     let ahead = 0;
     const service = await startService({

@@ -1,13 +1,11 @@
 /** A verifier as specs run it: the ring and the feed of `#trust` on a NATS account of its own, without an application. */
-import { connectNats, type Logger } from '#service-kit';
 import { readAnchor } from '#statements';
 import type { TestNats } from '#testing';
 import { createVerifyAccessToken, KeyRing, StatementFeed, type AccessTokenClaims } from '#trust';
+import { connectNats } from '#trust/nats';
 import type { AuthSettings } from '../src/config.js';
 
 export type VerifierFixture = ReturnType<typeof startVerifier>;
-
-const silent: Pick<Logger, 'info' | 'warn'> = { info: () => undefined, warn: () => undefined };
 
 /** Starts one; it hears auth over NATS, and over HTTP if `fetchUrl` is given. */
 export function startVerifier(
@@ -31,13 +29,7 @@ export function startVerifier(
   } = {},
 ) {
   const ring = new KeyRing({ issuer, anchors: trustAnchorPublic.map(readAnchor), confirmedSeconds, clock });
-  const link = connectNats({
-    servers: natsUrl,
-    nkeySeed: nats.nkeySeed(service),
-    name: instance,
-    inboxPrefix: `_INBOX_${service}`,
-    logger: silent,
-  });
+  const link = connectNats({ servers: natsUrl, nkeySeed: nats.nkeySeed(service), service, instance });
   const feed = new StatementFeed({
     ring,
     fetchUrl,

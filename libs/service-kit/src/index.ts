@@ -14,9 +14,7 @@ export { HealthModule } from './health.js';
 export type { HttpAppOptions } from './http-app.js';
 export { createHttpApp } from './http-app.js';
 export { nestLogger } from './nest-logger.js';
-export type { NatsLink, NatsOptions } from './nats.js';
-export { connectNats } from './nats.js';
-export { instanceName, NATS_LINK, natsCheck, NatsModule } from './nats.module.js';
+export { NATS_LINK, natsCheck, NatsModule } from './nats.module.js';
 export { ResourceServiceModule, type ResourceServiceSettings } from './resource-service.module.js';
 export type { OAuthEndpoints } from './oauth-errors.js';
 export {

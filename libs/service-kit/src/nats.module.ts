@@ -1,22 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { connectNats, type NatsChange, type NatsLink } from '#trust/nats';
 import type { HealthCheck } from './health.js';
-import { createLogger } from './logging.js';
-import { connectNats, type NatsLink } from './nats.js';
+import { createLogger, type Logger } from './logging.js';
+import { eventLine } from './security-events.js';
 import type { HttpSettings, NatsSettings } from './setting-groups.js';
 
 /** Injection token of the service's {@link NatsLink}. */
 export const NATS_LINK = Symbol('nats-link');
-
-/**
- * The name of this process among the instances of its service. It has no dots, because dots separate the parts of a
- * subject.
- */
-export const instanceName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`.replace(
-  /[^\w-]/g,
-  '-',
-);
 
 /** The connection to NATS with the service's own nkey. It is drained and closed after everything that uses it. */
 @Module({})
@@ -25,16 +15,10 @@ export class NatsModule implements OnApplicationShutdown {
     service: string,
     { natsUrl, natsNkeySeed, logLevel }: NatsSettings & Pick<HttpSettings, 'logLevel'>,
   ): DynamicModule {
+    const log = natsLog(createLogger({ service, level: logLevel }));
     const link = {
       provide: NATS_LINK,
-      useFactory: () =>
-        connectNats({
-          servers: natsUrl,
-          nkeySeed: natsNkeySeed,
-          name: instanceName,
-          inboxPrefix: `_INBOX_${service}`,
-          logger: createLogger({ service, level: logLevel }),
-        }),
+      useFactory: () => connectNats({ servers: natsUrl, nkeySeed: natsNkeySeed, service, log }),
     };
     return { module: NatsModule, global: true, providers: [link], exports: [NATS_LINK] };
   }
@@ -44,6 +28,17 @@ export class NatsModule implements OnApplicationShutdown {
   onApplicationShutdown(): Promise<void> {
     return this.link.close();
   }
+}
+
+/** Logs the changes of the connection. Those that are security events are lines of {@link eventLine}. */
+function natsLog(logger: Pick<Logger, 'info' | 'warn'>) {
+  return (change: NatsChange): void => {
+    const { event, message } = change;
+    if (event === undefined) logger.warn({}, message);
+    else if (event === 'nats.connected') logger.info(eventLine(event, { server: change.server }), message);
+    else if (event === 'nats.restored') logger.info(eventLine(event, {}), message);
+    else logger.warn(eventLine(event, {}), message);
+  };
 }
 
 /**

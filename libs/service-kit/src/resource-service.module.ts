@@ -2,14 +2,14 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import type { NatsLink } from '#trust/nats';
 import { KeyRing, trustCheck, TrustModule } from '#trust/nest';
 import { TrustMetricsModule } from '#trust/nest/metrics';
 import type { Entities } from './database.js';
 import { databaseModule } from './database.module.js';
 import { databaseCheck } from './database-check.js';
 import { HealthModule } from './health.js';
-import { natsCheck, NatsModule, NATS_LINK, instanceName } from './nats.module.js';
-import type { NatsLink } from './nats.js';
+import { natsCheck, NatsModule, NATS_LINK } from './nats.module.js';
 import { RESOURCE_FACTS, ResourceMetadataController, type ResourceFacts } from './resource-metadata.js';
 import type { databaseSettings, httpSettings, natsSettings, verifierSettings } from './setting-groups.js';
 import type { Settings, SettingsDefinition } from './settings.js';
@@ -49,7 +49,7 @@ export class ResourceServiceModule {
         NatsModule.forRoot(service, settings),
         TrustModule.forRootAsync({
           inject: [NATS_LINK],
-          useFactory: ({ connection, firstAttempt }: NatsLink) => ({
+          useFactory: (nats: NatsLink) => ({
             issuer,
             resourceUrl,
             issuerFetchUrl: settings.issuerFetchUrl,
@@ -58,7 +58,7 @@ export class ResourceServiceModule {
             maxLifetimeSeconds: settings.maxTokenSeconds,
             statementFile: settings.trustStatementFile,
             decryptionKey: settings.tokenDecryptionKey,
-            nats: { connection, firstAttempt, service, instance: instanceName },
+            nats,
           }),
         }),
         TrustMetricsModule,

@@ -6,13 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { connectNats, type NatsLink } from '#service-kit';
 import { KEYSET_MEDIA_TYPE, KEYSET_PATH, KEYSET_SUBJECT, revocationSubject } from '#statements';
 import { createTestIssuer, serve, type TestIssuer, type TestNats } from '#testing';
+import { connectNats, type NatsLink } from '#trust/nats';
 import { SERVICE } from '../ways/public-key.js';
 import { TOKEN_SECONDS, type FactsOf } from '../ways/way.js';
 
-const logger = { info: () => undefined, warn: () => undefined };
 /** auth takes 5 s. Here nobody wants to wait at the start. */
 const STATEMENT_EVERY_MS = 1_000;
 
@@ -31,8 +30,8 @@ export class Issuer {
     const issuer = new Issuer(nats);
     issuer.server = await serve(issuer.listener);
     issuer.signer = createTestIssuer({ issuer: issuer.url });
-    const login = { servers: nats.url, nkeySeed: nats.nkeySeed('auth') };
-    issuer.link = connectNats({ ...login, name: 'auth', inboxPrefix: '_INBOX_auth', logger });
+    const service = 'auth';
+    issuer.link = connectNats({ servers: nats.url, nkeySeed: nats.nkeySeed(service), service });
     issuer.connection = await issuer.link.connection;
     issuer.timer = setInterval(() => issuer.publishStatement(), STATEMENT_EVERY_MS);
     issuer.publishStatement();

@@ -4,16 +4,15 @@
  * logout are at the issuer, because no instance can sign.
  */
 import { setTimeout } from 'node:timers/promises';
-import { connectNats } from '#service-kit';
 import { readAnchor } from '#statements';
 import { createVerifyAccessToken, KeyRing, StatementFeed, TrustError } from '#trust';
+import { connectNats } from '#trust/nats';
 import type { FactsOf, Way } from './way.js';
 
 /** The name of the instances at NATS, and the audience of the tokens. */
 export const SERVICE = 'orders';
 const POLL_MS = 50;
 const START_TIMEOUT_MS = 15_000;
-const logger = { info: () => undefined, warn: () => undefined };
 
 /** Resolves when it can judge tokens: a statement has arrived over NATS, and NATS was asked for earlier revocations. */
 export async function publicKey(
@@ -22,9 +21,8 @@ export async function publicKey(
 ): Promise<Way> {
   const ring = new KeyRing({ issuer, anchors: [readAnchor(anchor)] });
   const verify = createVerifyAccessToken({ ring });
-  const inboxPrefix = `_INBOX_${SERVICE}`;
-  const { connection } = connectNats({ servers: natsUrl, nkeySeed, name: SERVICE, inboxPrefix, logger });
-  const nats = { connection, service: SERVICE, instance: `instance-${instance}` };
+  const login = { service: SERVICE, instance: `instance-${instance}` };
+  const nats = connectNats({ servers: natsUrl, nkeySeed, ...login });
   new StatementFeed({ ring, fetchUrl: issuer, nats }).start();
   const giveUpAt = performance.now() + START_TIMEOUT_MS;
   while (!ring.isPushed() || ring.revocations.fault() !== undefined) {

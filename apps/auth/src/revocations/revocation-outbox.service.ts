@@ -8,8 +8,9 @@ import {
 } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
-import { NATS_LINK, securityEvent, type NatsLink } from '#service-kit';
+import { NATS_LINK, securityEvent } from '#service-kit';
 import { inSlices, KeyRing, onlyChanges, shareRuns } from '#trust';
+import type { NatsLink } from '#trust/nats';
 import { RevocationPublisher, type RevocationStream } from './revocation-publisher.js';
 import type { RevocationRecord } from './revocation.entity.js';
 import { RevocationsService } from './revocations.service.js';

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { DataSource } from 'typeorm';
-import type { NatsLink } from '#service-kit';
 import { readAnchor } from '#statements';
 import { createTestIssuer } from '#testing';
 import { KeyRing, SLICE } from '#trust';
+import type { NatsLink } from '#trust/nats';
 import { RevocationOutbox } from './revocation-outbox.service.js';
 import type { RevocationsService } from './revocations.service.js';
 

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { NATS_LINK, type NatsLink } from '#service-kit';
+import { NATS_LINK } from '#service-kit';
 import { KeyRing } from '#trust';
+import type { NatsLink } from '#trust/nats';
 import { ProvenStatement } from '../key-set/proven-statement.js';
 import { NewestStatement, type IssuedStatement } from '../key-set/newest-statement.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';

@@ -9,9 +9,10 @@ import {
 } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DataSource } from 'typeorm';
-import { instanceName, NATS_LINK, type NatsLink } from '#service-kit';
+import { NATS_LINK } from '#service-kit';
 import { ACK_SUBJECTS, ackSubject } from '#statements';
 import type { KeyRing } from '#trust';
+import { instanceName, type NatsLink } from '#trust/nats';
 import { VerifierPinsService } from './verifier-pins.service.js';
 import { SERVICE } from '../config.js';
 import { NewestStatement } from '../key-set/newest-statement.js';

@@ -3,18 +3,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { createUser } from '@nats-io/nkeys';
 import type { TestNats } from '#testing';
 import { eventually, freePort, startTestNats } from '#testing';
-import type { NatsLink, NatsOptions } from './nats.js';
-import { connectNats } from './nats.js';
+import { connectNats, type NatsChange, type NatsLink, type NatsOptions } from './connect-nats.js';
 
 let server: TestNats;
 let link: NatsLink | undefined;
 let messages: string[] = [];
 let events: unknown[] = [];
-const write = (facts: object, message?: string) => {
-  messages.push(message ?? '');
-  if ('event' in facts) events.push(facts.event);
+const log = ({ message, event }: NatsChange) => {
+  messages.push(message);
+  if (event !== undefined) events.push(event);
 };
-const logger = { info: write, warn: write } as NatsOptions['logger'];
 
 beforeAll(async () => {
   server = await startTestNats();
@@ -31,9 +29,8 @@ const open = (over: Partial<NatsOptions> = {}) =>
   (link = connectNats({
     servers: server.url,
     nkeySeed: server.nkeySeed('orders'),
-    name: 'orders',
-    inboxPrefix: '_INBOX_orders',
-    logger,
+    service: 'orders',
+    log,
     ...over,
   }));
 
@@ -80,6 +77,38 @@ describe('connectNats', () => {
     await eventually(() => messages.length > 0);
     expect(messages).toEqual(['NATS cannot be reached; still trying: Authorization Violation']);
     expect(state()).toBe('connecting');
+  });
+
+  it.each([
+    ['a seed that is none', { nkeySeed: 'SUAB' }, 'nkeySeed is not the seed of an nkey'],
+    ['no seed', { nkeySeed: '' }, 'nkeySeed is not the seed of an nkey'],
+    [
+      'a service with a dot',
+      { service: 'a.b' },
+      'service not allowed: "a.b". Expected: letters, digits, _ and -',
+    ],
+    [
+      'an instance with a space',
+      { instance: 'a b' },
+      'instance not allowed: "a b". Expected: letters, digits, _ and -',
+    ],
+    ['an empty service', { service: '' }, 'service not allowed: "". Expected: letters, digits, _ and -'],
+  ])('refuses %s at once', (_, over, message) => {
+    expect(() => open(over)).toThrow(message);
+  });
+
+  it('takes a seed with the end of its line', async () => {
+    await open({ nkeySeed: `${server.nkeySeed('orders')}\n` }).connection;
+    expect(messages).toEqual(['NATS connected']);
+  });
+
+  it('is connected although the log throws', async () => {
+    const broken = () => {
+      throw new Error('the log is full');
+    };
+    const { connection, state } = open({ log: broken });
+    await connection;
+    expect(state()).toBe('connected');
   });
 
   it('does not connect without TLS if its URL says tls', async () => {
@@ -130,7 +159,7 @@ describe('connectNats', () => {
   });
 
   it('sends what was published before it closes', async () => {
-    const auth = open({ nkeySeed: server.nkeySeed('auth'), inboxPrefix: '_INBOX_auth' });
+    const auth = open({ nkeySeed: server.nkeySeed('auth'), service: 'auth' });
     const received: string[] = [];
     const authConnection = await auth.connection;
     authConnection.subscribe('trust.ack.>', {

@@ -1,27 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NatsConnection } from '@nats-io/transport-node';
-import { nkeyAuthenticator } from '@nats-io/transport-node';
-import type { Logger } from './logging.js';
+import { nkeyAuthenticator, type Authenticator, type NatsConnection } from '@nats-io/transport-node';
+import { neverThrowing } from '../never-throwing.js';
+import type { FeedNats } from '../statement-feed.js';
 import { connect } from './nats-transport.js';
-import { eventLine } from './security-events.js';
 
 /** The address of NATS, and the login of the service. */
 export interface NatsOptions {
+  /** `nats://host:port` or `tls://host:port`. */
   readonly servers: string | string[];
+  /** The seed of the account's nkey (`SU…`). */
   readonly nkeySeed: string;
-  /** Shown in the server's monitoring. */
-  readonly name: string;
+  /** The name of the service in its subjects. Its account may receive replies below `_INBOX_<service>` only. */
+  readonly service: string;
   /**
-   * The prefix of the subjects for replies, for example `_INBOX_orders`. Each account may subscribe only to its own.
+   * The name of this process among the instances of its service: letters, digits, `_` and `-`. Default:
+   * {@link instanceName}.
    */
-  readonly inboxPrefix: string;
-  readonly logger: Pick<Logger, 'info' | 'warn'>;
+  readonly instance?: string;
+  /** Receives each change once. Default: nobody. */
+  readonly log?: (change: NatsChange) => void;
 }
+
+/** A change of the connection: its security event, and a message for people. */
+export type NatsChange =
+  | { readonly event: 'nats.connected'; readonly server: string; readonly message: string }
+  | { readonly event: 'nats.lost' | 'nats.restored'; readonly message: string }
+  | { readonly event?: undefined; readonly message: string };
+
+/**
+ * The name of this process. It has no dots, because dots separate the parts of a subject.
+ */
+export const instanceName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`.replace(
+  /[^\w-]/g,
+  '-',
+);
 
 type NatsState = 'connecting' | 'connected' | 'disconnected' | 'closed';
 
-/** A connection that may not exist yet. */
-export interface NatsLink {
+/** A connection that may not exist yet. The `nats` of a verifier's settings. */
+export interface NatsLink extends FeedNats {
   /** Resolves with the first connection, which then reconnects by itself. Rejects only if closed before. */
   readonly connection: Promise<NatsConnection>;
   /** Whether the first attempt to connect succeeded. Resolves when it has ended, after 3 s for each address at most. */
@@ -42,8 +61,19 @@ const drainTimeoutMs = 2000;
 /**
  * Connects in the background and never gives up: a service starts without NATS, and tries again after a refused nkey or
  * with a dead server. It notices within 15 s that a server does not answer any more. Each change is logged once.
+ *
+ * @throws Error at once, if the seed is not one of an nkey, or a name cannot be a part of a subject
  */
-export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): NatsLink {
+export function connectNats({
+  servers,
+  nkeySeed,
+  service,
+  instance = instanceName,
+  log: givenLog = () => undefined,
+}: NatsOptions): NatsLink {
+  const log = neverThrowing(givenLog);
+  const authenticator = readSeed(nkeySeed);
+  requirePartsOfSubject({ service, instance });
   const stopped = new AbortController();
   let state: NatsState = 'connecting';
   let endFirstAttempt!: (succeeded: boolean) => void;
@@ -51,10 +81,13 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
 
   const attempt = () =>
     connect({
-      ...options,
+      servers,
       // Without this, the client would also accept a server that offers no TLS.
-      ...(isTls(options.servers) && { tls: {} }),
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(nkeySeed)),
+      ...(isTls(servers) && { tls: {} }),
+      // Shown in the server's monitoring.
+      name: instance,
+      inboxPrefix: `_INBOX_${service}`,
+      authenticator,
       timeout: 3000,
       pingInterval: 5000,
       maxPingOut: 2,
@@ -73,7 +106,7 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
       } catch (error) {
         const problem = (error as Error).message;
         endFirstAttempt(false);
-        if (problem !== told) logger.warn({}, `NATS cannot be reached; still trying: ${problem}`);
+        if (problem !== told) log({ message: `NATS cannot be reached; still trying: ${problem}` });
         told = problem;
       }
       await delay(retryEveryMs, undefined, { signal: stopped.signal }).catch(() => undefined);
@@ -85,10 +118,10 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
     for await (const { type } of connection.status()) {
       if (type === 'disconnect' && state === 'connected') {
         state = 'disconnected';
-        logger.warn(eventLine('nats.lost', {}), 'NATS connection lost');
+        log({ event: 'nats.lost', message: 'NATS connection lost' });
       } else if (type === 'reconnect' && state === 'disconnected') {
         state = 'connected';
-        logger.info(eventLine('nats.restored', {}), 'NATS connection restored');
+        log({ event: 'nats.restored', message: 'NATS connection restored' });
       }
     }
   };
@@ -96,7 +129,7 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
   const connection = firstConnection().then((connected) => {
     endFirstAttempt(true);
     if (state === 'connecting') state = 'connected';
-    logger.info(eventLine('nats.connected', { server: connected.getServer() }), 'NATS connected');
+    log({ event: 'nats.connected', server: connected.getServer(), message: 'NATS connected' });
     void follow(connected);
     return connected;
   });
@@ -114,5 +147,32 @@ export function connectNats({ logger, nkeySeed, ...options }: NatsOptions): Nats
     await Promise.race([drained, delay(drainTimeoutMs, undefined, { ref: false })]);
     await connected.close();
   };
-  return { connection, firstAttempt, state: () => state, close: () => (closing ??= close()) };
+  return {
+    connection,
+    firstAttempt,
+    service,
+    instance,
+    state: () => state,
+    close: () => (closing ??= close()),
+  };
+}
+
+/** @throws Error that does not quote the seed */
+function readSeed(seed: string): Authenticator {
+  const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed.trim()));
+  try {
+    // Otherwise each attempt to connect would fail, and it would look as if the server refused the nkey.
+    void authenticator('any text');
+  } catch {
+    throw new Error('nkeySeed is not the seed of an nkey');
+  }
+  return authenticator;
+}
+
+/** @throws Error */
+function requirePartsOfSubject(options: Readonly<Record<string, string>>): void {
+  for (const [option, value] of Object.entries(options)) {
+    if (!/^[\w-]+$/.test(value))
+      throw new Error(`${option} not allowed: ${JSON.stringify(value)}. Expected: letters, digits, _ and -`);
+  }
 }
