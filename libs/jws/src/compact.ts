@@ -59,20 +59,32 @@ export function parseCompact(
   };
 }
 
+/** A parsed header, and its segment. */
+interface KnownHeader {
+  readonly segment: string;
+  readonly header: JsonObject;
+}
+
 /** Parsed headers by their segment. An issuer signs many tokens with one header. */
-const headers = new Map<string, JsonObject>();
+const headers = new Map<string, KnownHeader>();
+/** Comparing is cheaper than hashing, and the next token mostly has the same header. */
+let latest: KnownHeader | undefined;
 const MAX_HEADERS = 100;
 const MAX_HEADER_LENGTH = 512;
 
 function readHeader(segment: string): JsonObject {
-  const known = headers.get(segment);
-  if (known) return known;
+  const known = latest?.segment === segment ? latest : headers.get(segment);
+  if (known) {
+    latest = known;
+    return known.header;
+  }
   const header = Object.freeze(parseJsonObject(decodeBase64url(segment, 'header'), 'header'));
   if (segment.length > MAX_HEADER_LENGTH) return header;
   // Anybody can send any header. A flood of them costs the others one more parsing.
   if (headers.size >= MAX_HEADERS) headers.clear();
   // A copy: a part of a string keeps the whole of it in memory.
-  headers.set(Buffer.from(segment, 'latin1').toString('latin1'), header);
+  const copy = Buffer.from(segment, 'latin1').toString('latin1');
+  headers.set(copy, { segment: copy, header });
   return header;
 }
 

@@ -35,6 +35,42 @@ describe('parseJsonObject', () => {
     expect(() => parse(text)).toThrow(new JwsError('malformed', 'it has a member name twice'));
   });
 
+  test('finds a name that came twice wherever white space and values stand', () => {
+    const space = fc.constantFrom('', '', '', ' ', '\n', '\t', '\r');
+    const name = fc.constantFrom('a', 'b', ':', ':a', '', ' ', 'a"', '\\', '{', '__proto__', '1', 'ä');
+    const { value } = fc.letrec<{ value: { text: string; repeats: boolean } }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc
+          .constantFrom('1', '":"', '":a"', '"a\\":"', '""', 'null')
+          .map((text) => ({ text, repeats: false })),
+        fc.array(tie('value'), { maxLength: 3 }).map((values) => ({
+          text: `[${values.map(({ text }) => text).join(',')}]`,
+          repeats: values.some(({ repeats }) => repeats),
+        })),
+        fc
+          .array(fc.record({ name, value: tie('value'), before: space, after: space }), { maxLength: 4 })
+          .map((members) => ({
+            text: `{${members.map((m) => `${m.before}${JSON.stringify(m.name)}${m.after}:${m.value.text}`).join(',')}}`,
+            repeats:
+              new Set(members.map((member) => member.name)).size < members.length ||
+              members.some((member) => member.value.repeats),
+          })),
+      ),
+    }));
+    const counts = { repeats: 0, none: 0 };
+    fc.assert(
+      fc.property(fc.record({ name, inside: value, after: space }), ({ name, inside, after }) => {
+        const text = `{${JSON.stringify(name)}${after}:${inside.text}}`;
+        counts[inside.repeats ? 'repeats' : 'none'] += 1;
+        if (inside.repeats) expect(() => parse(text)).toThrow('has a member name twice');
+        else expect(parse(text)).toEqual(JSON.parse(text));
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(Math.min(counts.repeats, counts.none)).toBeGreaterThan(100);
+  });
+
   test.each([
     ['with few brackets', `{"x":"${'x'.repeat(2_000)}","a":1,"a":2}`],
     ['with many brackets', `{"x":[${Array(300).fill('{}').join(',')},"${'x'.repeat(2_000)}"],"a":1,"a":2}`],

@@ -109,10 +109,8 @@ export function actorsOf({ act }: Pick<AccessTokenClaims, 'act'>): string[] {
   return subs;
 }
 
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const member of Object.values(value)) deepFreeze(member);
-    Object.freeze(value);
-  }
-  return value;
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value) as unknown[])
+    if (typeof member === 'object' && member !== null) deepFreeze(member);
+  return Object.freeze(value);
 }

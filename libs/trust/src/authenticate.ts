@@ -19,7 +19,7 @@ export interface AuthenticatorOptions {
 }
 
 /** `unconfirmed`: the further check could not be made. */
-type Outcome = TrustErrorCode | 'accepted' | 'unconfirmed';
+type Refused = TrustErrorCode | 'unconfirmed';
 
 /**
  * Judges requests: reads the bearer token from the header fields, decrypts it if tokens are encrypted here, and verifies
@@ -29,7 +29,8 @@ type Outcome = TrustErrorCode | 'accepted' | 'unconfirmed';
  * ({@link createUnknownKidRetry}).
  */
 export class Authenticator {
-  private readonly outcomes = new Map<Outcome, number>();
+  private accepted = 0;
+  private readonly refused = new Map<Refused, number>();
   /** Makes an attempt, and makes it again if the issuer had to be asked for the key. */
   readonly retryUnknownKid: ReturnType<typeof createUnknownKidRetry>;
 
@@ -46,7 +47,7 @@ export class Authenticator {
     if (this.options.furtherCheck) return undefined;
     const token = likelyBearerToken(request);
     const claims = token === undefined ? undefined : this.options.verify.recall(token, expected);
-    if (claims) this.count('accepted');
+    if (claims) this.accepted += 1;
     return claims;
   }
 
@@ -66,17 +67,19 @@ export class Authenticator {
         // The key may have been revoked during the further check.
         claims = this.verify(token, expected);
       }
-      this.count('accepted');
+      this.accepted += 1;
       return claims;
     } catch (error) {
-      this.count(error instanceof TrustError ? error.code : 'unconfirmed');
+      const code = error instanceof TrustError ? error.code : 'unconfirmed';
+      this.refused.set(code, (this.refused.get(code) ?? 0) + 1);
       throw error;
     }
   }
 
   /** Returns how many requests had each outcome since the start. */
   counts(): Record<string, number> {
-    return Object.fromEntries(this.outcomes);
+    const refused = Object.fromEntries(this.refused);
+    return this.accepted === 0 ? refused : { accepted: this.accepted, ...refused };
   }
 
   private async decrypt(sent: string): Promise<DecryptedToken> {
@@ -102,10 +105,6 @@ export class Authenticator {
     } catch (error) {
       throw asRefusal(error);
     }
-  }
-
-  private count(outcome: Outcome): void {
-    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
   }
 }
 

@@ -2,15 +2,21 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { PublishedKey } from '#statements';
 import type { AccessTokenClaims } from './access-token-claims.js';
-import { VerifiedTokens } from './verified-tokens.js';
+import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
 
 const KEY = {} as PublishedKey;
-const verified = (token: string, key = KEY) => ({
+const verified = (token: string, key = KEY): VerifiedToken => ({
   token,
+  decrypted: undefined,
   key,
   claims: { jti: token } as AccessTokenClaims,
-  scopes: [],
+  audience: 'orders',
+  validFrom: 0,
+  validUntil: 1,
+  scopes: new Set(),
   notRevokedAt: 0,
+  slot: -1,
+  used: false,
 });
 const tail = (name: string) => name.padStart(32, '-');
 

@@ -4,10 +4,12 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { JwsError, parseCompact, readPayload, verifySignature, type JsonObject } from '#jws';
+import type { PublishedKey } from '#statements';
 import { readClaims, type AccessTokenClaims } from './access-token-claims.js';
 import { numericDate, systemClock, type Clock } from './clock.js';
 import { readDecryptionKey } from './encryption-key.js';
 import type { KeyRing } from './key-ring.js';
+import { createScopeSets } from './scope-sets.js';
 import { createDecryptToken, type DecryptedToken } from './token-decryption.js';
 import { TrustError } from './trust-error.js';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
@@ -112,6 +114,7 @@ export function createVerifyAccessToken({
   requireRange({ maxTokenBytes }, 1, Infinity);
   requireRange({ cacheSize }, 0, 2 ** 24);
   const remembered = new VerifiedTokens(cacheSize);
+  const scopesOf = createScopeSets();
   const decryptToken =
     decryptionKey && createDecryptToken(readDecryptionKey(decryptionKey), { maxBytes: maxTokenBytes });
 
@@ -173,10 +176,24 @@ export function createVerifyAccessToken({
         decrypted,
         key,
         claims,
-        scopes: claims.scope?.split(' ') ?? [],
+        audience: claims.aud,
+        ...validity(claims, key),
+        scopes: scopesOf(claims.scope),
         notRevokedAt: undefined,
+        slot: -1,
+        used: false,
       };
     });
+  }
+
+  /** The times between which {@link faultOfTimes} finds nothing. */
+  function validity({ exp, iat, nbf = iat }: AccessTokenClaims, { verifyUntil = Infinity }: PublishedKey) {
+    const never = exp - iat > maxLifetimeSeconds || exp <= iat || exp > verifyUntil;
+    if (never) return { validFrom: 1, validUntil: 0 };
+    return {
+      validFrom: Math.max(iat, nbf) - clockSkewSeconds,
+      validUntil: Math.min(exp + clockSkewSeconds, verifyUntil),
+    };
   }
 
   /** Finds what makes this service refuse the token now, on any route. */
@@ -185,12 +202,14 @@ export function createVerifyAccessToken({
     { audience }: Expectation,
     now: number,
   ): TrustError | undefined {
-    if (audience !== undefined && verified.claims.aud !== audience)
+    if (audience !== undefined && verified.audience !== audience)
       return new TrustError('wrong_audience', 'aud is another service');
     return faultOfTimes(verified, now) ?? faultOfRevocation(verified, ring);
   }
 
-  function faultOfTimes({ claims, key }: VerifiedToken, now: number): TrustError | undefined {
+  function faultOfTimes(verified: VerifiedToken, now: number): TrustError | undefined {
+    if (now >= verified.validFrom && now < verified.validUntil) return undefined;
+    const { claims, key } = verified;
     const { exp, iat, nbf = iat } = claims;
     if (now >= exp + clockSkewSeconds) return new TrustError('expired', 'exp has passed');
     if (now < Math.max(iat, nbf) - clockSkewSeconds)
@@ -203,15 +222,27 @@ export function createVerifyAccessToken({
   }
 
   /** Finds what makes only this route refuse the token. */
-  function faultOfCall({ claims, scopes }: VerifiedToken, expected: Expectation): TrustError | undefined {
-    if (expected.strict && !ring.revocations.isFresh())
+  function faultOfCall(verified: VerifiedToken, expected: Expectation): TrustError | undefined {
+    const { strict, actor, scopes } = expected;
+    if (strict && !ring.revocations.isFresh())
       return new TrustError('trust_stale', 'the revocation view is not fresh');
-    if (expected.actor !== undefined && (claims.sid === undefined || claims.act?.sub !== expected.actor))
-      return new TrustError('wrong_actor', `${expected.actor} does not act for a session with it`);
-    const missing = expected.scopes?.filter((scope) => !scopes.includes(scope));
-    if (missing?.length) return new TrustError('insufficient_scope', `lacks ${missing.join(' ')}`);
+    if (actor !== undefined && !isActedBy(actor, verified.claims))
+      return new TrustError('wrong_actor', `${actor} does not act for a session with it`);
+    if (scopes && lacks(verified, scopes)) {
+      const missing = scopes.filter((scope) => !verified.scopes.has(scope));
+      return new TrustError('insufficient_scope', `lacks ${missing.join(' ')}`);
+    }
     return undefined;
   }
+}
+
+function isActedBy(client: string, { sid, act }: AccessTokenClaims): boolean {
+  return sid !== undefined && act?.sub === client;
+}
+
+function lacks({ scopes }: VerifiedToken, required: readonly string[]): boolean {
+  for (const scope of required) if (!scopes.has(scope)) return true;
+  return false;
 }
 
 function refuse(fault: TrustError | undefined): void {
