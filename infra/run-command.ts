@@ -13,8 +13,16 @@ export async function runCommand(main: () => Promise<number | void>): Promise<vo
   }
 }
 
-/** Reads the arguments of a command. @throws SetupError `bad_argument`, with the usage */
+/**
+ * Reads the arguments of a command. With `--help` it prints the usage, and ends the process.
+ *
+ * @throws SetupError `bad_argument`, with the usage
+ */
 export function readArguments<T>(usage: string, read: () => T): T {
+  if (process.argv.includes('--help')) {
+    console.log(`Usage: ${usage}`);
+    process.exit(0);
+  }
   try {
     return read();
   } catch (cause) {

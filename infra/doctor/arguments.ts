@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultStateDir } from '../local/state-dir.js';
+import { readArguments as read } from '../run-command.js';
 import { SetupError } from '../system/setup-error.js';
 import {
   compositionEnvironments,
@@ -28,7 +29,7 @@ export interface DoctorArguments {
 
 /** Reads the command line. @throws SetupError `bad_argument`, with the usage. */
 export function readArguments(args: readonly string[], environment: NodeJS.ProcessEnv): DoctorArguments {
-  try {
+  return read(usage, () => {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
@@ -55,7 +56,5 @@ export function readArguments(args: readonly string[], environment: NodeJS.Proce
       return localEnvironments(resolve(stateDir ?? defaultStateDir));
     };
     return { environments, accepted: accept, nodeVersion: node };
-  } catch (cause) {
-    throw new SetupError('bad_argument', `${(cause as Error).message}.\nUsage: ${usage}`, { cause });
-  }
+  });
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readArguments as read } from '../run-command.js';
 import { defaultPortBase, services } from '../system/services.js';
-import { SetupError } from '../system/setup-error.js';
 import { defaultStateDir } from './state-dir.js';
 
 /** What the command line of `npm start` and `npm run dev` says. */
@@ -17,7 +17,8 @@ export interface LaunchArguments {
 
 /** Reads the arguments of a command. @throws SetupError `bad_argument`, with the usage of the command. */
 export function readArguments(command: string, args: string[]): LaunchArguments {
-  try {
+  const usage = `${command} [-- --port-base 3000 --state-dir .signet --encrypt-tokens-for SERVICE --without SERVICE]`;
+  return read(usage, () => {
     const { values } = parseArgs({
       args,
       options: {
@@ -34,10 +35,7 @@ export function readArguments(command: string, args: string[]): LaunchArguments 
       encryptTokensFor: readServices('--encrypt-tokens-for', values['encrypt-tokens-for'], verifiers),
       without: readServices('--without', values.without, services),
     };
-  } catch (cause) {
-    const usage = `${command} [-- --port-base 3000 --state-dir .signet --encrypt-tokens-for SERVICE --without SERVICE]`;
-    throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
-  }
+  });
 }
 
 function readPortBase(given: string): number {

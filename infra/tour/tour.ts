@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { readCredentials, secretPaths } from '../system/secrets.js';
 import { defaultPortBase, services, type ServiceRow } from '../system/services.js';
 import { defaultStateDir, readRunning } from '../local/state-dir.js';
+import { readArguments } from '../run-command.js';
 import { SetupError } from '../system/setup-error.js';
 import { painter } from './presentation.js';
 import { runTour, type TourOptions } from './story.js';
@@ -29,7 +30,7 @@ try {
 }
 
 async function findSystem(): Promise<Pick<TourOptions, 'urls' | 'admin' | 'replicas' | 'clientKeyFile'>> {
-  const { portBase, stateDir, scheme, replicated } = readArguments();
+  const { portBase, stateDir, scheme, replicated } = argumentsOf();
   const urls = portBase === undefined ? urlsOfRunning(stateDir) : urlsAt(portBase, scheme);
   for (const url of Object.values(urls)) await requireAnswer(url);
   const file = secretPaths.credentials(stateDir);
@@ -49,8 +50,8 @@ interface Arguments {
   replicated: boolean;
 }
 
-function readArguments(): Arguments {
-  try {
+function argumentsOf(): Arguments {
+  return readArguments(usage, () => {
     const { values } = parseArgs({
       options: {
         'port-base': { type: 'string' },
@@ -70,9 +71,7 @@ function readArguments(): Arguments {
       scheme: values.https ? 'https' : 'http',
       replicated: values.replicas,
     };
-  } catch (cause) {
-    throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
-  }
+  });
 }
 
 function urlsOfRunning(stateDir: string): TourOptions['urls'] {

@@ -179,6 +179,10 @@ function reasonOf(error: unknown): string {
 }
 
 function argumentsOrExit(): KeyArguments {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${USAGE}\n`);
+    process.exit(0);
+  }
   try {
     return readArguments(process.argv.slice(2));
   } catch (error) {

@@ -20,6 +20,7 @@ function setUp() {
     isAway: false,
     /** Subjects whose requests fail while the others are answered. */
     failing: new Set<string>(),
+    fault: () => 'timeout',
     deliver: undefined as Deliver | undefined,
   };
   const connection = {
@@ -32,7 +33,7 @@ function setUp() {
       expect(subject).toBe('$JS.API.DIRECT.GET.REVOCATIONS');
       const { last_by_subj: wanted } = JSON.parse(body) as { last_by_subj: string };
       asked.push(wanted);
-      if (nats.isAway || nats.failing.has(wanted)) throw new Error('timeout');
+      if (nats.isAway || nats.failing.has(wanted)) throw new Error(nats.fault());
       const jws = nats.stored.get(wanted);
       return jws === undefined ? { ...messageOf(''), headers: { code: 404 } } : messageOf(jws);
     },
@@ -193,6 +194,19 @@ describe('what is missing', () => {
     expect(view.facts()).toMatchObject({ missing: 0, accepted: 4 });
     expect(view.highestKnown).toBe(19);
     expect(asked).toHaveLength(1 + 4 * 16);
+  });
+
+  test('that cannot be asked for is told once, although NATS names another subject for the reply each time', async () => {
+    const { feed, nats, tell, log } = setUp();
+    let replies = 0;
+    nats.fault = () => `Permissions Violation for Subscription to "_INBOX_orders.R${(replies += 1)}.*"`;
+    nats.isAway = true;
+    tell(1);
+    await feed.repair();
+    await feed.repair();
+    expect(replies).toBe(2);
+    const fault = 'Permissions Violation for Subscription to "_INBOX_orders.>"';
+    expect(log).toEqual([`missing revocations cannot be fetched: ${fault}`]);
   });
 
   test('that cannot be asked for is told once, until it could', async () => {

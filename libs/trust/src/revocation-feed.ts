@@ -11,6 +11,7 @@ import {
   revocationSubject,
 } from '#statements';
 import type { Clock } from './clock.js';
+import { natsMessageOf } from './message-of.js';
 import { onlyChanges } from './only-changes.js';
 import { Refusals, type Refusal } from './refusals.js';
 import type { RevocationView } from './revocations.js';
@@ -46,7 +47,7 @@ export class RevocationFeed {
     this.connection = connection;
     this.subscription = connection.subscribe(REVOCATION_SUBJECTS, {
       callback: (error, message) => {
-        if (error) this.log(`revocations cannot be received over NATS: ${error.message}`);
+        if (error) this.log(`revocations cannot be received over NATS: ${natsMessageOf(error)}`);
         else this.offer(message);
       },
     });
@@ -63,7 +64,7 @@ export class RevocationFeed {
   readonly repair = shareRuns(() =>
     this.fetchMissing().then(
       () => this.report(undefined),
-      (error: Error) => this.report(error.message),
+      (error: unknown) => this.report(natsMessageOf(error)),
     ),
   );
 
@@ -77,7 +78,7 @@ export class RevocationFeed {
     do {
       known = this.view.highestKnown;
       const numbers = Array.from({ length: AHEAD }, (_n, index) => known + 1 + index);
-      await this.fetch(numbers).catch((error: Error) => this.report(error.message));
+      await this.fetch(numbers).catch((error: unknown) => this.report(natsMessageOf(error)));
     } while (this.view.highestKnown > known);
     this.view.caughtUp();
   }

@@ -8,7 +8,7 @@ import { ackSubject, KEYSET_DIRECT_GET, KEYSET_PATH, KEYSET_SUBJECT, MAX_STATEME
 import { readBoundedBody } from './bounded-body.js';
 import { systemClock, type Clock } from './clock.js';
 import type { Channel, KeyRing } from './key-ring.js';
-import { messageOf } from './message-of.js';
+import { messageOf, natsMessageOf } from './message-of.js';
 import { onlyChanges } from './only-changes.js';
 import { Refusals, type Refusal } from './refusals.js';
 import { RevocationFeed } from './revocation-feed.js';
@@ -207,7 +207,7 @@ export class StatementFeed {
 
   private readonly natsFault = (error: unknown): void => {
     if (!this.stopping.signal.aborted)
-      this.log(`statements cannot be received over NATS: ${messageOf(error)}`);
+      this.log(`statements cannot be received over NATS: ${natsMessageOf(error)}`);
   };
 
   private offerMessage(message: Msg): void {

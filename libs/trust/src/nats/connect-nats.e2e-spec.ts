@@ -80,6 +80,9 @@ describe('connectNats', () => {
   });
 
   it.each([
+    ['no address', { servers: undefined as unknown as string }, 'servers is missing: the address of NATS'],
+    ['an empty address', { servers: '' }, 'servers is missing: the address of NATS'],
+    ['no addresses', { servers: [] }, 'servers is missing: the address of NATS'],
     ['a seed that is none', { nkeySeed: 'SUAB' }, 'nkeySeed is not the seed of an nkey'],
     ['no seed', { nkeySeed: '' }, 'nkeySeed is not the seed of an nkey'],
     [

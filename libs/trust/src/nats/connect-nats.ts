@@ -62,7 +62,7 @@ const drainTimeoutMs = 2000;
  * Connects in the background and never gives up: a service starts without NATS, and tries again after a refused nkey or
  * with a dead server. It notices within 15 s that a server does not answer any more. Each change is logged once.
  *
- * @throws Error at once, if the seed is not one of an nkey, or a name cannot be a part of a subject
+ * @throws Error at once, if there is no address, the seed is not one of an nkey, or a name cannot be a part of a subject
  */
 export function connectNats({
   servers,
@@ -72,6 +72,7 @@ export function connectNats({
   log: givenLog = () => undefined,
 }: NatsOptions): NatsLink {
   const log = neverThrowing(givenLog);
+  requireServers(servers);
   const authenticator = readSeed(nkeySeed);
   requirePartsOfSubject({ service, instance });
   const stopped = new AbortController();
@@ -155,6 +156,12 @@ export function connectNats({
     state: () => state,
     close: () => (closing ??= close()),
   };
+}
+
+/** @throws Error. A setting that is missing in the environment is undefined, whatever its type says. */
+function requireServers(servers: string | string[] | undefined): void {
+  const urls = [servers ?? []].flat();
+  if (urls.length === 0 || urls.includes('')) throw new Error('servers is missing: the address of NATS');
 }
 
 /** @throws Error that does not quote the seed */
