@@ -26,7 +26,8 @@ export function readArguments<T>(usage: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw new SetupError('bad_argument', `${(cause as Error).message}. Usage: ${usage}`, { cause });
+    const space = usage.includes('\n') ? '\n' : ' ';
+    throw new SetupError('bad_argument', `${(cause as Error).message}.${space}Usage: ${usage}`, { cause });
   }
 }
 

@@ -258,7 +258,8 @@ describe('the program with NATS in the README', () => {
           NATS_URL: nats.url,
           TOKEN: issuer.token({ aud: 'orders', sid: 'session-1' }),
         },
-        stdio: ['ignore', 'pipe', 'inherit'],
+        // It warns that it cannot fetch over HTTP.
+        stdio: ['ignore', 'pipe', 'ignore'],
         timeout: 30_000,
       });
       const ended = once(program, 'close');
