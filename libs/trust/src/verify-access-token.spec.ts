@@ -249,6 +249,22 @@ describe('audience and scopes', () => {
     expect(judge(issuer.token(claims), { audience: 'orders', actor: 'orders' })).toBe(code);
   });
 
+  test.each<[string, unknown]>([
+    ['a string', 'read'],
+    ['a set', new Set(['r'])],
+    ['an iterator', ['r', 'q'].values()],
+    ['null', null],
+  ])('%s in place of a list of scopes is refused, also for a remembered token', (_what, given) => {
+    const { issuer, verify, judge } = setUp();
+    const token = issuer.token({ scope: 'r e a d' });
+    expect(judge(token)).toBe('accepted');
+    const expected = { audience: 'orders', scopes: given as string[] };
+    for (let time = 0; time < 2; time += 1) {
+      expect(judge(token, expected)).toBe('internal');
+      expect(verify.recall(token, expected)).toBeUndefined();
+    }
+  });
+
   test('each is judged anew for a remembered token', () => {
     const { issuer, judge } = setUp();
     const token = issuer.token({ scope: 'orders:read' });

@@ -228,6 +228,8 @@ export function createVerifyAccessToken({
       return new TrustError('trust_stale', 'the revocation view is not fresh');
     if (actor !== undefined && !isActedBy(actor, verified.claims))
       return new TrustError('wrong_actor', `${actor} does not act for a session with it`);
+    // Without types, a string could be given, and each of its characters would be looked up.
+    if (scopes !== undefined && !isList(scopes)) return new TrustError('internal', 'scopes is not a list');
     if (scopes && lacks(verified, scopes)) {
       const missing = scopes.filter((scope) => !verified.scopes.has(scope));
       return new TrustError('insufficient_scope', `lacks ${missing.join(' ')}`);
@@ -239,6 +241,8 @@ export function createVerifyAccessToken({
 function isActedBy(client: string, { sid, act }: AccessTokenClaims): boolean {
   return sid !== undefined && act?.sub === client;
 }
+
+const isList = (value: unknown): boolean => Array.isArray(value);
 
 function lacks({ scopes }: VerifiedToken, required: readonly string[]): boolean {
   for (const scope of required) if (!scopes.has(scope)) return true;

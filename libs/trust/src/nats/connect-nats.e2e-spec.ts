@@ -1,9 +1,13 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { createUser } from '@nats-io/nkeys';
+import { createServer as createServerKey, createUser, type KeyPair } from '@nats-io/nkeys';
 import type { TestNats } from '#testing';
 import { eventually, freePort, startTestNats } from '#testing';
 import { connectNats, type NatsChange, type NatsLink, type NatsOptions } from './connect-nats.js';
+
+/** What a setting is that nobody has set, in a program that TypeScript believes. */
+const missing = undefined as unknown as string;
+const seedOf = (key: KeyPair) => new TextDecoder().decode(key.getSeed());
 
 let server: TestNats;
 let link: NatsLink | undefined;
@@ -72,30 +76,42 @@ describe('connectNats', () => {
   });
 
   it('keeps trying with an nkey that is refused', async () => {
-    const stranger = new TextDecoder().decode(createUser().getSeed());
-    const { state } = open({ nkeySeed: stranger });
+    const { state } = open({ nkeySeed: seedOf(createUser()) });
     await eventually(() => messages.length > 0);
     expect(messages).toEqual(['NATS cannot be reached; still trying: Authorization Violation']);
     expect(state()).toBe('connecting');
   });
 
   it.each([
-    ['no address', { servers: undefined as unknown as string }, 'servers is missing: the address of NATS'],
+    ['no address', { servers: missing }, 'servers is missing: the address of NATS'],
     ['an empty address', { servers: '' }, 'servers is missing: the address of NATS'],
+    ['an address without a scheme', { servers: '127.0.0.1:4222' }, 'servers not allowed. Expected: nats://'],
+    [
+      'an address of something else',
+      { servers: ['nats://a:1', 'ws://a:2'] },
+      'servers not allowed. Expected: nats://',
+    ],
     ['no addresses', { servers: [] }, 'servers is missing: the address of NATS'],
+    ['no seed in the environment', { nkeySeed: missing }, 'nkeySeed is not the seed of an nkey (SU…)'],
+    [
+      'a seed of a server',
+      { nkeySeed: seedOf(createServerKey()) },
+      'nkeySeed is not the seed of an nkey (SU…)',
+    ],
     ['a seed that is none', { nkeySeed: 'SUAB' }, 'nkeySeed is not the seed of an nkey'],
     ['no seed', { nkeySeed: '' }, 'nkeySeed is not the seed of an nkey'],
-    [
-      'a service with a dot',
-      { service: 'a.b' },
-      'service not allowed: "a.b". Expected: letters, digits, _ and -',
-    ],
+    ['a service with a dot', { service: 'a.b' }, 'service not allowed. Expected: letters, digits, _ and -'],
     [
       'an instance with a space',
       { instance: 'a b' },
-      'instance not allowed: "a b". Expected: letters, digits, _ and -',
+      'instance not allowed. Expected: letters, digits, _ and -',
     ],
-    ['an empty service', { service: '' }, 'service not allowed: "". Expected: letters, digits, _ and -'],
+    [
+      'no service in the environment',
+      { service: missing },
+      'service not allowed. Expected: letters, digits, _ and -',
+    ],
+    ['an empty service', { service: '' }, 'service not allowed. Expected: letters, digits, _ and -'],
   ])('refuses %s at once', (_, over, message) => {
     expect(() => open(over)).toThrow(message);
   });
@@ -114,8 +130,15 @@ describe('connectNats', () => {
     expect(state()).toBe('connected');
   });
 
-  it('does not connect without TLS if its URL says tls', async () => {
-    const { state } = open({ servers: server.url.replace(/^nats:/, 'tls:') });
+  it('quotes no value that it refuses, because somebody may have mixed up the settings', () => {
+    const seed = server.nkeySeed('orders');
+    expect(() => open({ service: ` ${seed}` })).toThrow(
+      /^service not allowed\. Expected: letters, digits, _ and -$/,
+    );
+  });
+
+  it.each(['tls:', 'TLS:', ' tls:'])('does not connect without TLS if its URL says %j', async (scheme) => {
+    const { state } = open({ servers: server.url.replace(/^nats:/, scheme) });
     await eventually(() => messages.length > 0);
     expect(messages[0]).toMatch(/tls/i);
     expect(state()).toBe('connecting');

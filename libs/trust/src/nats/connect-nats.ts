@@ -53,8 +53,6 @@ export interface NatsLink extends FeedNats {
   readonly close: () => Promise<void>;
 }
 
-const isTls = (servers: string | string[]): boolean => [servers].flat().some((url) => url.startsWith('tls:'));
-
 const retryEveryMs = 500;
 const drainTimeoutMs = 2000;
 
@@ -62,7 +60,8 @@ const drainTimeoutMs = 2000;
  * Connects in the background and never gives up: a service starts without NATS, and tries again after a refused nkey or
  * with a dead server. It notices within 15 s that a server does not answer any more. Each change is logged once.
  *
- * @throws Error at once, if there is no address, the seed is not one of an nkey, or a name cannot be a part of a subject
+ * @throws Error at once, if there is no address of NATS, the seed is not one of an account, or a name cannot be a part of a
+ * subject. It quotes no value, because one may be a secret.
  */
 export function connectNats({
   servers,
@@ -72,7 +71,7 @@ export function connectNats({
   log: givenLog = () => undefined,
 }: NatsOptions): NatsLink {
   const log = neverThrowing(givenLog);
-  requireServers(servers);
+  const urls = readServers(servers);
   const authenticator = readSeed(nkeySeed);
   requirePartsOfSubject({ service, instance });
   const stopped = new AbortController();
@@ -82,9 +81,9 @@ export function connectNats({
 
   const attempt = () =>
     connect({
-      servers,
+      servers: urls,
       // Without this, the client would also accept a server that offers no TLS.
-      ...(isTls(servers) && { tls: {} }),
+      ...(urls.some((url) => url.startsWith('tls:')) && { tls: {} }),
       // Shown in the server's monitoring.
       name: instance,
       inboxPrefix: `_INBOX_${service}`,
@@ -129,8 +128,10 @@ export function connectNats({
 
   const connection = firstConnection().then((connected) => {
     endFirstAttempt(true);
-    if (state === 'connecting') state = 'connected';
-    log({ event: 'nats.connected', server: connected.getServer(), message: 'NATS connected' });
+    if (state === 'connecting') {
+      state = 'connected';
+      log({ event: 'nats.connected', server: connected.getServer(), message: 'NATS connected' });
+    }
     void follow(connected);
     return connected;
   });
@@ -158,28 +159,39 @@ export function connectNats({
   };
 }
 
-/** @throws Error. A setting that is missing in the environment is undefined, whatever its type says. */
-function requireServers(servers: string | string[] | undefined): void {
-  const urls = [servers ?? []].flat();
-  if (urls.length === 0 || urls.includes('')) throw new Error('servers is missing: the address of NATS');
-}
+// A setting that is missing in the environment is undefined, whatever its type says.
 
-/** @throws Error that does not quote the seed */
-function readSeed(seed: string): Authenticator {
-  const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed.trim()));
-  try {
-    // Otherwise each attempt to connect would fail, and it would look as if the server refused the nkey.
-    void authenticator('any text');
-  } catch {
-    throw new Error('nkeySeed is not the seed of an nkey');
-  }
-  return authenticator;
+/** Returns the addresses with their scheme in lower case. @throws Error */
+function readServers(servers: string | string[] | undefined): string[] {
+  const urls = [servers ?? []].flat().map((url) => url.trim());
+  if (urls.length === 0 || urls.includes('')) throw new Error('servers is missing: the address of NATS');
+  return urls.map((url) => {
+    const [scheme, rest] = url.split('://', 2) as [string, string?];
+    const name = scheme.toLowerCase();
+    if (rest === undefined || !['nats', 'tls'].includes(name))
+      throw new Error('servers not allowed. Expected: nats://host:port or tls://host:port');
+    return `${name}://${rest}`;
+  });
 }
 
 /** @throws Error */
-function requirePartsOfSubject(options: Readonly<Record<string, string>>): void {
+function readSeed(seed: string | undefined): Authenticator {
+  const text = typeof seed === 'string' ? seed.trim() : '';
+  const authenticator = nkeyAuthenticator(new TextEncoder().encode(text));
+  try {
+    // Otherwise each attempt to connect would fail, and it would look as if the server refused the nkey.
+    void authenticator('any text');
+    if (text.startsWith('SU')) return authenticator;
+  } catch {
+    // The error of the client is about its parts.
+  }
+  throw new Error('nkeySeed is not the seed of an nkey (SU…)');
+}
+
+/** @throws Error */
+function requirePartsOfSubject(options: Readonly<Record<string, unknown>>): void {
   for (const [option, value] of Object.entries(options)) {
-    if (!/^[\w-]+$/.test(value))
-      throw new Error(`${option} not allowed: ${JSON.stringify(value)}. Expected: letters, digits, _ and -`);
+    if (typeof value !== 'string' || !/^[\w-]+$/.test(value))
+      throw new Error(`${option} not allowed. Expected: letters, digits, _ and -`);
   }
 }
