@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultStateDir } from '../local/state-dir.js';
 import { readArguments as read } from '../run-command.js';
-import { SetupError } from '../system/setup-error.js';
 import {
   compositionEnvironments,
   environmentsInFiles,

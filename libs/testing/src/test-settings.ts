@@ -1,3 +1,4 @@
+import { createUser } from '@nats-io/nkeys';
 import type { PostgresLogin } from '../../../infra/local/postgres.js';
 import type { TestRecipient } from './test-encryption.js';
 
@@ -25,7 +26,7 @@ export function testSettings({ host, port, database, user, password }: PostgresL
     databaseConnectTimeoutMs: 3_000,
     databaseConnectionSeconds: 1_800,
     natsUrl: 'nats://127.0.0.1:1',
-    natsNkeySeed: 'none',
+    natsNkeySeed: new TextDecoder().decode(createUser().getSeed()),
     issuer: 'none',
     issuerFetchUrl: 'none',
     maxTokenSeconds: 300,
