@@ -33,7 +33,7 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
 /**
  * Whether the text has as many names as the value has members: then no name came twice. It is so for what most issuers
  * write, and much faster than the search. The names are never counted too low: without white space after a quote, each
- * name ends with `":`. A string with these characters inside, or at its begin, is counted, too. Then only the search can tell.
+ * name ends with `":`. A string that has these characters is counted, too. Then only the search can tell.
  */
 function hasAsManyNames(text: string, value: object): boolean {
   return !/"[ \t\n\r]/.test(text) && countNameEnds(text) === countMembers(value);

@@ -9,5 +9,5 @@ export function messageOf(error: unknown): string {
  * text, so that it is logged once.
  */
 export function natsMessageOf(error: unknown): string {
-  return (error as Error).message.replace(/\b(_INBOX[\w-]*)\.[^\s"]+/g, '$1.>');
+  return messageOf(error).replace(/\b(_INBOX[\w-]*)\.[^\s"]+/g, '$1.>');
 }

@@ -175,6 +175,29 @@ describe('connectNats', () => {
     }
   });
 
+  it('does not say that it is connected, when it was closed while it connected', async () => {
+    const slow = createServer((socket) => {
+      socket.write('INFO {"server_id":"slow","version":"2.14.0","max_payload":1048576,"headers":true}\r\n');
+      socket
+        .on('error', () => undefined)
+        .on('data', (sent) => {
+          if (sent.includes('PING')) setTimeout(() => socket.write('PONG\r\n'), 300);
+        });
+    });
+    await new Promise<void>((listening) => slow.listen(0, '127.0.0.1', listening));
+    try {
+      const { close, connection, state } = open({
+        servers: `nats://127.0.0.1:${(slow.address() as AddressInfo).port}`,
+      });
+      await close();
+      expect((await connection).isClosed()).toBe(true);
+      expect(state()).toBe('closed');
+      expect(messages).toEqual([]);
+    } finally {
+      slow.close();
+    }
+  });
+
   it('closes in a bounded time when the server went away', async () => {
     const { connection, state, close } = open();
     const connected = await connection;

@@ -60,7 +60,7 @@ const drainTimeoutMs = 2000;
  * Connects in the background and never gives up: a service starts without NATS, and tries again after a refused nkey or
  * with a dead server. It notices within 15 s that a server does not answer any more. Each change is logged once.
  *
- * @throws Error at once, if there is no address of NATS, the seed is not one of an account, or a name cannot be a part of a
+ * @throws Error at once, if there is no address of NATS, the seed is not one of an nkey, or a name cannot be a part of a
  * subject. It quotes no value, because one may be a secret.
  */
 export function connectNats({
