@@ -47,7 +47,7 @@ export class Authenticator {
     if (this.options.furtherCheck) return undefined;
     const token = likelyBearerToken(request);
     const claims = token === undefined ? undefined : this.options.verify.recall(token, expected);
-    if (claims) this.accepted += 1;
+    if (claims !== undefined) this.accepted += 1;
     return claims;
   }
 

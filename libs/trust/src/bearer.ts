@@ -22,9 +22,11 @@ export interface ReceivedRequest {
  */
 export function bearerToken(request: ReceivedRequest): string {
   if (mayBeCut(request)) throw new TrustError('too_many_fields', 'header fields may have been dropped');
-  const fields = authorizationFields(request);
-  const [field] = fields;
-  if (fields.length > 1) throw new TrustError('repeated_authorization', 'more than one Authorization field');
+  const { rawHeaders } = request;
+  const at = findAuthorization(rawHeaders, 0);
+  if (at >= 0 && findAuthorization(rawHeaders, at + 2) >= 0)
+    throw new TrustError('repeated_authorization', 'more than one Authorization field');
+  const field = at < 0 ? undefined : rawHeaders[at + 1]!;
   if (field === undefined || !/^Bearer( |$)/i.test(field))
     throw new TrustError('missing_token', 'no bearer token');
   const token = BEARER.exec(field)?.[1];
@@ -38,20 +40,20 @@ export function bearerToken(request: ReceivedRequest): string {
  * `bearerToken` can judge the request.
  */
 export function likelyBearerToken(request: ReceivedRequest): string | undefined {
-  const fields = authorizationFields(request);
-  const [field] = fields;
-  if (fields.length !== 1 || !field!.startsWith('Bearer ') || mayBeCut(request)) return undefined;
-  return field!.slice('Bearer '.length);
+  const { rawHeaders } = request;
+  const at = findAuthorization(rawHeaders, 0);
+  if (at < 0 || findAuthorization(rawHeaders, at + 2) >= 0 || mayBeCut(request)) return undefined;
+  const field = rawHeaders[at + 1]!;
+  return field.startsWith('Bearer ') ? field.slice('Bearer '.length) : undefined;
 }
 
-function authorizationFields({ rawHeaders }: ReceivedRequest): string[] {
-  const fields: string[] = [];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
+/** Returns the index of the name of the first Authorization field from this index on, or -1. */
+function findAuthorization(rawHeaders: readonly string[], from: number): number {
+  for (let i = from; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;
-    if (name.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION)
-      fields.push(rawHeaders[i + 1]!);
+    if (name.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION) return i;
   }
-  return fields;
+  return -1;
 }
 
 /** Whether Node may have dropped fields: it keeps this many at most, and as many arrived. */

@@ -11,7 +11,7 @@ import {
   type StatementErrorCode,
 } from '#statements';
 import { numericDate, systemClock, type Clock } from './clock.js';
-import { RevocationView } from './revocations.js';
+import { RevocationView, type ViewFault } from './revocations.js';
 
 /**
  * How a statement arrived: over NATS (live or fetched), over HTTP, from this process itself, or from the statement
@@ -24,6 +24,9 @@ export type Channel = 'nats' | 'http' | 'local' | 'file';
  * statement is older and still used. `stale`: the statement has expired; no token may be judged by it.
  */
 export type Freshness = 'empty' | 'confirmed' | 'unconfirmed' | 'stale';
+
+/** Why no token may be judged by a ring. */
+export type RingFault = 'empty' | 'stale' | ViewFault;
 
 type RefusalReason = StatementErrorCode | 'old_epoch' | 'closed_anchor';
 
@@ -137,6 +140,13 @@ export class KeyRing {
   /** Finds the published key with this id. Prepared, active and retiring keys verify alike. */
   find(kid: unknown): PublishedKey | undefined {
     return typeof kid === 'string' ? this.keys.get(kid) : undefined;
+  }
+
+  /** Why no token may be judged now. Undefined if tokens may be judged. @param now a NumericDate */
+  fault(now = numericDate(this.clock)): RingFault | undefined {
+    const { statement } = this;
+    if (!statement) return 'empty';
+    return statement.exp <= now ? 'stale' : this.revocations.fault();
   }
 
   /** @param now a NumericDate */

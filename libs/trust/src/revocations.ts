@@ -227,8 +227,12 @@ export class RevocationView {
 
   /** Why no token may be judged now. Undefined if tokens may be judged. */
   fault(): ViewFault | undefined {
+    // Also while there are too many.
+    return this.mustComplete ? this.faultOfIncompleteness() : undefined;
+  }
+
+  private faultOfIncompleteness(): ViewFault | undefined {
     if (this.isTooMany()) return 'too_many';
-    if (!this.mustComplete) return undefined;
     // NATS that brought nothing for so long counts as away. The absolute value, because the clock may go back.
     const silentSeconds = Math.abs(numericDate(this.clock) - this.heardAt);
     if (silentSeconds <= this.freshSeconds) return 'incomplete';

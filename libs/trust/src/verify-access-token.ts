@@ -8,13 +8,20 @@ import type { PublishedKey } from '#statements';
 import { readClaims, type AccessTokenClaims } from './access-token-claims.js';
 import { numericDate, systemClock, type Clock } from './clock.js';
 import { readDecryptionKey } from './encryption-key.js';
-import type { KeyRing } from './key-ring.js';
+import type { KeyRing, RingFault } from './key-ring.js';
 import { createScopeSets } from './scope-sets.js';
 import { createDecryptToken, type DecryptedToken } from './token-decryption.js';
 import { TrustError } from './trust-error.js';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.js';
 
 const ACCESS_TOKEN_TYPES = ['at+jwt', 'application/at+jwt'] as const;
+
+const RING_FAULTS: Readonly<Record<RingFault, string>> = {
+  empty: 'no key-set statement yet',
+  stale: 'the key-set statement has expired',
+  incomplete: 'not all revocations are here yet',
+  too_many: 'there are more revocations than may be held',
+};
 
 /** The greatest difference of clocks that a verifier may tolerate. The issuer relies on it. */
 export const MAX_CLOCK_SKEW_SECONDS = 5;
@@ -123,10 +130,11 @@ export function createVerifyAccessToken({
   function verify(token: string | DecryptedToken, expected: Expectation): AccessTokenClaims {
     const now = numericDate(clock);
     refuse(faultOfRing(ring, now));
-    const known = find(typeof token === 'string' ? token : token.sent);
+    const sent = typeof token === 'string' ? token : token.sent;
+    const known = find(sent);
     const verified = known ?? verifyGenuine(token);
     refuse(faultOfToken(verified, expected, now));
-    if (!known) remembered.add(verified);
+    if (!known) remembered.add(sent, verified);
     refuse(faultOfCall(verified, expected));
     return verified.claims;
   }
@@ -158,7 +166,7 @@ export function createVerifyAccessToken({
   /** Makes the checks whose result cannot change while the key stays in the ring unchanged. */
   function verifyGenuine(given: string | DecryptedToken): VerifiedToken {
     const decrypted = typeof given === 'string' ? undefined : given;
-    const [token, signed] = typeof given === 'string' ? [given, given] : [given.sent, given.signed];
+    const signed = typeof given === 'string' ? given : given.signed;
     if (decryptToken && !decrypted)
       throw new TrustError('not_encrypted', 'tokens for this service are encrypted');
     return asTrustError(() => {
@@ -172,7 +180,6 @@ export function createVerifyAccessToken({
       checkUnbound(claims);
       if (decrypted) signedForms.set(claims, signed);
       return {
-        token,
         decrypted,
         key,
         claims,
@@ -180,7 +187,7 @@ export function createVerifyAccessToken({
         ...validity(claims, key),
         scopes: scopesOf(claims.scope),
         notRevokedAt: undefined,
-        slot: -1,
+        id: -1,
         used: false,
       };
     });
@@ -204,12 +211,13 @@ export function createVerifyAccessToken({
   ): TrustError | undefined {
     if (audience !== undefined && verified.audience !== audience)
       return new TrustError('wrong_audience', 'aud is another service');
+    const isInTime = now >= verified.validFrom && now < verified.validUntil;
+    const nothingRevokedSince = verified.notRevokedAt === ring.revocations.counter;
+    if (isInTime && nothingRevokedSince) return undefined;
     return faultOfTimes(verified, now) ?? faultOfRevocation(verified, ring);
   }
 
-  function faultOfTimes(verified: VerifiedToken, now: number): TrustError | undefined {
-    if (now >= verified.validFrom && now < verified.validUntil) return undefined;
-    const { claims, key } = verified;
+  function faultOfTimes({ claims, key }: VerifiedToken, now: number): TrustError | undefined {
     const { exp, iat, nbf = iat } = claims;
     if (now >= exp + clockSkewSeconds) return new TrustError('expired', 'exp has passed');
     if (now < Math.max(iat, nbf) - clockSkewSeconds)
@@ -222,19 +230,15 @@ export function createVerifyAccessToken({
   }
 
   /** Finds what makes only this route refuse the token. */
-  function faultOfCall(verified: VerifiedToken, expected: Expectation): TrustError | undefined {
-    const { strict, actor, scopes } = expected;
+  function faultOfCall(
+    verified: VerifiedToken,
+    { strict, actor, scopes }: Expectation,
+  ): TrustError | undefined {
     if (strict && !ring.revocations.isFresh())
       return new TrustError('trust_stale', 'the revocation view is not fresh');
     if (actor !== undefined && !isActedBy(actor, verified.claims))
       return new TrustError('wrong_actor', `${actor} does not act for a session with it`);
-    // Without types, a string could be given, and each of its characters would be looked up.
-    if (scopes !== undefined && !isList(scopes)) return new TrustError('internal', 'scopes is not a list');
-    if (scopes && lacks(verified, scopes)) {
-      const missing = scopes.filter((scope) => !verified.scopes.has(scope));
-      return new TrustError('insufficient_scope', `lacks ${missing.join(' ')}`);
-    }
-    return undefined;
+    return scopes === undefined ? undefined : faultOfScopes(verified, scopes);
   }
 }
 
@@ -244,10 +248,17 @@ function isActedBy(client: string, { sid, act }: AccessTokenClaims): boolean {
 
 const isList = (value: unknown): boolean => Array.isArray(value);
 
-function lacks({ scopes }: VerifiedToken, required: readonly string[]): boolean {
-  for (const scope of required) if (!scopes.has(scope)) return true;
-  return false;
+function faultOfScopes({ scopes }: VerifiedToken, required: readonly string[]): TrustError | undefined {
+  // Without types, a string could be given, and each of its characters would be looked up.
+  if (!isList(required)) return new TrustError('internal', 'scopes is not a list');
+  for (const scope of required) {
+    if (!scopes.has(scope)) return lacks(required.filter((scope) => !scopes.has(scope)));
+  }
+  return undefined;
 }
+
+const lacks = (scopes: readonly string[]) =>
+  new TrustError('insufficient_scope', `lacks ${scopes.join(' ')}`);
 
 function refuse(fault: TrustError | undefined): void {
   if (fault) throw fault;
@@ -262,14 +273,8 @@ function requireRange(option: Readonly<Record<string, number>>, low: number, hig
 
 /** Finds what makes a verifier judge no token now. @param now NumericDate */
 export function faultOfRing(ring: KeyRing, now: number): TrustError | undefined {
-  const freshness = ring.freshness(now);
-  if (freshness === 'empty') return new TrustError('trust_stale', 'no key-set statement yet');
-  if (freshness === 'stale') return new TrustError('trust_stale', 'the key-set statement has expired');
-  const fault = ring.revocations.fault();
-  if (fault === 'incomplete') return new TrustError('trust_stale', 'not all revocations are here yet');
-  if (fault === 'too_many')
-    return new TrustError('trust_stale', 'there are more revocations than may be held');
-  return undefined;
+  const fault = ring.fault(now);
+  return fault && new TrustError('trust_stale', RING_FAULTS[fault]);
 }
 
 /**
@@ -282,8 +287,6 @@ export function checkUnbound(claims: AccessTokenClaims): void {
 }
 
 function faultOfRevocation(verified: VerifiedToken, { revocations }: KeyRing): TrustError | undefined {
-  const nothingRevokedSince = verified.notRevokedAt === revocations.counter;
-  if (nothingRevokedSince) return undefined;
   const claim = revocations.revokes(verified.claims);
   if (claim !== undefined) return new TrustError('revoked', `its ${claim} is revoked`);
   verified.notRevokedAt = revocations.counter;
