@@ -197,7 +197,7 @@ async function issuing(): Promise<string> {
     const measured = await measure([
       lane(`${alg}: the signature alone`, inputs, (input) => sign('sha256', input, privateKey)),
       lane(`${alg}: claims to token, by @nestjs/jwt`, claims, (payload) =>
-        jwt.sign(payload, {
+        jwt.sign(Buffer.from(JSON.stringify(payload)), {
           algorithm: alg,
           header: { typ: 'at+jwt', alg, kid },
           privateKey: privateKey as unknown as Buffer,

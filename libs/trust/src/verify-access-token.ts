@@ -179,12 +179,14 @@ export function createVerifyAccessToken({
         throw new TrustError('wrong_issuer', 'iss is not the configured issuer');
       checkUnbound(claims);
       if (decrypted) signedForms.set(claims, signed);
+      const [validFrom, validUntil] = validity(claims, key);
       return {
         decrypted,
         key,
         claims,
         audience: claims.aud,
-        ...validity(claims, key),
+        validFrom,
+        validUntil,
         scopes: scopesOf(claims.scope),
         notRevokedAt: undefined,
         id: -1,
@@ -193,14 +195,14 @@ export function createVerifyAccessToken({
     });
   }
 
-  /** The times between which {@link faultOfTimes} finds nothing. */
-  function validity({ exp, iat, nbf = iat }: AccessTokenClaims, { verifyUntil = Infinity }: PublishedKey) {
+  /** The times between which {@link faultOfTimes} finds nothing: from, inclusive, and until. */
+  function validity(
+    { exp, iat, nbf = iat }: AccessTokenClaims,
+    { verifyUntil = Infinity }: PublishedKey,
+  ): [number, number] {
     const never = exp - iat > maxLifetimeSeconds || exp <= iat || exp > verifyUntil;
-    if (never) return { validFrom: 1, validUntil: 0 };
-    return {
-      validFrom: Math.max(iat, nbf) - clockSkewSeconds,
-      validUntil: Math.min(exp + clockSkewSeconds, verifyUntil),
-    };
+    if (never) return [1, 0];
+    return [Math.max(iat, nbf) - clockSkewSeconds, Math.min(exp + clockSkewSeconds, verifyUntil)];
   }
 
   /** Finds what makes this service refuse the token now, on any route. */

@@ -97,7 +97,8 @@ export class AccessTokenSigner {
     const exp = Math.min(now + accessTokenSeconds, notAfter);
     const since = accountSince && { [accountSinceClaim(issuer)]: Math.floor(accountSince.getTime() / 1000) };
     const payload = { iss: issuer, ...claims, ...since, iat: now, exp, jti: randomUUID() };
-    const signed = this.jwt.sign(payload, {
+    // As bytes: jsonwebtoken checks and copies an object first.
+    const signed = this.jwt.sign(Buffer.from(JSON.stringify(payload)), {
       algorithm: key.alg,
       header: { typ: 'at+jwt', alg: key.alg, kid: key.kid },
       // The types of @nestjs/jwt allow PEM text only, but jsonwebtoken also takes a key object.
