@@ -114,14 +114,13 @@ export class KeySetService {
       const rows: KeyRecords = await (recover ? findKeys(tx) : findPublishedKeys(tx));
       // A recovery revokes every key, also a key whose key-encryption key does not exist any more.
       const before = recover ? rows : rows.filter(this.sealedKeys.belongs);
-      const now = await databaseClock(tx);
       let isSigningStopped = false;
       const stopSigning = async () => {
         const stoppedAt = await holdSigning(tx);
         isSigningStopped = true;
         return stoppedAt;
       };
-      const { epoch, issuedAt } = state;
+      const { epoch, issuedAt, now } = state;
       const context = { tx, now, stopSigning, epoch, issuedAt, tell };
       const { keys: after, answer } = await step(retireExpired(before, now), context);
       if (!after) return { statement: undefined, answer };
@@ -154,14 +153,17 @@ export class KeySetService {
   }
 }
 
+/** The row `key_set` without the statement, which is its large part, and the time of the database. */
+type LockedKeySet = Pick<KeySetState, 'epoch' | 'issuedAt' | 'anchor'> & { readonly now: Date };
+
 /** Locks the row `key_set`. No other transaction issues a statement until this one ends. */
-function lockKeySet(tx: EntityManager): Promise<Pick<KeySetState, 'epoch' | 'issuedAt' | 'anchor'>> {
-  return tx.findOneOrFail(KeySetState, {
-    // Without the statement, which is the large part of the row.
-    select: { id: true, epoch: true, issuedAt: true, anchor: true },
-    where: { id: true },
-    lock: { mode: 'pessimistic_write' },
-  });
+async function lockKeySet(tx: EntityManager): Promise<LockedKeySet> {
+  // The outer SELECT gets the row when it is locked, so the clock is read after the wait.
+  const [row] = await tx.query<LockedKeySet[]>(
+    `WITH locked AS MATERIALIZED (SELECT epoch, issued_at, anchor FROM key_set FOR UPDATE)
+     SELECT epoch::float8 AS epoch, issued_at AS "issuedAt", anchor, clock_timestamp() AS now FROM locked`,
+  );
+  return row!;
 }
 
 /** All keys with one of these statuses, the oldest first. */

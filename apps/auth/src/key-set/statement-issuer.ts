@@ -46,14 +46,18 @@ export class StatementIssuer {
     // The key-encryption key is wrong, or somebody changed the row.
     if (active && !this.sealedKeys.mayPublish(active))
       throw new AuthError('no_signing_key', { message: `the active key ${active.kid} does not open` });
+    const [revoked, revocations] = await Promise.all([
+      // A revoked key is named until its tokens and the statements from before have expired.
+      revokedAfter(tx, new Date(now.getTime() - (maxTokenSeconds + statementSeconds) * 1000)),
+      revocationRange(tx),
+    ]);
     const payload = keySetPayload(keys.filter(this.sealedKeys.mayPublish), {
       issuer,
       epoch,
       now,
       statementSeconds,
-      // A revoked key is named until its tokens and the statements from before have expired.
-      revoked: await revokedAfter(tx, new Date(now.getTime() - (maxTokenSeconds + statementSeconds) * 1000)),
-      revocations: await revocationRange(tx),
+      revoked,
+      revocations,
     });
     const signer = this.signers.find(anchor);
     const jws = await signer.signKeySet(payload);

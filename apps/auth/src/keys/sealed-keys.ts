@@ -54,8 +54,7 @@ export class SealedKeys {
   readonly mayPublish = (key: KeyRecord): boolean => {
     if (!isPublished(key)) return true;
     try {
-      const hasPrivateHalf = this.keySeal.open(key) !== null;
-      if (hasPrivateHalf || key.status === 'retiring') return true;
+      if (this.keySeal.holdsPrivateHalf(key) || key.status === 'retiring') return true;
       throw new Error('its seal holds no private half');
     } catch (error) {
       if (!this.logged.has(key.kid))
@@ -67,7 +66,7 @@ export class SealedKeys {
 
   private opens(key: NewKey): boolean {
     try {
-      this.keySeal.open(key);
+      this.keySeal.holdsPrivateHalf(key);
       return true;
     } catch {
       return false;

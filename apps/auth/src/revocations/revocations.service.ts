@@ -58,15 +58,15 @@ export class RevocationsService {
   }
 
   private async issue(tx: EntityManager, subjects: readonly RevokedSubject[]): Promise<RevocationRecord[]> {
-    const [[counted]] = await tx.query<[[{ last: number }]]>(
-      'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last',
+    // The time is read under the lock of the counter, so that a greater number never has an earlier time.
+    const counter = tx.query<[[{ last: number; now: Date }]]>(
+      'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last, clock_timestamp() AS now',
       [subjects.length],
     );
-    // The time is read under the lock of the counter, so that a greater number never has an earlier time.
-    const state = await this.guard.refuseOldDatabase(tx);
-    const first = counted.last - subjects.length + 1;
+    const [[[{ last, now }]], { anchor }] = await Promise.all([counter, this.guard.refuseOldDatabase(tx)]);
+    const first = last - subjects.length + 1;
     const rows = await Promise.all(
-      subjects.map((subject, index) => this.sign(subject, { n: first + index, ...state })),
+      subjects.map((subject, index) => this.sign(subject, { n: first + index, now, anchor })),
     );
     await tx.insert(RevocationRecord, rows);
     return rows;

@@ -10,7 +10,7 @@ import { countRevokedKeys, isHistory } from '../key-set/key-history.js';
 import { activeKey, prepare, revoke, standbyKey, type RevocationCause } from '../keys/key-life-cycle.js';
 import { AcknowledgementsService } from '../verifiers/acknowledgements.service.js';
 import { KeySupplyService } from './key-supply.service.js';
-import { beginEmergencyIfNeeded, endIfNotPrepared } from './open-rotation.js';
+import { beginEmergencyIfNeeded, endIfNotPrepared, openRotation } from './open-rotation.js';
 import { EMERGENCY_WAIT_MS } from './rotation-decision.js';
 import { RotationService } from './rotation.service.js';
 
@@ -57,17 +57,20 @@ export class KeyRevocationService {
     const { statement, answer: alg } = await this.keySet.change(async (keys, context) => {
       if (!keys.some((key) => key.kid === kid))
         throw new AuthError((await isHistory(context.tx, kid)) ? 'key_not_revocable' : 'key_not_found');
-      const now = activeKey(keys)?.kid === kid ? await context.stopSigning() : context.now;
+      const isActive = activeKey(keys)?.kid === kid;
+      const [now, revocations, open] = await Promise.all([
+        isActive ? context.stopSigning() : context.now,
+        countRevokedKeys(context.tx),
+        openRotation(context.tx),
+      ]);
       const revoked = revoke(keys, kid, { now, reason, note, includeStandby });
       // The next standby has the algorithm of the active key, or of the key that was active.
       const nextAlg = (activeKey(revoked) ?? activeKey(keys))?.alg ?? this.settings.signingAlg;
       // An attacker who stole the whole key store may have the spare, too.
       const isSpareWanted = !includeStandby && !standbyKey(revoked, nextAlg);
-      const spare = isSpareWanted
-        ? this.supply.spare.take(nextAlg, await countRevokedKeys(context.tx))
-        : undefined;
+      const spare = isSpareWanted ? this.supply.spare.take(nextAlg, revocations) : undefined;
       const after = spare ? prepare(revoked, spare, now) : revoked;
-      await endIfNotPrepared({ ...context, now }, after);
+      await endIfNotPrepared({ ...context, now }, open, after);
       await beginEmergencyIfNeeded({ ...context, now }, after);
       return { keys: after, answer: nextAlg };
     });

@@ -40,8 +40,11 @@ export async function beginEmergencyIfNeeded(context: ChangeContext, keys: KeyRe
 }
 
 /** Ends the open rotation if its key is no longer prepared. */
-export async function endIfNotPrepared(context: ChangeContext, keys: KeyRecords): Promise<void> {
-  const open = await openRotation(context.tx);
+export async function endIfNotPrepared(
+  context: ChangeContext,
+  open: Rotation | null,
+  keys: KeyRecords,
+): Promise<void> {
   const status = open && keys.find(({ kid }) => kid === open.kid)?.status;
   if (!open || status === 'prepared') return;
   await endRotation(context, open, status === 'active' ? 'activated' : 'aborted');
