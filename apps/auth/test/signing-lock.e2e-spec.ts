@@ -69,6 +69,52 @@ function stopInHeartbeat() {
   return { begun, end };
 }
 
+/** Locks the row of a table, as another replica does. `release` waits until somebody waits, and returns the time then. */
+async function lockRow(table: string): Promise<{ release: () => Promise<Date> }> {
+  const runner = auth.owner.createQueryRunner();
+  await runner.startTransaction();
+  await runner.query(`SELECT FROM ${table} FOR UPDATE`);
+  const end = async () => {
+    if (runner.isReleased) return;
+    await runner.rollbackTransaction();
+    await runner.release();
+  };
+  open.push(end);
+  const release = async () => {
+    await eventually(async () => {
+      const [{ waiting }] = await runner.query(
+        'SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted',
+      );
+      return waiting > 0;
+    });
+    const [{ now }] = await runner.query('SELECT clock_timestamp() AS now FROM pg_sleep(0.2)');
+    await end();
+    return now;
+  };
+  return { release };
+}
+
+describe('a change that waited for another replica has a time after the wait', () => {
+  it('a statement', async () => {
+    const lock = await lockRow('key_set');
+    const changed = keySet.change((_keys, { now }) => ({ answer: now }));
+    const released = await lock.release();
+    expect((await changed).answer.getTime()).toBeGreaterThanOrEqual(released.getTime());
+  });
+
+  it('a revocation', async () => {
+    const token = await auth.login();
+    const lock = await lockRow('revocation_counter');
+    const loggedOut = auth.send('POST', '/auth/logout', { token });
+    const released = await lock.release();
+    expect((await loggedOut).status).toBe(204);
+    const [{ createdAt }] = await auth.owner.query(
+      'SELECT created_at AS "createdAt" FROM revocation ORDER BY n DESC LIMIT 1',
+    );
+    expect(createdAt.getTime()).toBeGreaterThanOrEqual(released.getTime());
+  });
+});
+
 describe('while a replica is stuck in the middle of signing', () => {
   it('statements go on, and so do logins', async () => {
     await stopWhileSigning();
