@@ -7,6 +7,7 @@ import {
   type ExecutionContext,
   type INestApplicationContext,
   type Provider,
+  type Type,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
@@ -20,6 +21,7 @@ import { ExtractJwt, Strategy, type SecretOrKeyProvider } from 'passport-jwt';
 import { Pool } from 'pg';
 import { KeyRing } from '#trust';
 import { TrustModule } from '#trust/nest';
+import { InsideController, MEASURED_GUARDS, OneOfSeveral, type MeasuredGuards } from './inside.js';
 
 /** What a server process is told. */
 export interface ServerFacts {
@@ -47,7 +49,7 @@ export interface Protection {
   readonly title: string;
   /** What a request carries; `token` by default. */
   readonly carries?: 'token' | 'session';
-  readonly path?: '/work' | '/open';
+  readonly path?: '/work' | '/open' | '/inside';
   /** Whether it remembers a token that it has judged: then it is measured with repeated tokens, too. */
   readonly remembers?: boolean;
   /** Left out of the short run. */
@@ -56,6 +58,7 @@ export interface Protection {
   /** A function that resolves or returns if the request may pass, and throws otherwise. */
   readonly judge?: (facts: ServerFacts) => (request: FastifyRequest) => unknown;
   readonly providers?: (facts: ServerFacts) => Provider[];
+  readonly controllers?: Type[];
   /** Called before the first request. */
   readonly prepare?: (app: INestApplicationContext, facts: ServerFacts) => void;
 }
@@ -107,6 +110,32 @@ export const protections: Readonly<Record<string, Protection>> = {
       }),
   },
 };
+
+/** Not a protection of its own: some of them, measured inside one server. */
+export const inside: Protection = {
+  title: 'inside',
+  path: '/inside',
+  modules: trustModule,
+  prepare: acceptStatement,
+  controllers: [InsideController],
+  providers: (facts) => [OneOfSeveral, { provide: MEASURED_GUARDS, useValue: measuredGuards(facts) }],
+};
+
+function measuredGuards(facts: ServerFacts): MeasuredGuards {
+  const theirs = [NO_OP, 'memory', 'fast-jwt-cache'].map((name) => {
+    const { title, carries, judge } = protections[name]!;
+    return { title, carries: name === NO_OP ? 'any' : (carries ?? 'token'), judge: judge!(facts) } as const;
+  });
+  const expected = { audience: facts.audience, scopes: ['orders:read'] };
+  return (signet) => [
+    ...theirs,
+    {
+      title: protections['ours']!.title,
+      carries: 'token',
+      judge: (_request, context) => signet.requireToken(context, expected),
+    },
+  ];
+}
 
 const published = ({ jwk, alg }: ServerFacts) => ({ ...jwk, alg, use: 'sig' });
 

@@ -16,9 +16,10 @@ import { projectRoot } from '../../infra/project.js';
 import { circumstances } from '../circumstances.js';
 import { writeMeasured } from '../results-file.js';
 import { barChart } from './chart.js';
+import { insideTable, type GuardTimes } from './inside.js';
 import { connections, loadProgram, send } from './load.js';
 import { fullPlan, quickPlan, type Alg, type Lane } from './plan.js';
-import { protections, type ServerFacts } from './protections.js';
+import { inside, protections, type ServerFacts } from './protections.js';
 import { compare, tableOf, type Compared, type Measured } from './report.js';
 import { ServerProcess } from './server-process.js';
 
@@ -59,13 +60,14 @@ try {
     }
     console.log(`round ${round} of ${plan.rounds}`);
   }
-  report(compare([...measured].map(([lane, results]): Measured => ({ ...lane, ...results }))));
+  const compared = compare([...measured].map(([lane, results]): Measured => ({ ...lane, ...results })));
+  report(compared, await measureInside());
 } finally {
   await stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
-function report(compared: readonly Compared[]): void {
+function report(compared: readonly Compared[], times: GuardTimes): void {
   const seconds = Math.round((Date.now() - begun) / 1000);
   const algs = [...new Set(compared.map(({ alg }) => alg))];
   const tables = algs.map(
@@ -75,6 +77,7 @@ function report(compared: readonly Compared[]): void {
     `Measured ${new Date().toISOString().slice(0, 10)} in ${seconds} s, ${plan.rounds} rounds; load by ${loadProgram}, ${connections} connections; load average at the end ${loadavg()[0]!.toFixed(2)}:`,
     facts,
     ...tables,
+    `### Inside one server, ES256\n\n${insideTable(times)}`,
   ].join('\n\n');
   console.log(`\n${text}`);
   if (quick) return;
@@ -108,6 +111,24 @@ async function measure(lane: Lane): Promise<{ perSecond: number; cpuMicroseconds
     const { requests, perSecond } = await load(measuredCredentials, plan.seconds);
     const cpu = (await server.cpuSeconds()) - before;
     return { perSecond, cpuMicroseconds: (cpu / requests) * 1e6 };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** The time of each guard inside one server, for tokens and sessions that repeat. */
+async function measureInside(): Promise<GuardTimes> {
+  fresh.clear();
+  const server = await ServerProcess.start(inside.title, factsFor('ES256'));
+  try {
+    pin(server.pid, 0);
+    const tokens = tokensFor({ protection: inside.title, alg: 'ES256', repeated: true });
+    const credentials = tokens.flatMap((token, i) => [token, sessions[i]!]);
+    const load = { url: `${server.url}${inside.path}`, credentials };
+    await send({ ...load, seconds: 3 }, folder);
+    await server.guardTimes();
+    await send({ ...load, seconds: 5 }, folder);
+    return await server.guardTimes();
   } finally {
     await server.stop();
   }

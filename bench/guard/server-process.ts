@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { projectRoot } from '../../infra/project.js';
+import type { GuardTimes } from './inside.js';
 import type { ServerFacts } from './protections.js';
 
 /** A server of the comparison in a process of its own, on the first core where the system can pin it. */
@@ -28,6 +29,12 @@ export class ServerProcess {
     this.child.send('usage');
     const { user, system } = await answerOf<NodeJS.CpuUsage>(this.child);
     return (user + system) / 1e6;
+  }
+
+  /** What the guards of the server took since the last call. */
+  async guardTimes(): Promise<GuardTimes> {
+    this.child.send('times');
+    return answerOf<GuardTimes>(this.child);
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,8 @@ import { Controller, Get, Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Public, Scopes } from '#trust/nest';
-import { guardOf, protections, type Protection, type ServerFacts } from './protections.js';
+import { OneOfSeveral } from './inside.js';
+import { guardOf, inside, protections, type Protection, type ServerFacts } from './protections.js';
 
 declare module '#trust/nest' {
   interface ScopeRegistry {
@@ -29,24 +30,32 @@ class WorkController {
 
 @Module({ controllers: [WorkController] })
 class Server {
-  static protectedBy({ modules, judge, providers }: Protection, facts: ServerFacts): DynamicModule {
+  static protectedBy(
+    { modules, judge, providers, controllers = [] }: Protection,
+    facts: ServerFacts,
+  ): DynamicModule {
     return {
       module: Server,
       imports: modules?.(facts) ?? [],
+      controllers,
       providers: [...(judge ? [guardOf(judge(facts))] : []), ...(providers?.(facts) ?? [])],
     };
   }
 }
 
-process.on('message', (message: ServerFacts | 'usage') => {
+let app: NestFastifyApplication;
+
+process.on('message', (message: ServerFacts | 'usage' | 'times') => {
   if (message === 'usage') process.send!(process.cpuUsage());
+  else if (message === 'times') process.send!(app.get(OneOfSeveral).take());
   else void start(message);
 });
 
 async function start(facts: ServerFacts): Promise<void> {
-  const protection = protections[process.argv[2]!]!;
+  const name = process.argv[2]!;
+  const protection = name === inside.title ? inside : protections[name]!;
   const module = Server.protectedBy(protection, facts);
-  const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), {
+  app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), {
     logger: ['error'],
     abortOnError: false,
   });

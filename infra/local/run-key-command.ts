@@ -15,23 +15,32 @@ const at = args.indexOf('--state-dir');
 const [, named] = at < 0 ? [] : args.splice(at, 2);
 const stateDir = resolve(named ?? defaultStateDir);
 
+const issuer = services.find((row) => row.trust === 'issuer')!;
+const apps = join(projectRoot, 'dist/apps');
+const program = join(apps, issuer.name, 'src/keys-cli.js');
 const running = readRunning(stateDir);
-if (!running) {
+if (args.includes('--help')) {
+  process.exitCode = await runProgram(process.execPath, ['--help'], { env: {} });
+} else if (!running) {
   console.error(
     'Signet does not run here, and the keys are in its database. Start it first, in another terminal: npm start',
   );
   process.exitCode = 1;
 } else {
-  const issuer = services.find((row) => row.trust === 'issuer')!;
   const addresses = planAddresses(stateDir, running.portBase, services, 'development');
-  const apps = join(projectRoot, 'dist/apps');
   const { command, env } = planProgram(issuer, 'main', apps, addresses, ownSettings());
-  const program = join(apps, issuer.name, 'src/keys-cli.js');
-  const run = async (keyArguments: readonly string[]): Promise<number> => {
-    const child = spawn(command, [program, ...keyArguments], { env, cwd: stateDir, stdio: 'inherit' });
-    return new Promise((done) => child.on('exit', (code) => done(code ?? 1)));
-  };
+  const run = (keyArguments: readonly string[]) => runProgram(command, keyArguments, { env, cwd: stateDir });
   process.exitCode = await (args[0] === 'rotate-client' ? rotateClient(args.slice(1), run) : run(args));
+}
+
+/** Runs auth's key commands. Returns the exit code. */
+function runProgram(
+  command: string,
+  keyArguments: readonly string[],
+  options: { readonly env: NodeJS.ProcessEnv; readonly cwd?: string },
+): Promise<number> {
+  const child = spawn(command, [program, ...keyArguments], { ...options, stdio: 'inherit' });
+  return new Promise((done) => child.on('exit', (code) => done(code ?? 1)));
 }
 
 /** Exchanges the client key of a service. Returns the exit code. */
