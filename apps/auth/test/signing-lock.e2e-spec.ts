@@ -1,7 +1,8 @@
 /** Who waits for whom: a token that is being signed, a heartbeat, and a change of the key that signs. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually } from '#testing';
 import { activate, standbyKey } from '../src/keys/key-life-cycle.js';
+import { EpochGuard } from '../src/key-set/epoch-guard.js';
 import { KeySetService } from '../src/key-set/key-set.service.js';
 import { NewestStatement } from '../src/key-set/newest-statement.js';
 import { SigningKey } from '../src/keys/signing-key.entity.js';
@@ -70,7 +71,7 @@ function stopInHeartbeat() {
 }
 
 /** Locks the row of a table, as another replica does. `release` waits until somebody waits, and returns the time then. */
-async function lockRow(table: string): Promise<{ release: () => Promise<Date> }> {
+async function lockRow(table: string) {
   const runner = auth.owner.createQueryRunner();
   await runner.startTransaction();
   await runner.query(`SELECT FROM ${table} FOR UPDATE`);
@@ -80,18 +81,20 @@ async function lockRow(table: string): Promise<{ release: () => Promise<Date> }>
     await runner.release();
   };
   open.push(end);
-  const release = async () => {
-    await eventually(async () => {
+  const somebodyWaits = () =>
+    eventually(async () => {
       const [{ waiting }] = await runner.query(
         'SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted',
       );
       return waiting > 0;
     });
+  const release = async (): Promise<Date> => {
+    await somebodyWaits();
     const [{ now }] = await runner.query('SELECT clock_timestamp() AS now FROM pg_sleep(0.2)');
     await end();
     return now;
   };
-  return { release };
+  return { somebodyWaits, release };
 }
 
 describe('a change that waited for another replica has a time after the wait', () => {
@@ -113,6 +116,24 @@ describe('a change that waited for another replica has a time after the wait', (
     );
     expect(createdAt.getTime()).toBeGreaterThanOrEqual(released.getTime());
   });
+});
+
+it('a revocation is refused if the database is found to have gone back while it waited', async () => {
+  const guard = auth.app.get(EpochGuard, { strict: false });
+  const count = async () => (await auth.owner.query('SELECT count(*)::int AS n FROM revocation'))[0].n;
+  const before = await count();
+  const token = await auth.login();
+  const lock = await lockRow('revocation_counter');
+  const loggedOut = auth.send('POST', '/auth/logout', { token });
+  await lock.somebodyWaits();
+  const proven = guard.provenEpoch();
+  // As if a statement had come over NATS.
+  const later = jest.spyOn(guard, 'provenEpoch').mockReturnValue(proven + 1_000);
+  await lock.release();
+  expect((await loggedOut).status).toBe(503);
+  later.mockRestore();
+  guard.compare(newest.current!.epoch, guard.provenEpoch());
+  expect(await count()).toBe(before);
 });
 
 describe('while a replica is stuck in the middle of signing', () => {

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { PublishedKey } from '#statements';
 import type { AccessTokenClaims } from './access-token-claims.js';
 import type { DecryptedToken } from './token-decryption.js';
@@ -111,12 +112,15 @@ export class VerifiedTokens {
   }
 }
 
+/** Of this process. So nobody can choose tokens that stand close together, which would make others slow to find. */
+const SECRET = randomInt(2 ** 31);
+
 /**
  * A number made of the end of the signature, or of the tag of an encrypted token (FNV-1a). Both are as good as random. As
  * the key of a table it is faster than a string, of which V8 hashes every character.
  */
 function idOf(token: string): number {
-  let id = 0x811c_9dc5;
+  let id = SECRET;
   for (let i = Math.max(0, token.length - 8); i < token.length; i += 1)
     id = Math.imul(id ^ token.charCodeAt(i), 0x0100_0193);
   // Of 30 bits, which V8 keeps without an allocation.

@@ -468,6 +468,9 @@ describe('options', () => {
     { maxTokenBytes: 0 },
     { cacheSize: -1 },
     { cacheSize: NaN },
+    { cacheSize: 1.5 },
+    { cacheSize: '3' as unknown as number },
+    { cacheSize: 2 ** 20 + 1 },
   ])('%p is refused at once', (options) => expect(() => setUp(options)).toThrow(RangeError));
 
   test('skew 0, a shorter life and a smaller size are held to', () => {

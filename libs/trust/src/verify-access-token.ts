@@ -26,6 +26,9 @@ const RING_FAULTS: Readonly<Record<RingFault, string>> = {
 /** The greatest difference of clocks that a verifier may tolerate. The issuer relies on it. */
 export const MAX_CLOCK_SKEW_SECONDS = 5;
 
+/** These many tokens take about 1 GB. */
+const MAX_CACHE_SIZE = 2 ** 20;
+
 export interface VerifyOptions {
   readonly ring: KeyRing;
   /** Longest accepted `exp - iat` in seconds; default 300. */
@@ -34,7 +37,7 @@ export interface VerifyOptions {
   readonly clockSkewSeconds?: number;
   /** Size limit of a token in bytes; default 8 KiB. */
   readonly maxTokenBytes?: number;
-  /** How many verified tokens are remembered; default 10,000, 0 turns it off. */
+  /** How many verified tokens are remembered: at most 2^20, by default 10,000. 0 turns it off. */
   readonly cacheSize?: number;
   /**
    * The private half of this audience's key pair (P-256, a private JWK or a key object). With it, every token must be
@@ -119,7 +122,9 @@ export function createVerifyAccessToken({
   requireRange({ clockSkewSeconds }, 0, MAX_CLOCK_SKEW_SECONDS);
   requireRange({ maxLifetimeSeconds }, 1, Infinity);
   requireRange({ maxTokenBytes }, 1, Infinity);
-  requireRange({ cacheSize }, 0, 2 ** 24);
+  requireRange({ cacheSize }, 0, MAX_CACHE_SIZE);
+  if (!Number.isInteger(cacheSize))
+    throw new RangeError(`cacheSize not allowed: ${cacheSize}. Expected: a whole number`);
   const remembered = new VerifiedTokens(cacheSize);
   const scopesOf = createScopeSets();
   const decryptToken =
@@ -268,7 +273,7 @@ function refuse(fault: TrustError | undefined): void {
 
 function requireRange(option: Readonly<Record<string, number>>, low: number, high: number): void {
   for (const [name, value] of Object.entries(option)) {
-    if (!(value >= low && value <= high))
+    if (typeof value !== 'number' || !(value >= low && value <= high))
       throw new RangeError(`${name} not allowed: ${value}. Expected: ${low} to ${high}`);
   }
 }

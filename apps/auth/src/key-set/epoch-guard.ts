@@ -37,7 +37,10 @@ export class EpochGuard {
     this.newestIssued = Math.max(this.newestIssued, epoch);
   }
 
-  /** Compares the epoch of the database with the proven epoch, and remembers whether the database went back. */
+  /**
+   * Compares the epoch of the database with the proven epoch, and remembers whether the database went back. If a greater
+   * epoch was proven since `proven` was read, the comparison can only find that it did.
+   */
   compare(epoch: number, proven: number): void {
     if (epoch < proven && !this.wentBack) {
       this.log.error(
@@ -45,7 +48,8 @@ export class EpochGuard {
           'auth signs nothing until an operator runs "npm run keys -- recover".',
       );
     }
-    this.wentBack = epoch < proven;
+    if (epoch < proven) this.wentBack = true;
+    else if (epoch >= this.provenEpoch()) this.wentBack = false;
   }
 
   /**

@@ -135,13 +135,13 @@ export class KeySetService {
       const statement = await this.issuer.issue(tx, { epoch: next, anchor: signingAnchor, keys: after, now });
       return { statement, answer };
     });
+    for (const event of events) event();
     const { statement } = changed;
     if (statement) {
       // Now the database holds the newest epoch, also after a recovery.
       this.guard.compare(statement.epoch, statement.epoch);
       this.newest.adopt(statement);
     }
-    for (const event of events) event();
     return changed;
   }
 

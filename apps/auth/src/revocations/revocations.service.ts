@@ -58,12 +58,13 @@ export class RevocationsService {
   }
 
   private async issue(tx: EntityManager, subjects: readonly RevokedSubject[]): Promise<RevocationRecord[]> {
-    // The time is read under the lock of the counter, so that a greater number never has an earlier time.
-    const counter = tx.query<[[{ last: number; now: Date }]]>(
-      'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last, clock_timestamp() AS now',
+    const [[{ last }]] = await tx.query<[[{ last: number }]]>(
+      'UPDATE revocation_counter SET last = last + $1 RETURNING last::float8 AS last',
       [subjects.length],
     );
-    const [[[{ last, now }]], { anchor }] = await Promise.all([counter, this.guard.refuseOldDatabase(tx)]);
+    // Not beside the counter: during the wait for its lock, NATS may prove that the database went back. And the time is read
+    // under the lock, so that a greater number never has an earlier time.
+    const { now, anchor } = await this.guard.refuseOldDatabase(tx);
     const first = last - subjects.length + 1;
     const rows = await Promise.all(
       subjects.map((subject, index) => this.sign(subject, { n: first + index, now, anchor })),
