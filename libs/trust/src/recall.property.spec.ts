@@ -192,11 +192,16 @@ function createWorld(recipient: TestRecipient | undefined) {
         const token = tokens.at(-1 - (step.token % tokens.length))!;
         const rawHeaders = CARRIERS[step.carrier]!((MUTATIONS[step.mutation] ?? String)(token));
         const expected = EXPECTATIONS[step.expected]!;
-        const claims = remembering.recall({ rawHeaders }, expected);
-        const verdict = claims ?? (await verdictOf(remembering.authenticate({ rawHeaders }, expected)));
-        expect(verdict).toEqual(await verdictOf(forgetful.authenticate({ rawHeaders }, expected)));
-        expect(remembering.counts()).toEqual(forgetful.counts());
-        return claims ? 1 : 0;
+        let recalled = 0;
+        // The second time, a token that was accepted is remembered.
+        for (let time = 0; time < 2; time += 1) {
+          const claims = remembering.recall({ rawHeaders }, expected);
+          const verdict = claims ?? (await verdictOf(remembering.authenticate({ rawHeaders }, expected)));
+          expect(verdict).toEqual(await verdictOf(forgetful.authenticate({ rawHeaders }, expected)));
+          expect(remembering.counts()).toEqual(forgetful.counts());
+          if (claims) recalled += 1;
+        }
+        return recalled;
       }
     }
   }
