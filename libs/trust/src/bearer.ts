@@ -35,7 +35,7 @@ export function bearerToken(request: ReceivedRequest): string {
 }
 
 /**
- * Returns the text after `Bearer `, if the request has exactly one Authorization field that begins so. The text is not
+ * Returns the text after `Bearer `, if the request has exactly one Authorization field, and it begins so. The text is not
  * checked: it only serves to find a token that {@link bearerToken} returned before. `undefined` means that only
  * `bearerToken` can judge the request.
  */

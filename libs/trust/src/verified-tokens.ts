@@ -23,19 +23,20 @@ export interface VerifiedToken {
    * The `counter` of the revocation view when the token was last found not revoked; undefined before the first time.
    */
   notRevokedAt: number | undefined;
-  /** Of {@link VerifiedTokens}: a number made of the token, and whether it was found again since the hand last passed. */
+  /** Of {@link VerifiedTokens}: a number made of the token. */
   id: number;
+  /** Of {@link VerifiedTokens}: whether the token was found again since the hand last passed. */
   used: boolean;
 }
 
 /**
  * Remembers tokens whose signature and claims hold, to find them again without cryptography. Their number is bounded;
  * the CLOCK algorithm evicts. Only verified tokens enter, and a hit needs the whole token to be equal, so the cache is
- * no oracle. Two tokens with the same id are just a miss. On every hit, the caller must check what time or the ring can
- * change.
+ * no oracle. Of two tokens with the same id, the later replaces the earlier. On every hit, the caller must check what
+ * time or the ring can change.
  *
- * A hash table with linear probing, and not a Map: a hit then waits for the memory of the machine twice and not five times,
- * first for the place, then for the text and the object at once.
+ * A hash table with linear probing, and not a Map: a hit then waits for the memory of the machine twice and not five
+ * times, first for the place, then for the text and the object at once.
  */
 export class VerifiedTokens {
   /** A token is at the place that its id says, or behind it without a gap. At least half of the places are empty. */
@@ -116,8 +117,8 @@ export class VerifiedTokens {
 const SECRET = randomInt(2 ** 31);
 
 /**
- * A number made of the end of the signature, or of the tag of an encrypted token (FNV-1a). Both are as good as random. As
- * the key of a table it is faster than a string, of which V8 hashes every character.
+ * A number made of the end of the signature, or of the tag of an encrypted token (FNV-1a). As the key of a table it is
+ * faster than a string, of which V8 hashes every character.
  */
 function idOf(token: string): number {
   let id = SECRET;

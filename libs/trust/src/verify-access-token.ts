@@ -1,6 +1,6 @@
 /**
  * Verifies an access token step by step (RFC 9068 §4, RFC 8725). It needs only the key ring, with its revocation view,
- * and the clock: no secret, no network, no database.
+ * and the clock: no network, no database, and no secret unless tokens are encrypted.
  */
 import type { KeyObject } from 'node:crypto';
 import { JwsError, parseCompact, readPayload, verifySignature, type JsonObject } from '#jws';

@@ -39,7 +39,7 @@ export class EpochGuard {
 
   /**
    * Compares the epoch of the database with the proven epoch, and remembers whether the database went back. If a greater
-   * epoch was proven since `proven` was read, the comparison can only find that it did.
+   * epoch was proven since `proven` was read, this may note that it went back, but never that it did not.
    */
   compare(epoch: number, proven: number): void {
     if (epoch < proven && !this.wentBack) {
