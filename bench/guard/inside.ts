@@ -2,11 +2,18 @@
  * Guards that are measured inside one server, request by request: the time from the call of a guard to its verdict. Each
  * request meets one of them at random. So a machine whose speed changes is as slow for one as for the others.
  */
-import { Controller, Get, Inject, Injectable, UseGuards, type CanActivate } from '@nestjs/common';
-import type { ExecutionContext } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Inject,
+  Injectable,
+  UseGuards,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Public, TokenGuard } from '#trust/nest';
-import { spreadOf, table } from '../summary.js';
+import { count, table } from '../summary.js';
 
 /** Judges a request within the call. It returns true, or throws. */
 type Judge = (request: FastifyRequest, context: ExecutionContext) => unknown;
@@ -75,13 +82,17 @@ export class InsideController {
 /** The fastest first. */
 export function insideTable(times: GuardTimes): string {
   const rows = Object.entries(times)
-    .map(([title, values]) => ({ title, median: spreadOf(values).p50, values }))
+    .map(([title, values]) => ({ title, sorted: [...values].sort((a, b) => a - b) }))
+    .map(({ title, sorted }) => {
+      const at = (share: number) => sorted[Math.floor(sorted.length * share)]!;
+      return { title, median: at(0.5), low: at(0.25), high: at(0.75), judgements: sorted.length };
+    })
     .sort((a, b) => a.median - b.median)
-    .map(({ title, median, values }) => {
-      const sorted = [...values].sort((a, b) => a - b);
-      const quarters = [sorted[Math.floor(sorted.length / 4)]!, sorted[Math.floor((sorted.length * 3) / 4)]!];
-      const range = quarters.map((value) => value.toFixed(1)).join(' to ');
-      return [title, `${median.toFixed(1)} µs`, range, values.length.toLocaleString('en')];
-    });
+    .map(({ title, median, low, high, judgements }) => [
+      title,
+      `${median.toFixed(1)} µs`,
+      `${low.toFixed(1)} to ${high.toFixed(1)}`,
+      count(judgements),
+    ]);
   return table(['guard', 'median', 'the middle half', 'judgements'], rows);
 }

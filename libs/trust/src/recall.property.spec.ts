@@ -80,7 +80,7 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('wait' as const),
-      ms: fc.constantFrom(-2_000, 1, 1, 1_000, 1_000, 5_000, 15_001, 60_000, 900_000),
+      ms: fc.constantFrom(-7_000, -2_000, 1, 1, 1_000, 1_000, 5_000, 15_001, 60_000, 900_000),
     }),
   },
   {

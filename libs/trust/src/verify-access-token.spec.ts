@@ -319,6 +319,14 @@ describe('remembered tokens', () => {
     expect(verify(token, { audience: 'orders' })).toBe(claims);
   });
 
+  test('are not yet valid when the clock goes back by more than the skew', () => {
+    const { clock, issuer, judge } = setUp();
+    const token = issuer.token();
+    expect(judge(token)).toBe('accepted');
+    clock.advance(-7_000);
+    expect(judge(token)).toBe('not_yet_valid');
+  });
+
   test('expire', () => {
     const { clock, issuer, judge } = setUp();
     const token = issuer.token();

@@ -200,13 +200,14 @@ export function createVerifyAccessToken({
     });
   }
 
-  /** The times between which {@link faultOfTimes} finds nothing: from, inclusive, and until. */
+  /**
+   * The times between which {@link faultOfTimes} finds nothing in a token that is remembered: from, inclusive, and until.
+   * A token in which it finds something at first sight is not remembered.
+   */
   function validity(
     { exp, iat, nbf = iat }: AccessTokenClaims,
     { verifyUntil = Infinity }: PublishedKey,
   ): [number, number] {
-    const never = exp - iat > maxLifetimeSeconds || exp <= iat || exp > verifyUntil;
-    if (never) return [1, 0];
     return [Math.max(iat, nbf) - clockSkewSeconds, Math.min(exp + clockSkewSeconds, verifyUntil)];
   }
 

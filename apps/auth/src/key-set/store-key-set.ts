@@ -2,7 +2,10 @@ import type { EntityManager } from 'typeorm';
 import type { KeyRecord, KeyRecords } from '../keys/key-life-cycle.js';
 import { SigningKey } from '../keys/signing-key.entity.js';
 
-/** Writes the changed keys. They are sent together, in an order that the rules of the database allow. */
+/**
+ * Writes the changed keys. They are sent together on the one connection of the transaction, which runs them in this order.
+ * The rules of the database allow this order; they would refuse another.
+ */
 export async function storeKeySet(tx: EntityManager, before: KeyRecords, after: KeyRecords): Promise<void> {
   const known = new Map(before.map((key) => [key.kid, key]));
   const changed = after.filter((key) => known.get(key.kid) !== key);

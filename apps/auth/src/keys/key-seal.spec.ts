@@ -33,6 +33,13 @@ describe('KeySeal', () => {
     expect(seal.open({ ...sealed, seal: seal.seal(sealed, null) })).toBeNull();
   });
 
+  it('says whether it holds a private half, and opens for that like for the key', () => {
+    const { sealed } = sealedKey();
+    expect(seal.holdsPrivateHalf(sealed)).toBe(true);
+    expect(seal.holdsPrivateHalf({ ...sealed, seal: seal.seal(sealed, null) })).toBe(false);
+    expect(() => seal.holdsPrivateHalf({ ...sealed, kid: 'kid-2' })).toThrow(/does not open/);
+  });
+
   it('shows nothing of the key, and never the same seal twice', () => {
     const { privateKey, sealed } = sealedKey();
     const { d } = privateKey.export({ format: 'jwk' });
